@@ -1,0 +1,39 @@
+/** The errno names this project answers with. The kernel's numbers belong to fuse/operations.ts. */
+export type ErrnoName =
+  | 'EACCES'
+  | 'EBADF'
+  | 'EBUSY'
+  | 'EEXIST'
+  | 'EFBIG'
+  | 'EINTR'
+  | 'EINVAL'
+  | 'EIO'
+  | 'EISDIR'
+  | 'ENAMETOOLONG'
+  | 'ENODATA'
+  | 'ENOENT'
+  | 'ENOSPC'
+  | 'ENOSYS'
+  | 'ENOTDIR'
+  | 'ENOTEMPTY'
+  | 'ENOTSUP'
+  | 'EPERM'
+  | 'ERANGE'
+  | 'EROFS'
+  | 'ESTALE'
+  | 'ETIMEDOUT'
+  | 'EXDEV'
+
+/**
+ * What the caller of a file system operation sees: an errno, and for the log a sentence that names the thing,
+ * the reason and the next step.
+ */
+export class FsError extends Error {
+  override readonly name = 'FsError'
+  readonly code: ErrnoName
+
+  constructor(code: ErrnoName, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.code = code
+  }
+}
