@@ -1,0 +1,126 @@
+/**
+ * THE BOUNDARY between a file system and the archive: XNAT seen as a tree of directories, files and links. What is
+ * above (vfs, data) knows this file only; what is below knows nothing of inodes and handles.
+ */
+import type { FsError } from '../util/fs-error.js'
+
+export type MaybePromise<T> = T | Promise<T>
+
+/** Where an entry lies in XNAT. Only the archive that made it looks inside. */
+export interface Place {
+  readonly level: string
+}
+
+interface EntryBase {
+  /** The file name shown. */
+  readonly name: string
+  /** Identity among its siblings: stays when the label changes. Inode numbers are made of it. */
+  readonly id: string
+  /** Modification time in ms since the epoch; 0 where XNAT knows none. */
+  readonly mtimeMs: number
+  readonly place: Place
+}
+
+export interface DirectoryEntry extends EntryBase {
+  readonly kind: 'directory'
+}
+
+export interface FileEntry extends EntryBase {
+  readonly kind: 'file'
+  /** Bytes, as the listing says. Undefined where the server does not know it without a look at the file. */
+  readonly sizeBytes: number | undefined
+  /** Identity of the stored file on its server, whatever path led to it. */
+  readonly key: string
+  /** Changes when the bytes change, as far as the listing can tell. */
+  readonly version: string
+  /** Lower-case hex MD5 of the bytes, where the server keeps one. */
+  readonly digest: string | undefined
+  /** One of many small files that are read together, as those of a DICOM series. */
+  readonly isSeriesMember: boolean
+}
+
+export interface SymlinkEntry extends EntryBase {
+  readonly kind: 'symlink'
+  /** Undefined until `readlink` finds it out. */
+  readonly target: string | undefined
+}
+
+export type Entry = DirectoryEntry | FileEntry | SymlinkEntry
+
+/** A complete directory listing: a name that is not in it is known to be absent. */
+export interface Listing {
+  readonly entries: readonly Entry[]
+  get(name: string): Entry | undefined
+}
+
+/** What one may want to do with or in an entry. */
+export type Capability = 'create' | 'make-directory' | 'write' | 'remove'
+
+export type Urgency = 'foreground' | 'read-ahead'
+
+/** First and last byte, both included. */
+export interface ByteRange {
+  readonly first: number
+  readonly last: number
+}
+
+export interface FetchedBytes {
+  /** Where in the file `body` begins: the first byte of the range, or 0 if the range was not honoured. */
+  readonly first: number
+  readonly rangeHonoured: boolean
+  /** Size of the stored file now; undefined where the server does not say. */
+  readonly totalBytes: number | undefined
+  /** The version these bytes belong to, as far as an answer tells it. Equal for all parts of one version. */
+  readonly answerVersion: string
+  /** Ends after exactly the bytes promised or throws FsError. Leaving the loop early closes the connection. */
+  readonly body: AsyncIterable<Uint8Array>
+}
+
+/** A local file whose bytes are to be stored. */
+export interface StoreSource {
+  readonly path: string
+  readonly sizeBytes: number
+  /** Lower-case hex MD5. */
+  readonly md5: string
+}
+
+/** All methods throw FsError. A failure is never reported as absence. */
+export interface Archive {
+  readonly root: DirectoryEntry
+  /** All entries or an error. Not a promise when the listing is known and young enough. */
+  list(directory: DirectoryEntry, signal?: AbortSignal): MaybePromise<Listing>
+  /** The entry, listed or not, or undefined if there is none. */
+  lookup(directory: DirectoryEntry, name: string, signal?: AbortSignal): MaybePromise<Entry | undefined>
+  readlink(link: SymlinkEntry, signal?: AbortSignal): MaybePromise<string>
+  /** Forget what is known about a directory (default: all), so that the next question goes to the server. */
+  refresh(directory?: DirectoryEntry): void
+  /** Why this cannot be done here, or undefined if it can be tried. */
+  lacks(entry: Entry, capability: Capability): FsError | undefined
+  /** @param range undefined = the whole file */
+  fetch(
+    file: FileEntry,
+    range: ByteRange | undefined,
+    urgency: Urgency,
+    signal?: AbortSignal,
+  ): Promise<FetchedBytes>
+  /**
+   * Stores a file and makes sure that the server has exactly these bytes.
+   * @param replaces the file as it was when it was opened; undefined = there was none
+   */
+  store(
+    directory: DirectoryEntry,
+    name: string,
+    source: StoreSource,
+    replaces: FileEntry | undefined,
+    signal?: AbortSignal,
+  ): Promise<FileEntry>
+  /** Removes a file, or a directory that is empty on the server. */
+  remove(entry: FileEntry | DirectoryEntry, signal?: AbortSignal): Promise<void>
+  /**
+   * Makes a directory on the server, or says 'local' where XNAT has no empty directories: it comes to be with its
+   * first file.
+   */
+  makeDirectory(parent: DirectoryEntry, name: string, signal?: AbortSignal): Promise<DirectoryEntry>
+  /** The directory entry a folder of this name would have, for one that exists only locally so far. */
+  folder(parent: DirectoryEntry, name: string): DirectoryEntry
+}

@@ -1,0 +1,66 @@
+import { XnatError } from './xnat-error.js'
+
+/**
+ * What a URL can name, by the IDs the server gave: accession IDs, scan IDs, numeric resource IDs. Labels are never
+ * sent where an ID exists: XNAT does not decode them in most routes, so a label that needs an escape is not found
+ * (xnat-wire.md §1.2).
+ */
+export interface ItemAddress {
+  readonly project?: string
+  readonly subject?: string
+  readonly experiment?: string
+  readonly scan?: string
+  readonly reconstruction?: string
+  readonly assessor?: string
+  /** Of a reconstruction or an assessor. */
+  readonly side?: 'in' | 'out'
+}
+
+export interface ResourceAddress extends ItemAddress {
+  /** The numeric ID; a label where the resource is yet to be made. */
+  readonly resource: string
+}
+
+/**
+ * What the URL is for. 'get' may name a resource of an unnameable scan by a wildcard and its numeric ID; for 'change'
+ * there must be no doubt which item is meant.
+ */
+export type Use = 'get' | 'change'
+
+/**
+ * The URL path of an item. The most specific ID decides: experiments and subjects are found without their project.
+ * @throws XnatError 'bad-response' when no URL can name it
+ */
+export function itemPath(item: ItemAddress, use: Use = 'change'): string {
+  if (item.experiment !== undefined) {
+    return `/data/experiments/${encodeURIComponent(item.experiment)}${withinExperiment(item, use)}`
+  }
+  if (item.subject !== undefined) return `/data/subjects/${encodeURIComponent(item.subject)}`
+  if (item.project !== undefined) return `/data/projects/${encodeURIComponent(item.project)}`
+  throw new TypeError('an address needs a project, a subject or an experiment')
+}
+
+export function resourcePath(address: ResourceAddress, use: Use = 'change'): string {
+  return `${itemPath(address, use)}/resources/${encodeURIComponent(address.resource)}`
+}
+
+/** A comma separates scan IDs in a URL and `%2F` is refused, so a scan ID with either cannot be named (§3.6, §8). */
+export function isNameableScan(scan: string): boolean {
+  return !/[,/\\]/.test(scan)
+}
+
+function withinExperiment(item: ItemAddress, use: Use): string {
+  const side = item.side === undefined ? '' : `/${item.side}`
+  if (item.scan !== undefined) return `/scans/${scanSegment(item.scan, use)}`
+  if (item.reconstruction !== undefined) {
+    return `/reconstructions/${encodeURIComponent(item.reconstruction)}${side}`
+  }
+  if (item.assessor !== undefined) return `/assessors/${encodeURIComponent(item.assessor)}${side}`
+  return ''
+}
+
+function scanSegment(scan: string, use: Use): string {
+  if (isNameableScan(scan)) return encodeURIComponent(scan)
+  if (use === 'get') return 'ALL'
+  throw new XnatError('bad-response', `no URL can name scan '${scan}': XNAT takes ',' and '/' for separators`)
+}

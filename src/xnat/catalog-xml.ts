@@ -1,0 +1,99 @@
+import { XMLParser } from 'fast-xml-parser'
+import { parseTimeMs } from './rows.js'
+
+/** One file of a resource, as its catalog describes it. */
+export interface CatalogEntry {
+  /** Relative to the resource, as the server stores it: neither decoded nor encoded. */
+  readonly path: string
+  readonly sizeBytes: number | undefined
+  /** Lower-case hex MD5, where the site computes digests. */
+  readonly digest: string | undefined
+  readonly modifiedMs: number | undefined
+  readonly format: string | undefined
+  readonly content: string | undefined
+}
+
+type XmlElement = { readonly [name: string]: unknown }
+
+const lists = new Set(['entry', 'metaField', 'entrySet', 'sets', 'entries', 'metaFields'])
+const parser = new XMLParser({
+  ignoreAttributes: false,
+  attributeNamePrefix: '@',
+  removeNSPrefix: true,
+  parseAttributeValue: false,
+  parseTagValue: false,
+  trimValues: false, // a name may end in a blank
+  htmlEntities: true, // the parser's name for numeric character references
+  isArray: (name) => lists.has(name),
+})
+
+/**
+ * The entries of a catalog document (`cat:Catalog` or `cat:DCMCatalog`, xnat-wire.md §2.5), those of nested entry
+ * sets included.
+ * @throws Error when the text is no catalog
+ */
+export function parseCatalog(text: string): CatalogEntry[] {
+  const document = parser.parse(text, true) as XmlElement
+  const catalog = Object.entries(document).find(([name]) => /^(dcm)?catalog$/i.test(name))?.[1]
+  if (catalog === undefined) throw new Error('XML without a catalog')
+  const entries: CatalogEntry[] = []
+  if (isElement(catalog)) collect(catalog, entries)
+  return entries
+}
+
+function collect(element: XmlElement, into: CatalogEntry[]): void {
+  for (const list of children(element, 'entries')) {
+    for (const entry of children(list, 'entry')) {
+      const parsed = toEntry(entry)
+      if (parsed) into.push(parsed)
+    }
+  }
+  for (const sets of children(element, 'sets')) {
+    for (const set of children(sets, 'entrySet')) collect(set, into)
+  }
+}
+
+function toEntry(element: XmlElement): CatalogEntry | undefined {
+  const path = pathOf(element)
+  if (path === undefined) return undefined
+  const size = metaField(element, 'SIZE') ?? metaField(element, 'size_in_bytes')
+  return {
+    path,
+    sizeBytes: size !== undefined && /^\s*\d+\s*$/.test(size) ? Number(size) : undefined,
+    digest: attribute(element, 'digest')?.toLowerCase(),
+    modifiedMs: parseTimeMs(attribute(element, 'modifiedTime') ?? attribute(element, 'createdTime')),
+    format: attribute(element, 'format'),
+    content: attribute(element, 'content'),
+  }
+}
+
+/** An entry that lies elsewhere (an absolute or remote URI) goes by its cachePath or ID (§8). */
+function pathOf(element: XmlElement): string | undefined {
+  const uri = attribute(element, 'URI')
+  const isElsewhere = uri === undefined || uri.startsWith('/') || /^[a-z][a-z0-9+.-]*:\/\//i.test(uri)
+  return isElsewhere ? (attribute(element, 'cachePath') ?? attribute(element, 'ID')) : uri
+}
+
+function metaField(element: XmlElement, name: string): string | undefined {
+  for (const list of children(element, 'metaFields')) {
+    for (const field of children(list, 'metaField')) {
+      const value = field['#text']
+      if (attribute(field, 'name') === name && typeof value === 'string') return value
+    }
+  }
+  return undefined
+}
+
+function attribute(element: XmlElement, name: string): string | undefined {
+  const value = element[`@${name}`]
+  return typeof value === 'string' && value !== '' ? value : undefined
+}
+
+function children(element: XmlElement, name: string): XmlElement[] {
+  const value = element[name]
+  return Array.isArray(value) ? value.filter(isElement) : []
+}
+
+function isElement(value: unknown): value is XmlElement {
+  return typeof value === 'object' && value !== null
+}

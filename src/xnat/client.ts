@@ -1,0 +1,248 @@
+import { itemPath, resourcePath } from './address.js'
+import type { ItemAddress, ResourceAddress } from './address.js'
+import { parseCatalog } from './catalog-xml.js'
+import type { CatalogEntry } from './catalog-xml.js'
+import type { HttpResponse } from './http.js'
+import { cell, numberCell, parseItemFields, parseRows, parseTimeMs } from './rows.js'
+import type { Row } from './rows.js'
+import type { Session } from './session.js'
+
+export interface Project {
+  readonly id: string
+}
+
+/** A subject or an experiment as a listing tells it. Times are undefined where the server has none. */
+export interface Labelled {
+  /** Accession ID. */
+  readonly id: string
+  /** In the project of the listing: a shared item has another one elsewhere. May be ''. */
+  readonly label: string
+  readonly modifiedMs: number | undefined
+}
+
+export interface Experiment extends Labelled {
+  readonly xsiType: string
+}
+
+export interface ProjectExperiment extends Experiment {
+  readonly subjectId: string
+  readonly subjectLabel: string
+}
+
+export interface Scan {
+  readonly id: string
+  /** Free text, may be ''. */
+  readonly type: string
+  readonly modifiedMs: number | undefined
+}
+
+export interface Reconstruction {
+  readonly id: string
+  readonly type: string
+}
+
+export interface Resource {
+  /** Numeric. */
+  readonly id: string
+  /** May be '', and two resources of one item may share it. */
+  readonly label: string
+  readonly format: string
+  readonly content: string
+  /** Which item of a session it belongs to: '' or 'resources', 'scans', 'reconstructions', 'assessors'. */
+  readonly category: string
+  /** The ID of that item. */
+  readonly ownerId: string
+}
+
+export interface StoredFile {
+  /** Relative to the resource, as stored. */
+  readonly path: string
+  /** Undefined where the catalog has no size and the file is missing, or in legacy resources. */
+  readonly sizeBytes: number | undefined
+  readonly digest: string | undefined
+}
+
+const documentAttempts = 3
+/** Large sites take minutes for a listing; a client that gives up earlier only makes them do it again. */
+const listingTimeoutMs = 300_000
+
+/** The REST calls of XNAT that answer tables, documents and statuses, typed. @throws XnatError from every method */
+export class XnatClient {
+  readonly #session: Session
+
+  constructor(session: Session) {
+    this.#session = session
+  }
+
+  /** The user the server takes us for. */
+  async whoAmI(signal?: AbortSignal): Promise<string> {
+    const response = await this.#get('/xapi/users/username', signal)
+    if (response.status === 200) return (await response.text()).trim().replace(/^"|"$/g, '')
+    response.discard() // no XAPI before 1.7: /data/auth says "User 'x' is logged in"
+    return this.#read('/data/auth', (text) => /'([^']*)'/.exec(text)?.[1] ?? 'guest', signal)
+  }
+
+  async projects(signal?: AbortSignal): Promise<Project[]> {
+    const rows = await this.#rows('/data/projects', {}, signal)
+    return rows.flatMap((row) => (cell(row, 'ID') === undefined ? [] : [{ id: row['ID']! }]))
+  }
+
+  async subjects(project: string, signal?: AbortSignal): Promise<Labelled[]> {
+    const columns = 'ID,label,insert_date,last_modified'
+    const rows = await this.#rows(`${itemPath({ project })}/subjects`, { columns }, signal)
+    return withId(rows).map(toLabelled)
+  }
+
+  /** The experiments of a subject in a project. */
+  async experiments(project: string, subject: string, signal?: AbortSignal): Promise<Experiment[]> {
+    const columns = 'ID,label,xsiType,date,insert_date,last_modified'
+    const path = `${itemPath({ project })}/subjects/${encodeURIComponent(subject)}/experiments`
+    return withId(await this.#rows(path, { columns }, signal)).map(toExperiment)
+  }
+
+  async projectExperiments(project: string, signal?: AbortSignal): Promise<ProjectExperiment[]> {
+    const columns = 'ID,label,xsiType,subject_ID,subject_label,insert_date,last_modified'
+    const rows = await this.#rows(`${itemPath({ project })}/experiments`, { columns }, signal)
+    return withId(rows).map((row) => ({
+      ...toExperiment(row),
+      subjectId: row['subject_ID'] ?? '',
+      subjectLabel: row['subject_label'] ?? '',
+    }))
+  }
+
+  /** IDs of all readable experiments or subjects of the site. */
+  async siteIds(kind: 'experiments' | 'subjects', signal?: AbortSignal): Promise<string[]> {
+    return withId(await this.#rows(`/data/${kind}`, { columns: 'ID' }, signal)).map((row) => row['ID']!)
+  }
+
+  /** The fields of one subject or experiment, such as `project`, `label` and `subject_ID`. */
+  async item(item: ItemAddress, signal?: AbortSignal): Promise<Row> {
+    return this.#read(`${itemPath(item)}?format=json`, parseItemFields, signal)
+  }
+
+  async scans(experiment: string, signal?: AbortSignal): Promise<Scan[]> {
+    const columns = 'ID,type,insert_date,last_modified'
+    const rows = await this.#rows(`${itemPath({ experiment })}/scans`, { columns }, signal)
+    return withId(rows).map((row) => ({
+      id: row['ID']!,
+      type: row['type'] ?? '',
+      modifiedMs: rowTimeMs(row),
+    }))
+  }
+
+  async reconstructions(experiment: string, signal?: AbortSignal): Promise<Reconstruction[]> {
+    const rows = await this.#rows(`${itemPath({ experiment })}/reconstructions`, {}, signal)
+    return withId(rows).map((row) => ({ id: row['ID']!, type: row['type'] ?? '' }))
+  }
+
+  async assessors(experiment: string, signal?: AbortSignal): Promise<Experiment[]> {
+    return withId(await this.#rows(`${itemPath({ experiment })}/assessors`, {}, signal)).map(toExperiment)
+  }
+
+  async resources(item: ItemAddress, signal?: AbortSignal): Promise<Resource[]> {
+    return (await this.#rows(`${itemPath(item)}/resources`, {}, signal)).flatMap(toResource)
+  }
+
+  /** All resources of an experiment, its scans, reconstructions (out) and assessors (out and plain) in one request. */
+  async allResources(experiment: string, signal?: AbortSignal): Promise<Resource[]> {
+    const rows = await this.#rows(`${itemPath({ experiment })}/resources`, { all: 'true' }, signal)
+    return rows.flatMap(toResource)
+  }
+
+  /** Path, size, digest and time of every file of a resource. 404 for legacy resources that have no catalog. */
+  async catalog(resource: ResourceAddress, signal?: AbortSignal): Promise<CatalogEntry[]> {
+    return this.#read(resourcePath(resource, 'get'), parseCatalog, signal)
+  }
+
+  /** What `catalog` tells, without times, but also where there is no catalog, and with sizes taken from the disk. */
+  async files(resource: ResourceAddress, signal?: AbortSignal): Promise<StoredFile[]> {
+    const rows = await this.#rows(`${resourcePath(resource, 'get')}/files`, {}, signal)
+    return rows.flatMap(toStoredFile)
+  }
+
+  /** @throws XnatError 'conflict' when there is one with this label */
+  async createResource(item: ItemAddress, label: string, signal?: AbortSignal): Promise<void> {
+    await this.#command('PUT', `${itemPath(item)}/resources/${encodeURIComponent(label)}`, signal)
+  }
+
+  async deleteResource(resource: ResourceAddress, signal?: AbortSignal): Promise<void> {
+    await this.#command('DELETE', resourcePath(resource), signal)
+  }
+
+  #rows(path: string, query: Record<string, string>, signal: AbortSignal | undefined): Promise<Row[]> {
+    const parameters = new URLSearchParams({ format: 'json', ...query })
+    return this.#read(`${path}?${parameters.toString()}`, parseRows, signal)
+  }
+
+  /** A document, whole and understood; one that broke off or was cut short is asked for again. */
+  async #read<T>(path: string, parse: (text: string) => T, signal: AbortSignal | undefined): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      const response = await this.#get(path, signal)
+      if (response.status !== 200) throw await response.toError()
+      try {
+        return parsed(response, await response.text(), parse)
+      } catch (error) {
+        if (signal?.aborted || attempt === documentAttempts) throw error
+      }
+    }
+  }
+
+  async #command(method: 'PUT' | 'DELETE', path: string, signal: AbortSignal | undefined): Promise<void> {
+    const response = await this.#session.send({ method, path, html: 'allowed', repeatable: false, signal })
+    if (response.status >= 300) throw await response.toError()
+    await response.bytes()
+  }
+
+  #get(path: string, signal: AbortSignal | undefined): Promise<HttpResponse> {
+    const headersTimeoutMs = listingTimeoutMs
+    return this.#session.send({ method: 'GET', path, html: 'never', signal, headersTimeoutMs })
+  }
+}
+
+function parsed<T>(response: HttpResponse, text: string, parse: (text: string) => T): T {
+  try {
+    return parse(text)
+  } catch (cause) {
+    const reason = `the answer cannot be understood: ${cause instanceof Error ? cause.message : 'unknown'}`
+    throw response.error('bad-response', reason)
+  }
+}
+
+/** xnatctl's users met rows without an ID; nothing can be addressed by them. */
+function withId(rows: Row[]): Row[] {
+  return rows.filter((row) => cell(row, 'ID') !== undefined)
+}
+
+function toLabelled(row: Row): Labelled {
+  return { id: row['ID']!, label: row['label'] ?? '', modifiedMs: rowTimeMs(row) }
+}
+
+function toExperiment(row: Row): Experiment {
+  return { ...toLabelled(row), xsiType: row['xsiType'] ?? '' }
+}
+
+function rowTimeMs(row: Row): number | undefined {
+  return parseTimeMs(cell(row, 'last_modified')) ?? parseTimeMs(cell(row, 'insert_date'))
+}
+
+function toResource(row: Row): Resource[] {
+  const id = cell(row, 'xnat_abstractresource_id')
+  if (id === undefined) return []
+  return [
+    {
+      id,
+      label: row['label'] ?? '',
+      format: row['format'] ?? '',
+      content: row['content'] ?? '',
+      category: row['category'] ?? '',
+      ownerId: row['cat_id'] ?? '',
+    },
+  ]
+}
+
+/** The path is what follows `/resources/<id>/files/` in URI: `Name` is the last part only (xnat-wire.md §2.4). */
+function toStoredFile(row: Row): StoredFile[] {
+  const path = /\/resources\/[^/]*\/files\/([\s\S]+)$/.exec(row['URI'] ?? '')?.[1] ?? cell(row, 'Name')
+  if (path === undefined) return []
+  return [{ path, sizeBytes: numberCell(row, 'Size'), digest: cell(row, 'digest')?.toLowerCase() }]
+}

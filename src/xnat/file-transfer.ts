@@ -1,0 +1,196 @@
+import { randomBytes } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { Readable } from 'node:stream'
+import { resourcePath } from './address.js'
+import type { ResourceAddress } from './address.js'
+import type { HttpResponse, Priority } from './http.js'
+import type { Session } from './session.js'
+import { exactPath, readPath, storePath } from './wire-path.js'
+import { XnatError } from './xnat-error.js'
+
+/** First and last byte, both included, as in HTTP. */
+export interface ByteRange {
+  readonly first: number
+  readonly last: number
+}
+
+/** The bytes of a file as they come. Consume `body` to its end or destroy it. */
+export interface FileBytes {
+  /** Where in the file `body` begins: the range's first byte, or 0 when the server sent the whole file. */
+  readonly first: number
+  /** Bytes that `body` must have. Undefined where a proxy took the length away. */
+  readonly lengthBytes: number | undefined
+  /** Size of the file as it is now. Undefined likewise. */
+  readonly totalBytes: number | undefined
+  /** False: the range was ignored and the whole file comes (a proxy, or a converted file). */
+  readonly rangeHonoured: boolean
+  /** The second-exact time of the stored file; with the size it is the only version XNAT tells (xnat-wire.md §3.1). */
+  readonly lastModified: string | undefined
+  readonly body: Readable
+  error(code: XnatError['code'], reason: string): XnatError
+}
+
+export interface Upload {
+  /** A local file that holds the bytes. */
+  readonly sourcePath: string
+  readonly sizeBytes: number
+  /** False: an existing file stays as it is, and the upload fails with 'conflict'. */
+  readonly overwrite: boolean
+}
+
+/**
+ * @param range must lie within the file: beyond its end a real server promises bytes and never sends them (§3.2)
+ * @throws XnatError
+ */
+export async function readFile(
+  session: Session,
+  resource: ResourceAddress,
+  storedPath: string,
+  options: { range?: ByteRange | undefined; priority?: Priority; signal?: AbortSignal | undefined } = {},
+): Promise<FileBytes> {
+  const { range, priority, signal } = options
+  const response = await session.send({
+    method: 'GET',
+    path: `${resourcePath(resource, 'get')}/files/${readPath(storedPath)}`,
+    html: 'as-file',
+    signal,
+    ...(range && { headers: { range: `bytes=${range.first}-${range.last}` } }),
+    ...(priority && { priority }),
+  })
+  if (response.status === 206) return partOf(response, range)
+  if (response.status === 200) return wholeOf(response, range === undefined)
+  throw await response.toError()
+}
+
+/**
+ * Sends a file as multipart/form-data. XNAT parses such a body completely before it touches the stored file, whereas
+ * a plain body is written over it as it arrives and leaves a stump when it breaks off; and only multipart may be
+ * empty (§5).
+ *
+ * A success says that the server claims to have it: compare the listing afterwards.
+ * @throws XnatError 'conflict' when the file exists and `overwrite` is false; 'forbidden' when the server stored
+ *   nothing for want of permission; 'locked' when another writer changed the resource's catalog meanwhile
+ */
+export async function putFile(
+  session: Session,
+  resource: ResourceAddress,
+  path: { readonly new: string } | { readonly stored: string },
+  upload: Upload,
+  signal?: AbortSignal,
+): Promise<void> {
+  const urlPath = 'new' in path ? storePath(path.new) : requireExact(path.stored)
+  const boundary = `xnatfs-${randomBytes(12).toString('hex')}`
+  const head = Buffer.from(
+    `--${boundary}\r\nContent-Disposition: form-data; name="file"; filename="file"\r\n` +
+      'Content-Type: application/octet-stream\r\n\r\n',
+  )
+  const tail = Buffer.from(`\r\n--${boundary}--\r\n`)
+  const response = await session.send({
+    method: 'PUT',
+    path: `${resourcePath(resource)}/files/${urlPath}${upload.overwrite ? '?overwrite=true' : ''}`,
+    html: 'allowed',
+    headers: {
+      'content-type': `multipart/form-data; boundary=${boundary}`,
+      'content-length': String(head.length + upload.sizeBytes + tail.length),
+    },
+    body: () => Readable.from(multipart(head, upload, tail), { objectMode: false }),
+    // The same bytes once more end in the same file; without overwrite a repeat could only meet its own success.
+    repeatable: upload.overwrite,
+    headersTimeoutMs: uploadTimeoutMs,
+    signal,
+  })
+  await checkStored(response)
+}
+
+/** The server digests and copies what it got before it answers. */
+const uploadTimeoutMs = 600_000
+
+async function* multipart(head: Buffer, upload: Upload, tail: Buffer): AsyncGenerator<Buffer> {
+  yield head
+  if (upload.sizeBytes > 0) {
+    const end = upload.sizeBytes - 1
+    for await (const chunk of createReadStream(upload.sourcePath, { end, highWaterMark: 256 * 1024 })) {
+      yield chunk as Buffer
+    }
+  }
+  yield tail
+}
+
+async function checkStored(response: HttpResponse): Promise<void> {
+  const text = await response.text()
+  if (response.status >= 300) {
+    if (response.status === 500 && /Another thread or process modified/.test(text)) {
+      throw response.error('locked', 'another writer changed the catalog of this resource at the same time')
+    }
+    throw response.toErrorOf(text)
+  }
+  if (text.includes('"duplicates"')) throw response.error('conflict', 'the server has a file of this name')
+  // Without permission to edit, XNAT answers 200 and stores nothing; only the Content-Type is missing (§5).
+  if (response.header('content-type') === undefined) {
+    throw response.error('forbidden', 'the server stored nothing: this user may not edit here')
+  }
+  if (response.isHtml) throw response.error('bad-response', 'an HTML page came instead of a receipt')
+}
+
+/**
+ * Deletes by prefix: every file of the resource whose stored path begins with `storedPath` goes (§6). The caller must
+ * know from a fresh listing that there is one such file only.
+ * @throws XnatError 'conflict' when no URL can name this file alone
+ */
+export async function deleteFile(
+  session: Session,
+  resource: ResourceAddress,
+  storedPath: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  const path = `${resourcePath(resource)}/files/${requireExact(storedPath)}`
+  const response = await session.send({ method: 'DELETE', path, html: 'allowed', repeatable: false, signal })
+  if (response.status >= 300) throw await response.toError()
+  await response.bytes()
+}
+
+function requireExact(storedPath: string): string {
+  const path = exactPath(storedPath)
+  if (path !== undefined) return path
+  throw new XnatError(
+    'conflict',
+    `no URL names the stored file '${storedPath}' alone; change it on the server`,
+  )
+}
+
+function partOf(response: HttpResponse, range: ByteRange | undefined): FileBytes {
+  const match = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(response.header('content-range') ?? '')
+  const [first, last, total] = match ? match.slice(1).map(Number) : []
+  const isTrue =
+    range !== undefined && first === range.first && last === range.last && total !== undefined && last < total // Restlet repeats a range beyond the end as it was asked, and then stalls (§3.2)
+  if (!isTrue) {
+    // A file that shrank is answered so; its true size is in the header.
+    const reason = `range ${range?.first}-${range?.last} was answered with ${response.header('content-range')}`
+    response.discard()
+    throw response.error(
+      total !== undefined && range && range.last >= total ? 'changed' : 'bad-response',
+      reason,
+    )
+  }
+  return {
+    first,
+    lengthBytes: last - first + 1,
+    totalBytes: total,
+    rangeHonoured: true,
+    ...common(response),
+  }
+}
+
+function wholeOf(response: HttpResponse, wasAsked: boolean): FileBytes {
+  const length = response.header('content-length')
+  const size = length === undefined ? undefined : Number(length)
+  return { first: 0, lengthBytes: size, totalBytes: size, rangeHonoured: wasAsked, ...common(response) }
+}
+
+function common(response: HttpResponse): Pick<FileBytes, 'lastModified' | 'body' | 'error'> {
+  return {
+    lastModified: response.header('last-modified'),
+    body: response.body,
+    error: (code, reason) => response.error(code, reason),
+  }
+}

@@ -1,0 +1,208 @@
+import type { Readable } from 'node:stream'
+import PQueue from 'p-queue'
+import { Agent, request as undiciRequest } from 'undici'
+import type { Dispatcher } from 'undici'
+import { defaultRetryPolicy, failureOf, isPassingStatus, retryDelayMs } from './retry.js'
+import type { RetryPolicy } from './retry.js'
+import { XnatError, codeOfStatus, sentenceOfPage } from './xnat-error.js'
+
+export type HttpMethod = 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE'
+
+/** Foreground: somebody waits for these very bytes. Read-ahead and background overtake nobody. */
+export type Priority = 'foreground' | 'read-ahead' | 'background'
+const rank: Record<Priority, number> = { foreground: 2, 'read-ahead': 1, background: 0 }
+
+export interface HttpRequest {
+  readonly method: HttpMethod
+  /** After the base URL, percent-encoded, from its first '/'. */
+  readonly path: string
+  readonly headers?: Record<string, string>
+  /** Makes the body anew for each attempt. */
+  readonly body?: () => Readable | Buffer | string
+  /** False where a second arrival would do something else than the first. Default: true for GET and HEAD. */
+  readonly repeatable?: boolean
+  readonly priority?: Priority
+  readonly headersTimeoutMs?: number
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface HttpOptions {
+  readonly baseUrl: string
+  readonly userAgent: string
+  /** Connections to the server, which is also the number of requests under way at once. */
+  readonly connections?: number
+  readonly retry?: RetryPolicy
+}
+
+const defaultConnections = 16
+const connectTimeoutMs = 10_000
+const headersTimeoutMs = 60_000
+/** Silence in mid-body. XNAT stalls for ever on some requests (xnat-wire.md §3.2), proxies on others. */
+const bodyTimeoutMs = 30_000
+const keepAliveMs = 20_000
+
+/** An answer whose body is still to come. Read it (`text`, iterate) or `discard` it: it holds a connection. */
+export class HttpResponse {
+  readonly method: HttpMethod
+  readonly url: string
+  readonly status: number
+  readonly body: Readable
+  readonly #headers: Dispatcher.ResponseData['headers']
+
+  constructor(method: HttpMethod, url: string, data: Dispatcher.ResponseData<unknown>) {
+    this.method = method
+    this.url = url
+    this.status = data.statusCode
+    this.body = data.body
+    this.#headers = data.headers
+  }
+
+  header(name: string): string | undefined {
+    const value = this.#headers[name]
+    return Array.isArray(value) ? value[0] : value
+  }
+
+  get cookies(): readonly string[] {
+    const value = this.#headers['set-cookie']
+    return value === undefined ? [] : Array.isArray(value) ? value : [value]
+  }
+
+  get isHtml(): boolean {
+    return (this.header('content-type') ?? '').toLowerCase().startsWith('text/html')
+  }
+
+  /** The whole body. @throws XnatError when it breaks off */
+  async bytes(): Promise<Buffer> {
+    const chunks: Buffer[] = []
+    try {
+      for await (const chunk of this.body) chunks.push(chunk as Buffer)
+    } catch (cause) {
+      throw failureOf(cause, this.method, this.url).error
+    }
+    return Buffer.concat(chunks)
+  }
+
+  async text(): Promise<string> {
+    return (await this.bytes()).toString('utf8')
+  }
+
+  discard(): void {
+    this.body.destroy()
+  }
+
+  /** The error this answer stands for; reads the page for the sentence it says. */
+  async toError(): Promise<XnatError> {
+    return this.toErrorOf(await this.text().catch(() => ''))
+  }
+
+  toErrorOf(page: string): XnatError {
+    const sentence = sentenceOfPage(page)
+    return this.error(codeOfStatus(this.status), `${this.status}${sentence ? ` ${sentence}` : ''}`)
+  }
+
+  error(code: XnatError['code'], reason: string): XnatError {
+    return new XnatError(code, reason, { method: this.method, url: this.url, status: this.status })
+  }
+}
+
+/**
+ * Exchanges with one server: a bounded number at once, the most urgent first, repeated with growing waits where that
+ * is safe. Redirects are never followed: XNAT redirects only to its log-in page, and would be sent our cookie.
+ */
+export class Http {
+  readonly baseUrl: string
+  readonly #userAgent: string
+  readonly #agent: Agent
+  readonly #queue: PQueue
+  readonly #retry: RetryPolicy
+  #downUntil = 0
+
+  constructor(options: HttpOptions) {
+    this.baseUrl = options.baseUrl
+    this.#userAgent = options.userAgent
+    this.#retry = options.retry ?? defaultRetryPolicy
+    const connections = options.connections ?? defaultConnections
+    this.#queue = new PQueue({ concurrency: connections })
+    this.#agent = new Agent({
+      connections,
+      pipelining: 1,
+      keepAliveTimeout: keepAliveMs,
+      bodyTimeout: bodyTimeoutMs,
+      connect: { timeout: connectTimeoutMs },
+    })
+  }
+
+  /** The answer, whatever its status. @throws XnatError when there is none */
+  async send(request: HttpRequest): Promise<HttpResponse> {
+    const repeatable = request.repeatable ?? (request.method === 'GET' || request.method === 'HEAD')
+    const oneAttempt = this.#retry.now() < this.#downUntil
+    for (let attempt = 0; ; attempt++) {
+      const outcome = await this.#attempt(request)
+      const isResponse = outcome instanceof HttpResponse
+      if (isResponse && !(isPassingStatus(outcome.status) && repeatable)) {
+        this.#downUntil = 0
+        return outcome
+      }
+      if (!isResponse && (outcome.retry === 'never' || (outcome.retry === 'repeatable' && !repeatable))) {
+        throw outcome.error
+      }
+      const retryAfter = isResponse ? outcome.header('retry-after') : undefined
+      const delayMs = oneAttempt ? undefined : retryDelayMs(this.#retry, attempt, retryAfter)
+      if (delayMs === undefined) {
+        if (!isResponse) this.#downUntil = this.#retry.now() + this.#retry.failFastMs
+        if (isResponse) return outcome
+        throw outcome.error
+      }
+      if (isResponse) outcome.discard()
+      await this.#pause(delayMs, request)
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#queue.clear()
+    await this.#agent.destroy()
+  }
+
+  async #pause(delayMs: number, request: HttpRequest): Promise<void> {
+    try {
+      await this.#retry.sleep(delayMs, request.signal)
+    } catch (cause) {
+      throw failureOf(cause, request.method, this.baseUrl + request.path, request.signal).error
+    }
+  }
+
+  /** One exchange. The place in the queue is held until the body has ended: it occupies a connection so long. */
+  #attempt(request: HttpRequest): Promise<HttpResponse | ReturnType<typeof failureOf>> {
+    const url = this.baseUrl + request.path
+    return new Promise((resolve) => {
+      const fail = (cause: unknown): void => resolve(failureOf(cause, request.method, url, request.signal))
+      const exchange = async (): Promise<void> => {
+        const data = await undiciRequest(url, this.#undiciOptions(request))
+        // A body that is destroyed before its end reports that as an error nobody waits for.
+        data.body.on('error', () => {})
+        const closed = new Promise<void>((done) => data.body.once('close', done))
+        resolve(new HttpResponse(request.method, url, data))
+        await closed
+      }
+      const priority = rank[request.priority ?? 'foreground']
+      this.#queue.add(exchange, { priority, ...(request.signal && { signal: request.signal }) }).catch(fail)
+    })
+  }
+
+  #undiciOptions(request: HttpRequest): Parameters<typeof undiciRequest>[1] {
+    return {
+      dispatcher: this.#agent,
+      method: request.method,
+      headers: {
+        'user-agent': this.#userAgent,
+        // Anything narrower is answered 406 by one resource or another (xnat-wire.md §2.6, §3.4).
+        accept: '*/*',
+        'accept-encoding': 'identity',
+        ...request.headers,
+      },
+      headersTimeout: request.headersTimeoutMs ?? headersTimeoutMs,
+      ...(request.body && { body: request.body() }),
+      ...(request.signal && { signal: request.signal }),
+    }
+  }
+}

@@ -1,0 +1,158 @@
+import { withSignal } from '../util/single-flight.js'
+import { codeOfStatus, sentenceOfPage } from './xnat-error.js'
+import type { Http, HttpRequest, HttpResponse } from './http.js'
+import type { XnatError } from './xnat-error.js'
+
+export interface Credentials {
+  /** A user name, or the alias of an alias token. */
+  readonly user: string
+  /** The password, or the secret of an alias token. */
+  readonly password: string
+}
+
+export interface SessionRequest extends HttpRequest {
+  /**
+   * What an HTML answer to this request means. 'never': data was asked for, so it is the log-in page or a proxy's
+   * error. 'as-file': fine where the stored file itself is HTML. 'allowed': XNAT answers this request in HTML.
+   */
+  readonly html: 'never' | 'as-file' | 'allowed'
+}
+
+/** XNAT locks an account for an hour after 20 wrong passwords (xnat-wire.md §7): a refused one is not tried again
+ *  before this. */
+const refusedForMs = 10 * 60_000
+
+/**
+ * One log-in shared by all requests. XNAT opens a server session for each Basic request without a cookie and refuses
+ * the user beyond 1,000 of them, so credentials are sent only to obtain the cookie, by one request at a time, and the
+ * cookie is renewed when the server has forgotten it.
+ */
+export class Session {
+  readonly #http: Http
+  readonly #credentials: Credentials | undefined
+  readonly #now: () => number
+  #cookies = new Map<string, string>()
+  /** Counts log-ins: a request that failed with an older cookie need only be sent again. */
+  #generation = 0
+  #login: Promise<void> | undefined
+  #refused: { readonly error: XnatError; readonly until: number } | undefined
+
+  constructor(http: Http, credentials: Credentials | undefined, now: () => number = Date.now) {
+    this.#http = http
+    this.#credentials = credentials
+    this.#now = now
+  }
+
+  get user(): string | undefined {
+    return this.#credentials?.user
+  }
+
+  /** @throws XnatError 'unauthorized' when the credentials are refused or needed and absent */
+  async send(request: SessionRequest): Promise<HttpResponse> {
+    for (let again = false; ; again = true) {
+      if (this.#credentials && this.#generation === 0) await withSignal(this.#renew(0), request.signal)
+      const generation = this.#generation
+      const response = await this.#http.send(this.#withCookies(request))
+      if (!isLoggedOut(response, request.html)) return response
+      if (again || !this.#credentials) throw await notLoggedIn(response, this.#credentials !== undefined)
+      response.discard()
+      await withSignal(this.#renew(generation), request.signal)
+    }
+  }
+
+  /** Ends the server's session, so that short-lived mounts do not fill the user's quota of them. */
+  async end(): Promise<void> {
+    if (this.#generation === 0) return
+    const response = await this.#http.send(this.#withCookies({ method: 'DELETE', path: '/data/JSESSION' }))
+    response.discard()
+    this.#generation = 0
+    this.#cookies.clear()
+  }
+
+  #withCookies(request: HttpRequest): HttpRequest {
+    if (this.#cookies.size === 0) return request
+    const cookie = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+    return { ...request, headers: { ...request.headers, cookie } }
+  }
+
+  #renew(usedGeneration: number): Promise<void> {
+    if (this.#login) return this.#login
+    if (this.#generation > usedGeneration) return Promise.resolve()
+    if (this.#refused && this.#now() < this.#refused.until) return Promise.reject(this.#refused.error)
+    this.#login = this.#logIn().finally(() => (this.#login = undefined))
+    return this.#login
+  }
+
+  async #logIn(): Promise<void> {
+    const { user, password } = this.#credentials!
+    const basic = Buffer.from(`${user}:${password}`, 'utf8').toString('base64')
+    const response = await this.#http.send({
+      method: 'POST',
+      path: '/data/JSESSION',
+      headers: { authorization: `Basic ${basic}` },
+      repeatable: false,
+    })
+    const id = await this.#sessionId(response)
+    this.#cookies = new Map(response.cookies.flatMap(nameAndValue))
+    this.#cookies.set('JSESSIONID', id)
+    this.#generation++
+    this.#refused = undefined
+  }
+
+  async #sessionId(response: HttpResponse): Promise<string> {
+    const text = (await response.text()).trim()
+    if (response.status === 200 && /^[\w.!-]{8,128}$/.test(text)) return text
+    const code = response.status === 200 ? 'bad-response' : codeOfStatus(response.status)
+    const sentence = sentenceOfPage(text)
+    if (code === 'unauthorized' || code === 'forbidden') {
+      const reason = `the server refused user '${this.user}'${sentence ? ` (${sentence})` : ''}; check user and password`
+      const error = response.error('unauthorized', reason)
+      this.#refused = { error, until: this.#now() + refusedForMs }
+      throw error
+    }
+    if (code === 'not-found' || code === 'bad-response') {
+      throw response.error('bad-response', `no XNAT answers here (status ${response.status}); check the URL`)
+    }
+    throw response.error(
+      code,
+      `log-in failed with status ${response.status}${sentence ? `: ${sentence}` : ''}`,
+    )
+  }
+}
+
+/**
+ * An expired session is answered 401, or 302 to the log-in page, or 200 with that page (xnat-wire.md §7). A stored
+ * HTML file comes with the Last-Modified of a file, the page without.
+ */
+function isLoggedOut(response: HttpResponse, html: SessionRequest['html']): boolean {
+  const { status } = response
+  if (status === 401 || (status >= 300 && status < 400 && status !== 304)) return true
+  if (status >= 300 || !response.isHtml || html === 'allowed') return false
+  return html === 'never' || response.header('last-modified') === undefined
+}
+
+async function notLoggedIn(response: HttpResponse, hasCredentials: boolean): Promise<XnatError> {
+  const page = await response.text().catch(() => '')
+  if (response.status < 300 && !looksLikeLogin(page)) {
+    const sentence = sentenceOfPage(page)
+    return response.error(
+      'bad-response',
+      `an HTML page came instead of data${sentence ? ` (${sentence})` : ''}`,
+    )
+  }
+  const advice = hasCredentials
+    ? 'the server does not accept the session it gave'
+    : 'the server asks for a log-in; give --user and XNAT_PASS, or a ~/.netrc'
+  return response.error('unauthorized', advice)
+}
+
+function looksLikeLogin(page: string): boolean {
+  return /Login\.vm|name=["']?(username|password)\b|type=["']?password\b/i.test(page)
+}
+
+/** The pair of a Set-Cookie header; a load balancer's stickiness cookie must come back as well as JSESSIONID. */
+function nameAndValue(header: string): [string, string][] {
+  const match = /^\s*([^=;\s]+)=([^;]*)/.exec(header)
+  if (!match || match[1] === 'SESSION_EXPIRATION_TIME') return []
+  return [[match[1]!, match[2]!]]
+}

@@ -1,0 +1,60 @@
+/**
+ * How the path of a file is written into a URL, and what the server makes of it.
+ *
+ * XNAT (since 1.8.4) decodes the path of a file only if it contains `%20` or `%2B`, and then the whole of it; any
+ * other escape is stored literally, so `a#b` sent as `a%23b` is stored under the name `a%23b`. A GET looks for the
+ * path as sent and then for its decoded form, a DELETE only for the first (xnat-wire.md §3.6, §6).
+ */
+
+/** Characters that may stand in a URL path as they are (RFC 3986 `pchar` without escapes); '/' separates. */
+const plain = /[^A-Za-z0-9\-._~!$&'()*+,;=:@/]+/g
+
+/** A path whose blanks or pluses make the server decode all of it. */
+function isDecodedByServer(path: string): boolean {
+  return /[ +]/.test(path)
+}
+
+/** The URL path under which a GET finds the file that is stored as `storedPath`. */
+export function readPath(storedPath: string): string {
+  return storedPath.split('/').map(encodeURIComponent).join('/')
+}
+
+/** The URL path that a PUT of a new file with this name needs. */
+export function storePath(path: string): string {
+  return isDecodedByServer(path) ? readPath(path) : path.replace(plain, (text) => encodeURIComponent(text))
+}
+
+/** The name under which a file put to `storePath(path)` is stored and listed. */
+export function storedAs(path: string): string {
+  return isDecodedByServer(path) ? path : storePath(path)
+}
+
+/**
+ * The URL path that hits exactly the stored file in a DELETE or an overwriting PUT, or undefined where there is none:
+ * a name such as `a#b` that came in by import cannot be written into a URL so that the server sees it again.
+ */
+export function exactPath(storedPath: string): string | undefined {
+  if (isDecodedByServer(storedPath)) return readPath(storedPath)
+  const isUrlText = storedPath.replace(/%[0-9A-Fa-f]{2}/g, '').search(plain) === -1
+  return isUrlText && !/%20|%2B/.test(storedPath) ? storedPath : undefined
+}
+
+/**
+ * The name to show for a stored path: the inverse of `storedAs`, so that a file is listed under the name it was given.
+ * What no client can have meant as an escape is shown as it is.
+ */
+export function shownPath(storedPath: string): string {
+  if (isDecodedByServer(storedPath) || !storedPath.includes('%')) return storedPath
+  try {
+    const decoded = storedPath.split('/').map(decodeSegment).join('/')
+    const encoded = decoded.replace(plain, (text) => encodeURIComponent(text))
+    return encoded.toUpperCase() === storedPath.toUpperCase() ? decoded : storedPath
+  } catch {
+    return storedPath // not UTF-8 when decoded
+  }
+}
+
+function decodeSegment(segment: string): string {
+  const decoded = decodeURIComponent(segment)
+  return /[/\0]/.test(decoded) || decoded === '.' || decoded === '..' ? segment : decoded
+}
