@@ -80,8 +80,6 @@ export interface FetchedBytes {
 export interface StoreSource {
   readonly path: string
   readonly sizeBytes: number
-  /** Lower-case hex MD5. */
-  readonly md5: string
 }
 
 /** All methods throw FsError. A failure is never reported as absence. */
@@ -117,10 +115,12 @@ export interface Archive {
   /** Removes a file, or a directory that is empty on the server. */
   remove(entry: FileEntry | DirectoryEntry, signal?: AbortSignal): Promise<void>
   /**
-   * Makes a directory on the server, or says 'local' where XNAT has no empty directories: it comes to be with its
-   * first file.
+   * Whether directories made in this one exist on the server from the start. In a resource they do not: XNAT knows
+   * files only, and a folder comes to be with its first file and goes with its last.
    */
+  keepsEmpty(directory: DirectoryEntry): boolean
+  /** Makes a directory on the server, where `keepsEmpty`. */
   makeDirectory(parent: DirectoryEntry, name: string, signal?: AbortSignal): Promise<DirectoryEntry>
-  /** The directory entry a folder of this name would have, for one that exists only locally so far. */
+  /** The entry of a folder that exists only locally so far, where not `keepsEmpty`. */
   folder(parent: DirectoryEntry, name: string): DirectoryEntry
 }

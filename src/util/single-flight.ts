@@ -18,13 +18,9 @@ export class SingleFlight<V> {
     return this.#wait(key, flight, signal)
   }
 
-  has(key: string): boolean {
-    return this.#flights.has(key)
-  }
-
   /** Later callers start anew; those who wait already get the result of the run they joined. */
-  forget(key: string): void {
-    this.#flights.delete(key)
+  forgetAll(matches: (key: string) => boolean): void {
+    for (const key of this.#flights.keys()) if (matches(key)) this.#flights.delete(key)
   }
 
   #start(key: string, start: (signal: AbortSignal) => Promise<V>): Flight<V> {

@@ -52,6 +52,8 @@ export interface Resource {
   readonly category: string
   /** The ID of that item. */
   readonly ownerId: string
+  /** As the database has it: may be out of date, and undefined when it was never counted. */
+  readonly fileCount: number | undefined
 }
 
 export interface StoredFile {
@@ -236,6 +238,7 @@ function toResource(row: Row): Resource[] {
       content: row['content'] ?? '',
       category: row['category'] ?? '',
       ownerId: row['cat_id'] ?? '',
+      fileCount: numberCell(row, 'file_count'),
     },
   ]
 }

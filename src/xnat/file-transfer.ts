@@ -1,4 +1,5 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
+import type { Hash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { Readable } from 'node:stream'
 import { resourcePath } from './address.js'
@@ -68,6 +69,7 @@ export async function readFile(
  * empty (§5).
  *
  * A success says that the server claims to have it: compare the listing afterwards.
+ * @returns the MD5 (lower-case hex) of the bytes sent
  * @throws XnatError 'conflict' when the file exists and `overwrite` is false; 'forbidden' when the server stored
  *   nothing for want of permission; 'locked' when another writer changed the resource's catalog meanwhile
  */
@@ -77,7 +79,7 @@ export async function putFile(
   path: { readonly new: string } | { readonly stored: string },
   upload: Upload,
   signal?: AbortSignal,
-): Promise<void> {
+): Promise<string> {
   const urlPath = 'new' in path ? storePath(path.new) : requireExact(path.stored)
   const boundary = `xnatfs-${randomBytes(12).toString('hex')}`
   const head = Buffer.from(
@@ -85,6 +87,7 @@ export async function putFile(
       'Content-Type: application/octet-stream\r\n\r\n',
   )
   const tail = Buffer.from(`\r\n--${boundary}--\r\n`)
+  let hash = createHash('md5')
   const response = await session.send({
     method: 'PUT',
     path: `${resourcePath(resource)}/files/${urlPath}${upload.overwrite ? '?overwrite=true' : ''}`,
@@ -93,23 +96,28 @@ export async function putFile(
       'content-type': `multipart/form-data; boundary=${boundary}`,
       'content-length': String(head.length + upload.sizeBytes + tail.length),
     },
-    body: () => Readable.from(multipart(head, upload, tail), { objectMode: false }),
+    body: () => {
+      hash = createHash('md5')
+      return Readable.from(multipart(head, upload, hash, tail), { objectMode: false })
+    },
     // The same bytes once more end in the same file; without overwrite a repeat could only meet its own success.
     repeatable: upload.overwrite,
     headersTimeoutMs: uploadTimeoutMs,
     signal,
   })
   await checkStored(response)
+  return hash.digest('hex')
 }
 
 /** The server digests and copies what it got before it answers. */
 const uploadTimeoutMs = 600_000
 
-async function* multipart(head: Buffer, upload: Upload, tail: Buffer): AsyncGenerator<Buffer> {
+async function* multipart(head: Buffer, upload: Upload, hash: Hash, tail: Buffer): AsyncGenerator<Buffer> {
   yield head
   if (upload.sizeBytes > 0) {
     const end = upload.sizeBytes - 1
     for await (const chunk of createReadStream(upload.sourcePath, { end, highWaterMark: 256 * 1024 })) {
+      hash.update(chunk as Buffer)
       yield chunk as Buffer
     }
   }

@@ -1,3 +1,4 @@
+import { sleep } from '../util/sleep.js'
 import { XnatError } from './xnat-error.js'
 
 export interface RetryPolicy {
@@ -15,7 +16,7 @@ export interface RetryPolicy {
 export const defaultRetryPolicy: RetryPolicy = {
   delaysMs: [20, 300, 1000, 2500],
   failFastMs: 5000,
-  sleep: sleepMs,
+  sleep,
   now: Date.now,
   random: Math.random,
 }
@@ -99,19 +100,4 @@ function codeOf(error: unknown): string {
     if (e instanceof AggregateError && e.errors.length > 0) return codeOf(e.errors[0])
   }
   return error instanceof Error ? error.message : 'unknown'
-}
-
-function sleepMs(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted) return reject(signal.reason as Error)
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', abort)
-      resolve()
-    }, ms)
-    const abort = (): void => {
-      clearTimeout(timer)
-      reject(signal!.reason as Error)
-    }
-    signal?.addEventListener('abort', abort, { once: true })
-  })
 }

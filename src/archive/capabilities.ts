@@ -1,0 +1,72 @@
+import { FsError } from '../util/fs-error.js'
+import { isNameableScan } from '../xnat/address.js'
+import type { Capability, Entry } from './archive.js'
+import { isTree, levels, placeOf } from './layout.js'
+import type { ArchivePlace, FilePlace, ItemPlace, Level, TreePlace } from './layout.js'
+import { unescapeName } from './names.js'
+
+export interface CapabilityOptions {
+  /** Raw scan data may be changed. */
+  readonly allowRawWrites: boolean
+}
+
+/** Why something cannot be done with or in an entry; the sentence says what would help. */
+export function missingCapability(
+  entry: Entry,
+  capability: Capability,
+  options: CapabilityOptions,
+): FsError | undefined {
+  const place = placeOf(entry)
+  const deny = (code: 'EPERM' | 'EROFS', reason: string): FsError =>
+    new FsError(code, `${verbs[capability]} ${entry.name || '/'}: ${reason}`)
+
+  if ('isView' in place && place.isView) {
+    return deny('EROFS', 'this directory is a view of several items; change the file in its own resource')
+  }
+  if (place.level === 'link') return deny('EROFS', 'links are not kept on the server')
+  const scan = scanOf(place)
+  if (scan !== undefined && !isNameableScan(scan) && isBelowScan(place)) {
+    return deny('EPERM', `XNAT can read scan '${scan}' by its ID, but not change it`)
+  }
+  if (isBelowScan(place) && place.isProtected && !options.allowRawWrites) {
+    return deny('EPERM', 'this is raw scan data; mount with --allow-raw-writes to change it')
+  }
+  const reason = isBelowScan(place) ? undefined : reasonAboveResources(place, capability)
+  return reason === undefined ? undefined : deny('EPERM', reason)
+}
+
+const verbs: Record<Capability, string> = {
+  create: 'create a file in',
+  'make-directory': 'make a directory in',
+  write: 'write',
+  remove: 'remove',
+}
+
+function reasonAboveResources(place: ItemPlace, capability: Capability): string | undefined {
+  if (capability === 'remove') return 'only files, folders and empty resources can be removed'
+  if (capability === 'create') return 'files lie in resources; make one with mkdir in a scan or in resources/'
+  if (capability === 'make-directory' && levels[place.level as Level].makes !== 'resource') {
+    return 'a resource is made in a scan, in resources/, or in the in/ or out/ of an assessor or reconstruction'
+  }
+  return undefined
+}
+
+/** Why no resource can have this label, or undefined. REST takes labels raw (xnat-wire.md §1.2, §5, §6). */
+export function labelProblem(name: string): string | undefined {
+  const label = unescapeName(name)
+  if (/^\d+$/.test(label)) return 'XNAT takes a label of digits only for the number of an existing resource'
+  if (!/^[A-Za-z0-9_.~()@+=-]+$/.test(label)) {
+    return 'XNAT can give resources labels of letters, digits and _ . - ~ ( ) @ + = only'
+  }
+  return undefined
+}
+
+function isBelowScan(place: ArchivePlace): place is TreePlace | FilePlace {
+  return isTree(place) || place.level === 'file'
+}
+
+function scanOf(place: ArchivePlace): string | undefined {
+  if (isTree(place)) return place.parts[0]?.address.scan
+  if (place.level === 'file') return place.address.scan
+  return (place as ItemPlace).item.scan
+}

@@ -1,0 +1,168 @@
+import { createHash } from 'node:crypto'
+import type { ResourceAddress } from '../xnat/address.js'
+import type { XnatClient } from '../xnat/client.js'
+import { shownPath } from '../xnat/wire-path.js'
+import { XnatError } from '../xnat/xnat-error.js'
+import type { DirectoryEntry, FileEntry } from './archive.js'
+import { DirectoryListing, placeOf } from './layout.js'
+import type { Child, FilePlace, ResourcePart, TreePlace } from './layout.js'
+
+/** A file as its resource's catalog tells it. */
+export interface ListedFile {
+  readonly storedPath: string
+  readonly sizeBytes: number | undefined
+  readonly digest: string | undefined
+  readonly modifiedMs: number | undefined
+}
+
+/** A folder of a resource, by the names shown (before they are escaped for the file system). */
+export interface Folder {
+  readonly folders: Map<string, Folder>
+  readonly files: TreeFile[]
+}
+
+interface TreeFile extends ListedFile {
+  readonly name: string
+  readonly part: ResourcePart
+}
+
+/**
+ * All files of a resource. The catalog document comes first: it alone has times. It has no sizes where an import left
+ * them out, and legacy resources have no catalog at all (xnat-wire.md §2.4, §2.5): then the table of files helps.
+ */
+export async function loadFiles(
+  client: XnatClient,
+  part: ResourcePart,
+  signal: AbortSignal | undefined,
+): Promise<ListedFile[]> {
+  const listed = await catalogFiles(client, part.address, signal)
+  if (listed && listed.every((file) => file.sizeBytes !== undefined)) return listed
+  const rows = await client.files(part.address, signal)
+  if (!listed) {
+    if (rows.length === 0 && part.fileCount !== undefined && part.fileCount > 0) {
+      const reason = `the catalog of resource ${part.address.resource} cannot be read on the server`
+      throw new XnatError('bad-response', `${reason}: it should list ${part.fileCount} files`)
+    }
+    return rows.map(({ path, ...file }) => ({ ...file, storedPath: path, modifiedMs: undefined }))
+  }
+  const sizes = new Map(rows.map((row) => [row.path, row.sizeBytes]))
+  return listed.map((file) => ({ ...file, sizeBytes: file.sizeBytes ?? sizes.get(file.storedPath) }))
+}
+
+async function catalogFiles(
+  client: XnatClient,
+  address: ResourceAddress,
+  signal: AbortSignal | undefined,
+): Promise<ListedFile[] | undefined> {
+  try {
+    const entries = await client.catalog(address, signal)
+    return entries.map(({ path, sizeBytes, digest, modifiedMs }) => ({
+      storedPath: path,
+      sizeBytes,
+      digest,
+      modifiedMs,
+    }))
+  } catch (error) {
+    if (error instanceof XnatError && error.code === 'not-found') return undefined
+    throw error
+  }
+}
+
+/** Sorts the files of one or more resources into folders. */
+export function buildTree(parts: readonly (readonly [ResourcePart, readonly ListedFile[]])[]): Folder {
+  const root: Folder = { folders: new Map(), files: [] }
+  for (const [part, files] of parts) {
+    for (const file of files) {
+      const segments = shownPath(file.storedPath)
+        .split('/')
+        .filter((segment) => segment !== '')
+      const name = segments.pop()
+      if (name === undefined) continue
+      let folder = root
+      for (const segment of segments) folder = subfolder(folder, segment)
+      folder.files.push({ ...file, name, part })
+    }
+  }
+  if (parts.length > 1) tellApart(root)
+  return root
+}
+
+function subfolder(parent: Folder, name: string): Folder {
+  let folder = parent.folders.get(name)
+  if (!folder) parent.folders.set(name, (folder = { folders: new Map(), files: [] }))
+  return folder
+}
+
+/** Of several items' files in one folder, those that share a name are shown as `<item>-<name>`. */
+function tellApart(folder: Folder): void {
+  const seen = new Map<string, number>()
+  for (const { name } of folder.files) seen.set(name, (seen.get(name) ?? 0) + 1)
+  folder.files.forEach((file, index) => {
+    if (seen.get(file.name)! > 1) folder.files[index] = { ...file, name: `${file.part.item}-${file.name}` }
+  })
+  for (const child of folder.folders.values()) tellApart(child)
+}
+
+export function folderAt(root: Folder, path: readonly string[]): Folder | undefined {
+  let folder: Folder | undefined = root
+  for (const name of path) folder = folder?.folders.get(name)
+  return folder
+}
+
+/** What a directory of files holds. Where a file and a folder share a name, the folder keeps it. */
+export function treeListing(directory: DirectoryEntry, folder: Folder): DirectoryListing {
+  const place = placeOf(directory) as TreePlace
+  const folders = [...folder.folders.keys()].map((label): Child => ({
+    label,
+    id: 'folder',
+    entry: (name) => folderEntry(directory, label, name),
+  }))
+  const files = folder.files.map((file) => fileChild(directory, place, file))
+  return new DirectoryListing(place.level, [folders, files])
+}
+
+/** @param label as the server means it, @param name as the file system shows it */
+export function folderEntry(directory: DirectoryEntry, label: string, name: string): DirectoryEntry {
+  const parent = placeOf(directory) as TreePlace
+  const isMerged = parent.level === 'merged' || parent.level === 'merged-folder'
+  const place: TreePlace = {
+    ...parent,
+    level: isMerged ? 'merged-folder' : 'folder',
+    path: [...parent.path, label],
+  }
+  return { kind: 'directory', name, id: `folder:${label}`, mtimeMs: directory.mtimeMs, place }
+}
+
+function fileChild(directory: DirectoryEntry, place: TreePlace, file: TreeFile): Child {
+  const { part, storedPath, sizeBytes, digest } = file
+  const key = `${part.address.resource}/${storedPath}`
+  const filePlace: FilePlace = {
+    level: 'file',
+    address: part.address,
+    storedPath,
+    isProtected: place.isProtected,
+    ...(place.isView && { isView: true }),
+  }
+  return {
+    label: file.name,
+    id: createHash('md5').update(key).digest('hex').slice(0, 8),
+    entry: (name): FileEntry => ({
+      kind: 'file',
+      name,
+      id: `file:${name}`,
+      mtimeMs: file.modifiedMs ?? directory.mtimeMs,
+      place: filePlace,
+      sizeBytes,
+      key,
+      version: versionOf(file),
+      digest,
+      isSeriesMember: part.isSeries,
+    }),
+  }
+}
+
+/** The bytes' digest names them best; without one, XNAT tells size and time only. */
+export function versionOf(file: ListedFile): string {
+  const size = file.sizeBytes ?? '?'
+  return file.digest === undefined ? `${size}@${file.modifiedMs ?? '?'}` : `${size}#${file.digest}`
+}

@@ -1,0 +1,215 @@
+import type { ItemAddress } from '../xnat/address.js'
+import type { Labelled, Scan } from '../xnat/client.js'
+import { XnatError } from '../xnat/xnat-error.js'
+import type { DirectoryEntry, Entry, SymlinkEntry } from './archive.js'
+import { buildTree, folderAt, treeListing } from './catalog.js'
+import { directoryEntry, linkEntry, shown } from './entries.js'
+import { DirectoryListing, isTree, placeOf } from './layout.js'
+import type { Child, ItemPlace, TreePlace } from './layout.js'
+import { ofCategory, resourceListing, resourcesOf, sidesListing } from './resources.js'
+import type { Sources } from './sources.js'
+import { selectScans } from './wildcard.js'
+
+/**
+ * What a directory lists: for each level the REST listings it is made of. Undefined when the directory is no longer
+ * there.
+ */
+export async function listDirectory(
+  directory: DirectoryEntry,
+  sources: Sources,
+): Promise<DirectoryListing | undefined> {
+  const place = placeOf(directory)
+  if (isTree(place)) return listTree(directory, place, sources)
+  if (place.level === 'link' || place.level === 'file') return undefined
+  return builders[place.level](directory, place, sources)
+}
+
+type Builder = (
+  directory: DirectoryEntry,
+  place: ItemPlace,
+  sources: Sources,
+) => Promise<DirectoryListing | undefined>
+
+const builders: Record<ItemPlace['level'], Builder> = {
+  root: async (_, __, sources) => {
+    const projects = await sources.projects()
+    return new DirectoryListing('root', [
+      projects.map(({ id }) =>
+        itemChild(id, { id, label: id }, 0, { level: 'project', item: { project: id } }),
+      ),
+    ])
+  },
+
+  project: async (directory, place, sources) => {
+    const project = place.item.project!
+    const [subjects, resources] = await Promise.all([
+      sources.subjects(project),
+      sources.resources(place.item),
+    ])
+    const children = subjects.map((subject) =>
+      itemChild(`subject:${subject.id}`, subject, subject.modifiedMs ?? 0, {
+        level: 'subject',
+        item: { project, subject: subject.id },
+      }),
+    )
+    return new DirectoryListing('project', [children], shown(directory, { resources: resources.length > 0 }))
+  },
+
+  subject: async (directory, place, sources) => {
+    const { project, subject } = place.item
+    const [experiments, resources] = await Promise.all([
+      sources.experiments(project!, subject!),
+      sources.resources({ subject: subject! }),
+    ])
+    const children = experiments.map((experiment) =>
+      itemChild(`experiment:${experiment.id}`, experiment, experiment.modifiedMs ?? 0, {
+        level: 'experiment',
+        item: { ...place.item, experiment: experiment.id },
+        xsiType: experiment.xsiType,
+      }),
+    )
+    return new DirectoryListing('subject', [children], shown(directory, { resources: resources.length > 0 }))
+  },
+
+  experiment: async (directory, place, sources) => {
+    const experiment = place.item.experiment!
+    const ask = askerOf(place.xsiType)
+    const [scans, assessors, reconstructions, all] = await Promise.all([
+      ask(() => sources.scans(experiment)),
+      ask(() => sources.assessors(experiment)),
+      ask(() => sources.reconstructions(experiment)),
+      sources.allResources(experiment),
+    ])
+    const present = {
+      scans: scans.length > 0,
+      assessors: assessors.length > 0,
+      reconstructions: reconstructions.length > 0,
+      resources: ofCategory(all, 'resources').length > 0,
+    }
+    return new DirectoryListing('experiment', [], shown(directory, present))
+  },
+
+  scans: async (_, place, sources) => {
+    const scans = await sources.scans(place.item.experiment!)
+    return new DirectoryListing('scans', [scans.map((scan) => scanChild(place, scan, false))])
+  },
+
+  'scan-selection': async (_, place, sources) => {
+    const scans = selectScans(await sources.scans(place.item.experiment!), place.selection!)
+    return (
+      scans && new DirectoryListing('scan-selection', [scans.map((scan) => scanChild(place, scan, true))])
+    )
+  },
+
+  scan: async (directory, place, sources) =>
+    resourceListing(directory, await resourcesOf(place.item, sources)),
+  side: async (directory, place, sources) =>
+    resourceListing(directory, await resourcesOf(place.item, sources)),
+  resources: async (directory, place, sources) =>
+    resourceListing(directory, await resourcesOf(place.item, sources)),
+
+  reconstructions: async (directory, place, sources) => {
+    const reconstructions = await sources.reconstructions(place.item.experiment!)
+    const children = reconstructions.map(({ id }) =>
+      itemChild(`reconstruction:${id}`, { id, label: id }, directory.mtimeMs, {
+        level: 'reconstruction',
+        item: { ...place.item, reconstruction: id },
+      }),
+    )
+    return new DirectoryListing('reconstructions', [children])
+  },
+
+  reconstruction: (directory, place, sources) => sidesListing(directory, place, sources),
+
+  assessors: async (_, place, sources) => {
+    const assessors = await sources.assessors(place.item.experiment!)
+    const children = assessors.map((assessor) =>
+      itemChild(`assessor:${assessor.id}`, assessor, assessor.modifiedMs ?? 0, {
+        level: 'assessor',
+        item: { ...place.item, assessor: assessor.id },
+        xsiType: assessor.xsiType,
+      }),
+    )
+    return new DirectoryListing('assessors', [children])
+  },
+
+  assessor: (directory, place, sources) => sidesListing(directory, place, sources),
+
+  'site-experiments': async (_, __, sources) =>
+    new DirectoryListing('site-experiments', [
+      (await sources.siteIds('experiments')).map((id) => linkChild({ id, label: id }, { experiment: id })),
+    ]),
+
+  'site-subjects': async (_, __, sources) =>
+    new DirectoryListing('site-subjects', [
+      (await sources.siteIds('subjects')).map((id) => linkChild({ id, label: id }, { subject: id })),
+    ]),
+
+  'project-experiments': async (_, place, sources) => {
+    const experiments = await sources.projectExperiments(place.item.project!)
+    const links = experiments.map((experiment) =>
+      linkChild(experiment, { ...place.item, subject: experiment.subjectId, experiment: experiment.id }),
+    )
+    return new DirectoryListing('project-experiments', [links])
+  },
+}
+
+async function listTree(
+  directory: DirectoryEntry,
+  place: TreePlace,
+  sources: Sources,
+): Promise<DirectoryListing | undefined> {
+  const files = await Promise.all(place.parts.map((part) => sources.files(part)))
+  const root = buildTree(place.parts.map((part, index) => [part, files[index]!] as const))
+  const folder = folderAt(root, place.path)
+  return folder && treeListing(directory, folder)
+}
+
+function itemChild(
+  id: string,
+  item: Pick<Labelled, 'id' | 'label'>,
+  mtimeMs: number,
+  place: ItemPlace,
+): Child {
+  return {
+    label: item.label,
+    id: item.id,
+    aliases: [item.label, item.id],
+    entry: (name): Entry => directoryEntry(name, id, mtimeMs, place),
+  }
+}
+
+function linkChild(item: Pick<Labelled, 'id' | 'label'>, to: ItemAddress): Child {
+  return {
+    label: item.label,
+    id: item.id,
+    aliases: [item.label, item.id],
+    entry: (name): SymlinkEntry => linkEntry(name, to),
+  }
+}
+
+function scanChild(place: ItemPlace, scan: Scan, isView: boolean): Child {
+  const scanPlace: ItemPlace = {
+    level: 'scan',
+    item: { ...place.item, scan: scan.id },
+    ...((isView || place.isView) && { isView: true }),
+  }
+  return itemChild(`scan:${scan.id}`, { id: scan.id, label: scan.id }, scan.modifiedMs ?? 0, scanPlace)
+}
+
+/**
+ * How to ask for what only image sessions have. XNAT's own types that are none have no scans, and asking for them can
+ * answer 500 (xnat-wire.md §8); other people's types tell by such an answer that they are none.
+ */
+function askerOf(xsiType: string | undefined): <T>(question: () => Promise<T[]>) => Promise<T[]> {
+  if (xsiType === undefined || xsiType.endsWith('SessionData')) return (question) => question()
+  if (xsiType.startsWith('xnat:')) return () => Promise.resolve([])
+  return async (question) => {
+    try {
+      return await question()
+    } catch (error) {
+      if (error instanceof XnatError && (error.code === 'not-found' || error.code === 'server')) return []
+      throw error
+    }
+  }
+}

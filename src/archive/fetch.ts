@@ -1,0 +1,62 @@
+import { FsError } from '../util/fs-error.js'
+import { readFile } from '../xnat/file-transfer.js'
+import type { FileBytes } from '../xnat/file-transfer.js'
+import type { Session } from '../xnat/session.js'
+import { failureOf } from '../xnat/retry.js'
+import { XnatError } from '../xnat/xnat-error.js'
+import type { ByteRange, FetchedBytes, FileEntry, Urgency } from './archive.js'
+import { toFsError } from './errors.js'
+import { placeOf } from './layout.js'
+import type { FilePlace } from './layout.js'
+
+/** Asks the server for bytes of a file. They come with the size and time of the file they belong to. */
+export async function fetchBytes(
+  session: Session,
+  file: FileEntry,
+  range: ByteRange | undefined,
+  urgency: Urgency,
+  signal: AbortSignal | undefined,
+): Promise<FetchedBytes> {
+  const { address, storedPath } = placeOf(file) as FilePlace
+  const what = `read ${file.name}`
+  try {
+    const bytes = await readFile(session, address, storedPath, { range, priority: urgency, signal })
+    return {
+      first: bytes.first,
+      rangeHonoured: bytes.rangeHonoured,
+      totalBytes: bytes.totalBytes,
+      answerVersion: `${bytes.totalBytes ?? '?'}@${bytes.lastModified ?? '?'}`,
+      body: checkedBody(bytes, what, signal),
+    }
+  } catch (error) {
+    if (error instanceof XnatError && error.code === 'not-found') {
+      // The catalog lists it, or did when the file was opened: never ENOENT, which would say it never was.
+      throw new FsError('ESTALE', `${what}: ${error.message}; listed, but gone from the server`, {
+        cause: error,
+      })
+    }
+    throw toFsError(error, what)
+  }
+}
+
+async function* checkedBody(
+  bytes: FileBytes,
+  what: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  let received = 0
+  try {
+    for await (const chunk of bytes.body) {
+      received += (chunk as Buffer).length
+      if (bytes.lengthBytes !== undefined && received > bytes.lengthBytes) break
+      yield chunk as Buffer
+    }
+  } catch (cause) {
+    const { method, url } = bytes.error('unreachable', '')
+    throw toFsError(failureOf(cause, method ?? 'GET', url ?? '', signal).error, what)
+  }
+  if (bytes.lengthBytes !== undefined && received !== bytes.lengthBytes) {
+    const reason = `${received} bytes came of ${bytes.lengthBytes} promised`
+    throw toFsError(bytes.error('bad-response', reason), what)
+  }
+}

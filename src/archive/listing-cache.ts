@@ -1,0 +1,79 @@
+import { LRUCache } from 'lru-cache'
+import { SingleFlight } from '../util/single-flight.js'
+
+/** What one REST listing answered. Directories are made of one or more of them. */
+export interface Source<T = unknown> {
+  readonly key: string
+  readonly value: T
+  readonly expiresMs: number
+  /** Set when a write has made it untrue. */
+  isForgotten: boolean
+}
+
+export interface ListingCacheOptions {
+  /** How long a listing is believed. */
+  readonly ttlMs: number
+  readonly now?: () => number
+}
+
+/** Rows of listings kept, over all listings: some 200 bytes each. The largest is kept whatever its size. */
+const rowsKept = 400_000
+
+/**
+ * Answers of the server, each asked for once by however many callers want it, and believed for `ttlMs`. Failures are
+ * not kept: the next caller asks again.
+ */
+export class ListingCache {
+  readonly #ttlMs: number
+  readonly #now: () => number
+  readonly #sources = new LRUCache<string, Source>({
+    maxSize: rowsKept,
+    sizeCalculation: (source) =>
+      Math.min(rowsKept, 1 + (Array.isArray(source.value) ? source.value.length : 0)),
+  })
+  readonly #flights = new SingleFlight<Source>()
+  /** Counts what was forgotten: a listing that was under way meanwhile may be older than the write. */
+  #epoch = 0
+
+  constructor(options: ListingCacheOptions) {
+    this.#ttlMs = options.ttlMs
+    this.#now = options.now ?? Date.now
+  }
+
+  isFresh(source: Source): boolean {
+    return !source.isForgotten && this.#now() < source.expiresMs
+  }
+
+  async load<T>(
+    key: string,
+    ask: (signal: AbortSignal) => Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<Source<T>> {
+    const known = this.#sources.get(key)
+    if (known && this.isFresh(known)) return known as Source<T>
+    const source = await this.#flights.run(key, signal, (shared) => this.#ask(key, ask, shared))
+    return source as Source<T>
+  }
+
+  forget(matches: (key: string) => boolean): void {
+    this.#epoch++
+    for (const [key, source] of this.#sources.entries()) {
+      if (!matches(key)) continue
+      source.isForgotten = true
+      this.#sources.delete(key)
+    }
+    this.#flights.forgetAll(matches)
+  }
+
+  async #ask<T>(
+    key: string,
+    ask: (signal: AbortSignal) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<Source<T>> {
+    const epoch = this.#epoch
+    const value = await ask(signal)
+    const source = { key, value, expiresMs: this.#now() + this.#ttlMs, isForgotten: epoch !== this.#epoch }
+    if (!source.isForgotten) this.#sources.set(key, source)
+    return source
+  }
+}

@@ -1,0 +1,120 @@
+import type { ItemAddress } from '../xnat/address.js'
+import { itemPath } from '../xnat/address.js'
+import type {
+  Experiment,
+  Labelled,
+  Project,
+  ProjectExperiment,
+  Reconstruction,
+  Resource,
+  Scan,
+  XnatClient,
+} from '../xnat/client.js'
+import type { Row } from '../xnat/rows.js'
+import { XnatError } from '../xnat/xnat-error.js'
+import { loadFiles } from './catalog.js'
+import type { ListedFile } from './catalog.js'
+import type { ResourcePart } from './layout.js'
+import type { ListingCache, Source } from './listing-cache.js'
+
+/**
+ * The listings one directory is made of. Remembers which it used: the directory is as young as the oldest of them.
+ */
+export class Sources {
+  readonly used: Source[] = []
+  readonly #client: XnatClient
+  readonly #cache: ListingCache
+  readonly #signal: AbortSignal | undefined
+
+  constructor(client: XnatClient, cache: ListingCache, signal: AbortSignal | undefined) {
+    this.#client = client
+    this.#cache = cache
+    this.#signal = signal
+  }
+
+  projects(): Promise<Project[]> {
+    return this.#use('projects', (signal) => this.#client.projects(signal))
+  }
+
+  subjects(project: string): Promise<Labelled[]> {
+    return this.#use(`subjects ${project}`, (signal) => this.#client.subjects(project, signal))
+  }
+
+  experiments(project: string, subject: string): Promise<Experiment[]> {
+    return this.#use(`experiments ${project} ${subject}`, (signal) =>
+      this.#client.experiments(project, subject, signal),
+    )
+  }
+
+  projectExperiments(project: string): Promise<ProjectExperiment[]> {
+    return this.#use(`project-experiments ${project}`, (signal) =>
+      this.#client.projectExperiments(project, signal),
+    )
+  }
+
+  siteIds(kind: 'experiments' | 'subjects'): Promise<string[]> {
+    return this.#use(`site-${kind}`, (signal) => this.#client.siteIds(kind, signal))
+  }
+
+  item(item: ItemAddress): Promise<Row> {
+    return this.#use(`item ${itemPath(item)}`, (signal) => this.#client.item(item, signal))
+  }
+
+  scans(experiment: string): Promise<Scan[]> {
+    return this.#use(`scans ${experiment}`, (signal) => this.#client.scans(experiment, signal))
+  }
+
+  reconstructions(experiment: string): Promise<Reconstruction[]> {
+    return this.#use(`reconstructions ${experiment}`, (signal) =>
+      this.#client.reconstructions(experiment, signal),
+    )
+  }
+
+  assessors(experiment: string): Promise<Experiment[]> {
+    return this.#use(`assessors ${experiment}`, (signal) => this.#client.assessors(experiment, signal))
+  }
+
+  /** The resources of an item alone. A user who may not see them sees none (xnat-wire.md §7: 403 and 404). */
+  resources(item: ItemAddress): Promise<Resource[]> {
+    return this.#use(`resources ${itemPath(item, 'get')}`, async (signal) => {
+      try {
+        return await this.#client.resources(item, signal)
+      } catch (error) {
+        if (error instanceof XnatError && (error.code === 'forbidden' || error.code === 'not-found'))
+          return []
+        throw error
+      }
+    })
+  }
+
+  /** The resources of an experiment and of what is in it. */
+  allResources(experiment: string): Promise<Resource[]> {
+    return this.#use(`all-resources ${experiment}`, (signal) => this.#client.allResources(experiment, signal))
+  }
+
+  files(part: ResourcePart): Promise<ListedFile[]> {
+    return this.#use(filesKey(part.address.resource), (signal) => loadFiles(this.#client, part, signal))
+  }
+
+  async #use<T>(key: string, ask: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const source = await this.#cache.load(key, ask, this.#signal)
+    this.used.push(source)
+    return source.value
+  }
+}
+
+/** Numeric resource IDs are unique on a server, whatever path leads to them. */
+function filesKey(resource: string): string {
+  return `files ${resource}`
+}
+
+/** Matches the files of a resource. */
+export function isFilesOf(resource: string): (key: string) => boolean {
+  return (key) => key === filesKey(resource)
+}
+
+/** Matches every listing that tells which resources an item has. */
+export function isResourcesOf(item: ItemAddress): (key: string) => boolean {
+  const own = `resources ${itemPath(item, 'get')}`
+  return (key) => key === own || (item.experiment !== undefined && key === `all-resources ${item.experiment}`)
+}

@@ -1,0 +1,202 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { FsError } from '../util/fs-error.js'
+import { KeyedLock } from '../util/keyed-lock.js'
+import type { Log } from '../util/log.js'
+import { sleep } from '../util/sleep.js'
+import type { ItemAddress } from '../xnat/address.js'
+import type { XnatClient } from '../xnat/client.js'
+import { deleteFile, putFile, readFile } from '../xnat/file-transfer.js'
+import type { Session } from '../xnat/session.js'
+import { shownPath, storedAs } from '../xnat/wire-path.js'
+import { XnatError } from '../xnat/xnat-error.js'
+import type { XnatErrorCode } from '../xnat/xnat-error.js'
+import type { DirectoryEntry, FileEntry, StoreSource } from './archive.js'
+import { labelProblem } from './capabilities.js'
+import { versionOf } from './catalog.js'
+import type { ListedFile } from './catalog.js'
+import { placeOf } from './layout.js'
+import type { FilePlace, ResourcePart, TreePlace } from './layout.js'
+import type { ListingCache } from './listing-cache.js'
+import { unescapeName } from './names.js'
+import { Sources, isFilesOf, isResourcesOf } from './sources.js'
+
+/** How often an upload is sent in all when it fails in this way; otherwise once. */
+const attempts: Partial<Record<XnatErrorCode, number>> = {
+  locked: 6, // another client writes the same catalog: it is soon done
+  conflict: 2,
+  server: 2,
+  unreachable: 2,
+  timeout: 2,
+}
+const retryMs = 150
+
+/**
+ * Changes on the server. XNAT's answers are no proof (xnat-wire.md §5, §6): a 200 may mean that nothing was stored, a
+ * DELETE takes every file whose path begins alike. So each change is preceded and followed by a fresh listing. One
+ * change per resource at a time: XNAT fails the second of two.
+ */
+export class Writer {
+  readonly #session: Session
+  readonly #client: XnatClient
+  readonly #cache: ListingCache
+  readonly #log: Log
+  readonly #locks = new KeyedLock()
+
+  constructor(session: Session, client: XnatClient, cache: ListingCache, log: Log) {
+    this.#session = session
+    this.#client = client
+    this.#cache = cache
+    this.#log = log
+  }
+
+  /** @returns the path under which the server has the file now */
+  store(
+    directory: DirectoryEntry,
+    name: string,
+    source: StoreSource,
+    replaces: FileEntry | undefined,
+    signal?: AbortSignal,
+  ): Promise<string> {
+    const place = placeOf(directory) as TreePlace
+    const part = place.parts[0]!
+    const path = [...place.path, unescapeName(name)].join('/')
+    return this.#locks.run(part.address.resource, async () => {
+      if (replaces) await this.#checkUnchanged(part, replaces)
+      const stored = replaces && (placeOf(replaces) as FilePlace).storedPath
+      const md5 = await this.#put(part, path, stored, source, signal)
+      return this.#verify(part, path, stored, { sizeBytes: source.sizeBytes, md5 }, signal)
+    })
+  }
+
+  removeFile(file: FileEntry, signal?: AbortSignal): Promise<void> {
+    const { address, storedPath } = placeOf(file) as FilePlace
+    const part: ResourcePart = { address, item: '', fileCount: undefined, isSeries: false }
+    return this.#locks.run(address.resource, async () => {
+      const files = await this.#freshFiles(part)
+      if (!files.some((other) => other.storedPath === storedPath)) return // gone already, as wanted
+      const victims = files.filter((other) => other.storedPath.startsWith(storedPath))
+      if (victims.length > 1) {
+        const others = victims.map((other) => other.storedPath).filter((other) => other !== storedPath)
+        const reason = `XNAT deletes by prefix and would take ${others.length} more with it, such as '${others[0]}'`
+        throw new FsError('EBUSY', `${reason}; nothing was deleted. Rename or remove those first`)
+      }
+      await deleteFile(this.#session, address, storedPath, signal)
+      this.#cache.forget(isFilesOf(address.resource))
+    })
+  }
+
+  /** Removes a resource that has no files. */
+  removeResource(directory: DirectoryEntry, signal?: AbortSignal): Promise<void> {
+    const part = (placeOf(directory) as TreePlace).parts[0]!
+    return this.#locks.run(part.address.resource, async () => {
+      const files = await this.#freshFiles(part)
+      if (files.length > 0) throw new FsError('ENOTEMPTY', `the resource has ${files.length} files`)
+      await this.#client.deleteResource(part.address, signal)
+      this.#forgetResources(part.address)
+    })
+  }
+
+  async makeResource(item: ItemAddress, label: string, signal?: AbortSignal): Promise<void> {
+    const problem = labelProblem(label)
+    if (problem !== undefined) throw new FsError('EINVAL', `${problem}; '${label}' was not made`)
+    await this.#client.createResource(item, label, signal)
+    this.#forgetResources(item)
+  }
+
+  #forgetResources(item: ItemAddress): void {
+    this.#cache.forget(isResourcesOf(item))
+  }
+
+  async #freshFiles(part: ResourcePart): Promise<readonly ListedFile[]> {
+    this.#cache.forget(isFilesOf(part.address.resource))
+    return new Sources(this.#client, this.#cache, undefined).files(part)
+  }
+
+  /** The reader's version must still be there: what somebody else wrote meanwhile is not overwritten. */
+  async #checkUnchanged(part: ResourcePart, replaces: FileEntry): Promise<void> {
+    const { storedPath } = placeOf(replaces) as FilePlace
+    const now = (await this.#freshFiles(part)).find((file) => file.storedPath === storedPath)
+    if (now && versionOf(now) === replaces.version) return
+    const what = now ? 'was changed' : 'was removed'
+    throw new FsError(
+      'ESTALE',
+      `${replaces.name} ${what} on the server since it was opened; it was not overwritten`,
+    )
+  }
+
+  /** @returns the MD5 of the bytes sent */
+  async #put(
+    part: ResourcePart,
+    path: string,
+    stored: string | undefined,
+    source: StoreSource,
+    signal: AbortSignal | undefined,
+  ): Promise<string> {
+    const target = stored === undefined ? { new: path } : { stored }
+    let overwrite = stored !== undefined
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const upload = { sourcePath: source.path, sizeBytes: source.sizeBytes, overwrite }
+        return await putFile(this.#session, part.address, target, upload, signal)
+      } catch (error) {
+        if (!(error instanceof XnatError) || attempt >= (attempts[error.code] ?? 1)) throw error
+        await sleep(retryMs * attempt, signal)
+        const listed = await this.#find(part, path, stored)
+        if (listed?.digest !== undefined && listed.sizeBytes === source.sizeBytes) {
+          const md5 = await md5OfFile(source.path)
+          if (listed.digest === md5) return md5 // the answer was lost, the bytes were not
+        }
+        if (listed && stored === undefined) {
+          throw new XnatError('conflict', `another client has stored a file ${path} meanwhile`, {
+            cause: error,
+          })
+        }
+        // What blocks a name that is not listed are the remains of a broken upload, which nobody can see (§5).
+        overwrite = true
+        this.#log.info(`store ${path}: sending it again after: ${error.message}`)
+      }
+    }
+  }
+
+  async #find(part: ResourcePart, path: string, stored: string | undefined): Promise<ListedFile | undefined> {
+    const files = await this.#freshFiles(part)
+    const wanted = stored ?? storedAs(path)
+    return (
+      files.find((file) => file.storedPath === wanted) ??
+      // Before 1.8.4 nothing was decoded, so a blank is stored as it was sent.
+      (stored === undefined ? files.find((file) => shownPath(file.storedPath) === path) : undefined)
+    )
+  }
+
+  async #verify(
+    part: ResourcePart,
+    path: string,
+    stored: string | undefined,
+    sent: { readonly sizeBytes: number; readonly md5: string },
+    signal: AbortSignal | undefined,
+  ): Promise<string> {
+    const listed = await this.#find(part, path, stored)
+    if (!listed) throw new FsError('EIO', `the server says it stored ${path}, but does not list it`)
+    if (listed.sizeBytes !== sent.sizeBytes) {
+      throw new FsError('EIO', `the server has ${listed.sizeBytes} bytes of ${path}, not ${sent.sizeBytes}`)
+    }
+    const digest = listed.digest ?? (await this.#digestOf(part, listed.storedPath, signal))
+    if (digest !== sent.md5) throw new FsError('EIO', `the server has other bytes of ${path} than were sent`)
+    return listed.storedPath
+  }
+
+  /** Sites may do without digests: then the only proof is to read the file back. */
+  async #digestOf(part: ResourcePart, storedPath: string, signal: AbortSignal | undefined): Promise<string> {
+    const bytes = await readFile(this.#session, part.address, storedPath, { signal })
+    const hash = createHash('md5')
+    for await (const chunk of bytes.body) hash.update(chunk as Buffer)
+    return hash.digest('hex')
+  }
+}
+
+async function md5OfFile(path: string): Promise<string> {
+  const hash = createHash('md5')
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer)
+  return hash.digest('hex')
+}

@@ -1,0 +1,235 @@
+import { LRUCache } from 'lru-cache'
+import { FsError } from '../util/fs-error.js'
+import type { Log } from '../util/log.js'
+import { SingleFlight } from '../util/single-flight.js'
+import { XnatClient } from '../xnat/client.js'
+import type { Session } from '../xnat/session.js'
+import { isSiteLevel, ownersOf, reservedEntry, siteEntry, unlistedEntry } from './aliases.js'
+import type {
+  Archive,
+  ByteRange,
+  Capability,
+  DirectoryEntry,
+  Entry,
+  FetchedBytes,
+  FileEntry,
+  MaybePromise,
+  Place,
+  StoreSource,
+  SymlinkEntry,
+  Urgency,
+} from './archive.js'
+import { missingCapability } from './capabilities.js'
+import type { CapabilityOptions } from './capabilities.js'
+import { folderEntry } from './catalog.js'
+import { listDirectory } from './children.js'
+import { directoryEntry } from './entries.js'
+import { withFsErrors } from './errors.js'
+import { fetchBytes } from './fetch.js'
+import { isTree, levels, placeOf } from './layout.js'
+import type { ItemPlace, Level, LinkPlace } from './layout.js'
+import type { DirectoryListing } from './layout.js'
+import { ListingCache } from './listing-cache.js'
+import type { Source } from './listing-cache.js'
+import { unescapeName } from './names.js'
+import { isRaw } from './resources.js'
+import { Sources } from './sources.js'
+import { Writer } from './writer.js'
+
+export interface XnatArchiveOptions extends CapabilityOptions {
+  readonly session: Session
+  readonly log: Log
+  /** How long a listing is believed. */
+  readonly listingTtlMs: number
+  readonly now?: () => number
+}
+
+interface BuiltDirectory {
+  readonly listing: DirectoryListing
+  readonly sources: readonly Source[]
+}
+
+const directoriesKept = 5000
+
+/** The archive of one XNAT server, as the user of one session may see it. */
+export class XnatArchive implements Archive {
+  readonly root: DirectoryEntry = directoryEntry('', 'root', 0, { level: 'root', item: {} })
+  readonly #options: XnatArchiveOptions
+  readonly #client: XnatClient
+  readonly #cache: ListingCache
+  readonly #writer: Writer
+  readonly #directories = new LRUCache<string, BuiltDirectory>({ max: directoriesKept })
+  readonly #builds = new SingleFlight<BuiltDirectory | undefined>()
+
+  constructor(options: XnatArchiveOptions) {
+    this.#options = options
+    this.#client = new XnatClient(options.session)
+    this.#cache = new ListingCache({ ttlMs: options.listingTtlMs, ...(options.now && { now: options.now }) })
+    this.#writer = new Writer(options.session, this.#client, this.#cache, options.log)
+  }
+
+  list(directory: DirectoryEntry, signal?: AbortSignal): MaybePromise<DirectoryListing> {
+    const key = directoryKey(directory)
+    const known = this.#directories.get(key)
+    if (known && known.sources.every((source) => this.#cache.isFresh(source))) return known.listing
+    return this.#build(key, directory, signal)
+  }
+
+  lookup(directory: DirectoryEntry, name: string, signal?: AbortSignal): MaybePromise<Entry | undefined> {
+    const reserved = reservedEntry(directory, name)
+    if (reserved) return reserved
+    const { level } = placeOf(directory)
+    if (isSiteLevel(level)) {
+      return this.#run(directory, signal, (sources) => siteEntry(level, name, sources))
+    }
+    const listing = this.list(directory, signal)
+    if (!(listing instanceof Promise))
+      return listing.get(name) ?? this.#unlisted(directory, listing, name, signal)
+    return listing.then((built) => built.get(name) ?? this.#unlisted(directory, built, name, signal))
+  }
+
+  readlink(link: SymlinkEntry, signal?: AbortSignal): MaybePromise<string> {
+    if (link.target !== undefined) return link.target
+    const place = placeOf(link) as LinkPlace
+    return withFsErrors(`follow ${link.name}`, () => this.#pathTo(place, link.name, signal))
+  }
+
+  refresh(directory?: DirectoryEntry): void {
+    const known = directory && this.#directories.get(directoryKey(directory))
+    if (!directory) this.#cache.forget(() => true)
+    else if (known) {
+      const keys = new Set(known.sources.map((source) => source.key))
+      this.#cache.forget((key) => keys.has(key))
+    }
+  }
+
+  lacks(entry: Entry, capability: Capability): FsError | undefined {
+    return missingCapability(entry, capability, this.#options)
+  }
+
+  fetch(
+    file: FileEntry,
+    range: ByteRange | undefined,
+    urgency: Urgency,
+    signal?: AbortSignal,
+  ): Promise<FetchedBytes> {
+    return fetchBytes(this.#options.session, file, range, urgency, signal)
+  }
+
+  store(
+    directory: DirectoryEntry,
+    name: string,
+    source: StoreSource,
+    replaces: FileEntry | undefined,
+    signal?: AbortSignal,
+  ): Promise<FileEntry> {
+    return withFsErrors(`store ${name}`, async () => {
+      const storedPath = await this.#writer.store(directory, name, source, replaces, signal)
+      const listing = await this.list(directory)
+      const stored = listing.entries.find(
+        (entry): entry is FileEntry =>
+          entry.kind === 'file' && 'storedPath' in entry.place && entry.place.storedPath === storedPath,
+      )
+      if (!stored) throw new FsError('EIO', `store ${name}: stored as '${storedPath}', which is not listed`)
+      return stored
+    })
+  }
+
+  remove(entry: FileEntry | DirectoryEntry, signal?: AbortSignal): Promise<void> {
+    return withFsErrors(`remove ${entry.name}`, () =>
+      entry.kind === 'file'
+        ? this.#writer.removeFile(entry, signal)
+        : this.#writer.removeResource(entry, signal),
+    )
+  }
+
+  makeDirectory(parent: DirectoryEntry, name: string, signal?: AbortSignal): Promise<DirectoryEntry> {
+    return withFsErrors(`make directory ${name}`, async () => {
+      const label = unescapeName(name)
+      const { item } = placeOf(parent) as ItemPlace
+      if (item.scan !== undefined && isRaw({ label, content: '' }) && !this.#options.allowRawWrites) {
+        const reason = 'this label means raw scan data; mount with --allow-raw-writes to make it'
+        throw new FsError('EPERM', `make directory ${name}: ${reason}`)
+      }
+      await this.#writer.makeResource(item, label, signal)
+      const listing = await this.list(parent)
+      const canonical = listing.get(name) ? name : listing.canonicalName(label)
+      const made = canonical === undefined ? undefined : listing.get(canonical)
+      if (made?.kind !== 'directory') throw new FsError('EIO', `make directory ${name}: made, but not listed`)
+      return made
+    })
+  }
+
+  keepsEmpty(directory: DirectoryEntry): boolean {
+    return levels[placeOf(directory).level as Level].makes !== 'folder'
+  }
+
+  folder(parent: DirectoryEntry, name: string): DirectoryEntry {
+    return folderEntry(parent, unescapeName(name), name)
+  }
+
+  async #build(
+    key: string,
+    directory: DirectoryEntry,
+    signal: AbortSignal | undefined,
+  ): Promise<DirectoryListing> {
+    const built = await withFsErrors(`list ${directory.name || '/'}`, () =>
+      this.#builds.run(key, signal, async (shared) => {
+        const sources = new Sources(this.#client, this.#cache, shared)
+        const listing = await listDirectory(directory, sources)
+        return listing && { listing, sources: sources.used }
+      }),
+    )
+    if (!built) throw new FsError('ENOENT', `list ${directory.name}: it is no longer there`)
+    this.#directories.set(key, built)
+    return built.listing
+  }
+
+  #unlisted(
+    directory: DirectoryEntry,
+    listing: DirectoryListing,
+    name: string,
+    signal: AbortSignal | undefined,
+  ): MaybePromise<Entry | undefined> {
+    if (isTree(placeOf(directory))) return undefined // no other spellings below a resource, and the most lookups
+    return this.#run(directory, signal, (sources) => unlistedEntry(directory, listing, name, sources))
+  }
+
+  #run<T>(
+    directory: DirectoryEntry,
+    signal: AbortSignal | undefined,
+    task: (sources: Sources) => Promise<T>,
+  ): Promise<T> {
+    return withFsErrors(`look into ${directory.name || '/'}`, () =>
+      task(new Sources(this.#client, this.#cache, signal)),
+    )
+  }
+
+  /** From the directory a link lies in to the canonical place of its item. */
+  async #pathTo(place: LinkPlace, name: string, signal: AbortSignal | undefined): Promise<string> {
+    const isOfSite = place.item.project === undefined
+    const owners = await ownersOf(place.item, new Sources(this.#client, this.#cache, signal))
+    const steps: string[] = []
+    let directory = this.root
+    for (const kind of ['project', 'subject', 'experiment'] as const) {
+      const id = owners[kind]
+      if (id === undefined) continue
+      const listing = await this.list(directory, signal)
+      const next = listing.entries.find((entry) => (placeOf(entry) as ItemPlace).item?.[kind] === id)
+      if (next?.kind !== 'directory')
+        throw new FsError('ENOENT', `follow ${name}: ${kind} ${id} is not to be seen`)
+      if (isOfSite || kind !== 'project') steps.push(next.name)
+      directory = next
+    }
+    return ['..', ...steps].join('/')
+  }
+}
+
+const keys = new WeakMap<Place, string>()
+
+/** Equal for equal places, whichever listing the entry came from. */
+function directoryKey({ place }: DirectoryEntry): string {
+  let key = keys.get(place)
+  if (key === undefined) keys.set(place, (key = JSON.stringify(place)))
+  return key
+}
