@@ -74,6 +74,8 @@ export interface FetchedBytes {
   readonly answerVersion: string
   /** Ends after exactly the bytes promised or throws FsError. Leaving the loop early closes the connection. */
   readonly body: AsyncIterable<Uint8Array>
+  /** Closes the connection of a body that nobody has begun to read. */
+  discard(): void
 }
 
 /** A local file whose bytes are to be stored. */
@@ -101,6 +103,11 @@ export interface Archive {
     urgency: Urgency,
     signal?: AbortSignal,
   ): Promise<FetchedBytes>
+  /**
+   * The stored file turned out to be another than the listing says. Believed until the listing says something new:
+   * the file's entry gets this size and a version of its own.
+   */
+  contradict(file: FileEntry, sizeBytes: number, answerVersion: string): void
   /**
    * Stores a file and makes sure that the server has exactly these bytes.
    * @param replaces the file as it was when it was opened; undefined = there was none

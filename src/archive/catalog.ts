@@ -4,6 +4,7 @@ import type { XnatClient } from '../xnat/client.js'
 import { shownPath } from '../xnat/wire-path.js'
 import { XnatError } from '../xnat/xnat-error.js'
 import type { DirectoryEntry, FileEntry } from './archive.js'
+import type { Corrections } from './corrections.js'
 import { DirectoryListing, placeOf } from './layout.js'
 import type { Child, FilePlace, ResourcePart, TreePlace } from './layout.js'
 
@@ -110,14 +111,18 @@ export function folderAt(root: Folder, path: readonly string[]): Folder | undefi
 }
 
 /** What a directory of files holds. Where a file and a folder share a name, the folder keeps it. */
-export function treeListing(directory: DirectoryEntry, folder: Folder): DirectoryListing {
+export function treeListing(
+  directory: DirectoryEntry,
+  folder: Folder,
+  corrections: Corrections,
+): DirectoryListing {
   const place = placeOf(directory) as TreePlace
   const folders = [...folder.folders.keys()].map((label): Child => ({
     label,
     id: 'folder',
     entry: (name) => folderEntry(directory, label, name),
   }))
-  const files = folder.files.map((file) => fileChild(directory, place, file))
+  const files = folder.files.map((file) => fileChild(directory, place, file, corrections))
   return new DirectoryListing(place.level, [folders, files])
 }
 
@@ -133,13 +138,28 @@ export function folderEntry(directory: DirectoryEntry, label: string, name: stri
   return { kind: 'directory', name, id: `folder:${label}`, mtimeMs: directory.mtimeMs, place }
 }
 
-function fileChild(directory: DirectoryEntry, place: TreePlace, file: TreeFile): Child {
+function fileChild(
+  directory: DirectoryEntry,
+  place: TreePlace,
+  file: TreeFile,
+  corrections: Corrections,
+): Child {
   const { part, storedPath, sizeBytes, digest } = file
   const key = `${part.address.resource}/${storedPath}`
+  const listedVersion = versionOf(file)
+  const correction = corrections.of(key, listedVersion)
+  const content = correction
+    ? {
+        sizeBytes: correction.sizeBytes,
+        version: `${listedVersion}!${correction.answerVersion}`,
+        digest: undefined,
+      }
+    : { sizeBytes, version: listedVersion, digest }
   const filePlace: FilePlace = {
     level: 'file',
     address: part.address,
     storedPath,
+    listedVersion,
     isProtected: place.isProtected,
     ...(place.isView && { isView: true }),
   }
@@ -152,10 +172,8 @@ function fileChild(directory: DirectoryEntry, place: TreePlace, file: TreeFile):
       id: `file:${name}`,
       mtimeMs: file.modifiedMs ?? directory.mtimeMs,
       place: filePlace,
-      sizeBytes,
       key,
-      version: versionOf(file),
-      digest,
+      ...content,
       isSeriesMember: part.isSeries,
     }),
   }

@@ -3,6 +3,7 @@ import type { Labelled, Scan } from '../xnat/client.js'
 import { XnatError } from '../xnat/xnat-error.js'
 import type { DirectoryEntry, Entry, SymlinkEntry } from './archive.js'
 import { buildTree, folderAt, treeListing } from './catalog.js'
+import type { Corrections } from './corrections.js'
 import { directoryEntry, linkEntry, shown } from './entries.js'
 import { DirectoryListing, isTree, placeOf } from './layout.js'
 import type { Child, ItemPlace, TreePlace } from './layout.js'
@@ -17,9 +18,10 @@ import { selectScans } from './wildcard.js'
 export async function listDirectory(
   directory: DirectoryEntry,
   sources: Sources,
+  corrections: Corrections,
 ): Promise<DirectoryListing | undefined> {
   const place = placeOf(directory)
-  if (isTree(place)) return listTree(directory, place, sources)
+  if (isTree(place)) return listTree(directory, place, sources, corrections)
   if (place.level === 'link' || place.level === 'file') return undefined
   return builders[place.level](directory, place, sources)
 }
@@ -158,11 +160,12 @@ async function listTree(
   directory: DirectoryEntry,
   place: TreePlace,
   sources: Sources,
+  corrections: Corrections,
 ): Promise<DirectoryListing | undefined> {
   const files = await Promise.all(place.parts.map((part) => sources.files(part)))
   const root = buildTree(place.parts.map((part, index) => [part, files[index]!] as const))
   const folder = folderAt(root, place.path)
-  return folder && treeListing(directory, folder)
+  return folder && treeListing(directory, folder, corrections)
 }
 
 function itemChild(

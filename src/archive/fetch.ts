@@ -27,6 +27,7 @@ export async function fetchBytes(
       totalBytes: bytes.totalBytes,
       answerVersion: `${bytes.totalBytes ?? '?'}@${bytes.lastModified ?? '?'}`,
       body: checkedBody(bytes, what, signal),
+      discard: () => void bytes.body.destroy(),
     }
   } catch (error) {
     if (error instanceof XnatError && error.code === 'not-found') {

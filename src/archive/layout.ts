@@ -148,6 +148,8 @@ export interface FilePlace extends Place {
   readonly level: 'file'
   readonly address: ResourceAddress
   readonly storedPath: string
+  /** As its catalog has it. */
+  readonly listedVersion: string
   readonly isProtected: boolean
   readonly isView?: boolean
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { FsError } from '../util/fs-error.js'
-import { KeyedLock } from '../util/keyed-lock.js'
+import { KeyedLock } from '../util/lock.js'
 import type { Log } from '../util/log.js'
 import { sleep } from '../util/sleep.js'
 import type { ItemAddress } from '../xnat/address.js'
@@ -115,9 +115,9 @@ export class Writer {
 
   /** The reader's version must still be there: what somebody else wrote meanwhile is not overwritten. */
   async #checkUnchanged(part: ResourcePart, replaces: FileEntry): Promise<void> {
-    const { storedPath } = placeOf(replaces) as FilePlace
+    const { storedPath, listedVersion } = placeOf(replaces) as FilePlace
     const now = (await this.#freshFiles(part)).find((file) => file.storedPath === storedPath)
-    if (now && versionOf(now) === replaces.version) return
+    if (now && versionOf(now) === listedVersion) return
     const what = now ? 'was changed' : 'was removed'
     throw new FsError(
       'ESTALE',

@@ -23,17 +23,17 @@ import { missingCapability } from './capabilities.js'
 import type { CapabilityOptions } from './capabilities.js'
 import { folderEntry } from './catalog.js'
 import { listDirectory } from './children.js'
+import { Corrections } from './corrections.js'
 import { directoryEntry } from './entries.js'
 import { withFsErrors } from './errors.js'
 import { fetchBytes } from './fetch.js'
 import { isTree, levels, placeOf } from './layout.js'
-import type { ItemPlace, Level, LinkPlace } from './layout.js'
-import type { DirectoryListing } from './layout.js'
+import type { DirectoryListing, FilePlace, ItemPlace, Level, LinkPlace } from './layout.js'
 import { ListingCache } from './listing-cache.js'
 import type { Source } from './listing-cache.js'
 import { unescapeName } from './names.js'
 import { isRaw } from './resources.js'
-import { Sources } from './sources.js'
+import { Sources, isFilesOf } from './sources.js'
 import { Writer } from './writer.js'
 
 export interface XnatArchiveOptions extends CapabilityOptions {
@@ -58,6 +58,7 @@ export class XnatArchive implements Archive {
   readonly #client: XnatClient
   readonly #cache: ListingCache
   readonly #writer: Writer
+  readonly #corrections = new Corrections()
   readonly #directories = new LRUCache<string, BuiltDirectory>({ max: directoriesKept })
   readonly #builds = new SingleFlight<BuiltDirectory | undefined>()
 
@@ -114,6 +115,12 @@ export class XnatArchive implements Archive {
     signal?: AbortSignal,
   ): Promise<FetchedBytes> {
     return fetchBytes(this.#options.session, file, range, urgency, signal)
+  }
+
+  contradict(file: FileEntry, sizeBytes: number, answerVersion: string): void {
+    const { address, listedVersion } = placeOf(file) as FilePlace
+    this.#corrections.note(file.key, { listedVersion, sizeBytes, answerVersion })
+    this.#cache.forget(isFilesOf(address.resource))
   }
 
   store(
@@ -176,7 +183,7 @@ export class XnatArchive implements Archive {
     const built = await withFsErrors(`list ${directory.name || '/'}`, () =>
       this.#builds.run(key, signal, async (shared) => {
         const sources = new Sources(this.#client, this.#cache, shared)
-        const listing = await listDirectory(directory, sources)
+        const listing = await listDirectory(directory, sources, this.#corrections)
         return listing && { listing, sources: sources.used }
       }),
     )

@@ -1,0 +1,31 @@
+import { LRUCache } from 'lru-cache'
+import type { BlockCache } from './block-cache.js'
+
+/** What a block costs beyond its bytes: keys, map entries, the Buffer object. */
+const overheadBytes = 256
+
+/** Blocks in memory, least recently used out first, bounded in bytes. */
+export class MemoryBlockCache implements BlockCache {
+  readonly blockSizeBytes: number
+  readonly #blocks: LRUCache<string, Uint8Array>
+
+  constructor(options: { blockSizeBytes: number; maxBytes: number }) {
+    this.blockSizeBytes = options.blockSizeBytes
+    this.#blocks = new LRUCache({
+      maxSize: Math.max(options.maxBytes, options.blockSizeBytes + overheadBytes),
+      sizeCalculation: (bytes) => bytes.length + overheadBytes,
+    })
+  }
+
+  get sizeBytes(): number {
+    return this.#blocks.calculatedSize
+  }
+
+  get(file: string, index: number): Uint8Array | undefined {
+    return this.#blocks.get(`${index} ${file}`)
+  }
+
+  put(file: string, index: number, bytes: Uint8Array): void {
+    this.#blocks.set(`${index} ${file}`, bytes)
+  }
+}

@@ -1,0 +1,276 @@
+import type { Archive, FetchedBytes, FileEntry, MaybePromise, Urgency } from '../archive/archive.js'
+import type { BlockCache } from '../cache/block-cache.js'
+import { FsError } from '../util/fs-error.js'
+import type { Log } from '../util/log.js'
+import { sleep } from '../util/sleep.js'
+import { BlockRun } from './block-run.js'
+import type { ByteSpan } from './byte-ranges.js'
+import { Spool } from './spool.js'
+import { fetchWholeFile } from './whole-file.js'
+
+export type SizedFile = FileEntry & { readonly sizeBytes: number }
+
+export interface FileReaderOptions {
+  readonly archive: Pick<Archive, 'fetch' | 'contradict'>
+  readonly cache: BlockCache
+  readonly log: Log
+  /** The version that earlier answers for this listed version belonged to, if any: only its blocks may be mixed. */
+  readonly answerVersion: string | undefined
+  readonly onAnswerVersion: (answerVersion: string) => void
+  /** Files up to this size are fetched in one piece, whatever part is asked for. */
+  readonly wholeFileBytes: number
+  /** Where the bytes of a large file go when the server sends it whole. */
+  readonly spoolDirectory: string
+}
+
+/** One request brings at most this; larger stretches become several at once. */
+const longestRunBytes = 8 * 1024 * 1024
+/** A transfer that breaks off is taken up again where it stopped, so often without progress in between. */
+const bodyAttempts = 3
+const bodyRetryMs = 200
+
+/**
+ * Reads one version of one file. Bytes of another version are never mixed in: when an answer shows that the stored
+ * file has changed, this reader is stale for good (ESTALE) and the archive is told.
+ */
+export class FileReader {
+  readonly file: SizedFile
+  readonly #options: FileReaderOptions
+  readonly #blockSize: number
+  readonly #lastBlock: number
+  readonly #isWhole: boolean
+  readonly #runs = new Set<BlockRun>()
+  readonly #pending = new Map<number, BlockRun>()
+  #answerVersion: string | undefined
+  #spool: Spool | undefined
+  #stale: FsError | undefined
+
+  constructor(file: SizedFile, options: FileReaderOptions) {
+    this.file = file
+    this.#options = options
+    this.#blockSize = options.cache.blockSizeBytes
+    this.#lastBlock = Math.ceil(file.sizeBytes / this.#blockSize) - 1
+    this.#isWhole = file.sizeBytes <= options.wholeFileBytes
+    this.#answerVersion = options.answerVersion
+  }
+
+  get spool(): Spool | undefined {
+    return this.#spool
+  }
+
+  /** The bytes from `offset`, fewer than asked for only at the end of the file. */
+  read(offset: number, lengthBytes: number, signal?: AbortSignal): MaybePromise<Uint8Array> {
+    const end = Math.min(offset + lengthBytes, this.file.sizeBytes)
+    if (offset >= end) return new Uint8Array(0)
+    if (this.#stale) throw this.#stale
+    if (this.#usableSpool()) return this.#spool!.read(offset, end - offset, signal)
+    const first = Math.floor(offset / this.#blockSize)
+    const last = Math.floor((end - 1) / this.#blockSize)
+    const blocks: (Uint8Array | undefined)[] = []
+    for (let index = first; index <= last; index++) blocks.push(this.#cached(index))
+    if (blocks.every((block) => block !== undefined)) return this.#assemble(blocks, first, offset, end)
+    return this.#readMissing(blocks, first, offset, end, signal)
+  }
+
+  /** Fetches a stretch that somebody will probably want. @returns the bytes asked for, once they have come or failed */
+  readAhead(span: ByteSpan): { readonly sizeBytes: number; readonly done: Promise<unknown> } {
+    if (this.#stale || this.#spool || this.#isWhole) return { sizeBytes: 0, done: Promise.resolve() }
+    const last = Math.floor((span.end - 1) / this.#blockSize)
+    const runs = this.#start(Math.floor(span.start / this.#blockSize), last, 'read-ahead')
+    const sizeBytes = runs.reduce((sum, { run }) => sum + (run.last - run.first + 1) * this.#blockSize, 0)
+    return { sizeBytes, done: Promise.all(runs.map(({ done }) => done)) }
+  }
+
+  /** No handle is open any more: what nobody waits for is not fetched to its end. */
+  abandon(): void {
+    for (const run of this.#runs) run.abandonIfUnwanted()
+  }
+
+  async #readMissing(
+    blocks: (Uint8Array | undefined)[],
+    first: number,
+    offset: number,
+    end: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Uint8Array> {
+    this.#start(first, first + blocks.length - 1, 'foreground')
+    const waits = blocks.map(
+      async (block, i) => block ?? this.#pending.get(first + i)?.wait(first + i, signal),
+    )
+    const arrived = await Promise.all(waits)
+    if (arrived.every((block) => block !== undefined)) return this.#assemble(arrived, first, offset, end)
+    if (this.#stale) throw this.#stale
+    if (!this.#spool) throw new FsError('EIO', `read ${this.file.name}: its download failed`)
+    return this.#spool.read(offset, end - offset, signal)
+  }
+
+  /** A download that failed is forgotten, so that the next reader begins another. */
+  #usableSpool(): boolean {
+    if (this.#spool?.hasFailed) {
+      const failed = this.#spool
+      this.#spool = undefined
+      void failed.remove()
+    }
+    return this.#spool !== undefined
+  }
+
+  #assemble(blocks: readonly Uint8Array[], first: number, offset: number, end: number): Uint8Array {
+    const skip = offset - first * this.#blockSize
+    const [only] = blocks
+    if (blocks.length === 1) return only!.subarray(skip, skip + end - offset)
+    return Buffer.concat(blocks).subarray(skip, skip + end - offset)
+  }
+
+  #cached(index: number): Uint8Array | undefined {
+    return this.#answerVersion === undefined ? undefined : this.#options.cache.get(this.#cacheKey(), index)
+  }
+
+  #cacheKey(): string {
+    return `${this.file.key} ${this.file.version} ${this.#answerVersion}`
+  }
+
+  /** Requests for those blocks of a stretch that are neither here nor on their way. */
+  #start(first: number, last: number, urgency: Urgency): { run: BlockRun; done: Promise<void> }[] {
+    const started: { run: BlockRun; done: Promise<void> }[] = []
+    const isMissing = (index: number): boolean => !this.#isPending(index) && this.#cached(index) === undefined
+    const longest = this.#isWhole ? Number.MAX_SAFE_INTEGER : Math.floor(longestRunBytes / this.#blockSize)
+    for (let index = first; index <= last; index++) {
+      if (!isMissing(index)) continue
+      const from = this.#isWhole ? 0 : index
+      let to = this.#isWhole ? this.#lastBlock : index
+      while (!this.#isWhole && to < last && to - from + 1 < longest && isMissing(to + 1)) to++
+      const run = new BlockRun(from, to, urgency === 'read-ahead')
+      started.push({ run, done: this.#carryOut(run, urgency) })
+      index = to
+    }
+    return started
+  }
+
+  #isPending(index: number): boolean {
+    const run = this.#pending.get(index)
+    return run !== undefined && !run.signal.aborted
+  }
+
+  async #carryOut(run: BlockRun, urgency: Urgency): Promise<void> {
+    this.#runs.add(run)
+    for (let index = run.first; index <= run.last; index++) this.#pending.set(index, run)
+    try {
+      await (this.#isWhole ? this.#fetchWhole(run) : this.#fetchRange(run, urgency))
+    } catch (error) {
+      run.fail(error)
+    } finally {
+      this.#runs.delete(run)
+      for (let index = run.first; index <= run.last; index++) {
+        if (this.#pending.get(index) === run) this.#pending.delete(index)
+      }
+    }
+  }
+
+  /** Blocks are handed on as they come; what breaks off is taken up again. */
+  async #fetchRange(run: BlockRun, urgency: Urgency): Promise<void> {
+    for (let attempt = 1; !run.isDone; attempt++) {
+      const range = { first: run.next * this.#blockSize, last: this.#endOf(run.last) - 1 }
+      const bytes = await this.#fetch(range, urgency, run.signal)
+      if (!bytes.rangeHonoured) {
+        this.#adoptWhole(bytes)
+        return run.redirect()
+      }
+      const before = run.next
+      try {
+        await this.#deliver(bytes, run)
+      } catch (error) {
+        if (run.next > before) attempt = 0
+        if (run.signal.aborted || attempt >= bodyAttempts || this.#stale) throw error
+        await sleep(bodyRetryMs * attempt, run.signal)
+      }
+    }
+  }
+
+  async #deliver(bytes: FetchedBytes, run: BlockRun): Promise<void> {
+    let block = Buffer.allocUnsafe(this.#lengthOf(run.next))
+    let filled = 0
+    for await (const chunk of bytes.body) {
+      for (let taken = 0; taken < chunk.length;) {
+        if (run.isDone) return // more than was asked for
+        const part = chunk.subarray(taken, taken + block.length - filled)
+        block.set(part, filled)
+        filled += part.length
+        taken += part.length
+        if (filled < block.length) continue
+        this.#options.cache.put(this.#cacheKey(), run.next, block)
+        run.deliver(block)
+        if (run.isDone) continue
+        block = Buffer.allocUnsafe(this.#lengthOf(run.next))
+        filled = 0
+      }
+    }
+    if (!run.isDone) throw new FsError('EIO', `read ${this.file.name}: the answer ended too early`)
+  }
+
+  async #fetchWhole(run: BlockRun): Promise<void> {
+    const blocks = await fetchWholeFile({
+      ...this.file,
+      blockSizeBytes: this.#blockSize,
+      fetch: () => this.#fetch(undefined, 'foreground', run.signal),
+      onOtherSize: (sizeBytes, answerVersion) => this.#contradict(sizeBytes, answerVersion),
+      log: this.#options.log,
+      signal: run.signal,
+    })
+    for (const [index, block] of blocks.entries()) {
+      this.#options.cache.put(this.#cacheKey(), index, block)
+      run.deliver(block)
+    }
+  }
+
+  async #fetch(
+    range: { first: number; last: number } | undefined,
+    urgency: Urgency,
+    signal: AbortSignal,
+  ): Promise<FetchedBytes> {
+    const bytes = await this.#options.archive.fetch(this.file, range, urgency, signal)
+    const problem = this.#problemWith(bytes)
+    if (!problem) return bytes
+    bytes.discard()
+    throw problem
+  }
+
+  /** The first answer names the version that all others must have. */
+  #problemWith(bytes: FetchedBytes): FsError | undefined {
+    if (bytes.totalBytes !== undefined && bytes.totalBytes !== this.file.sizeBytes) {
+      return this.#contradict(bytes.totalBytes, bytes.answerVersion)
+    }
+    if (this.#answerVersion === undefined) {
+      this.#answerVersion = bytes.answerVersion
+      this.#options.onAnswerVersion(bytes.answerVersion)
+    }
+    if (this.#answerVersion === bytes.answerVersion) return undefined
+    return this.#contradict(this.file.sizeBytes, bytes.answerVersion)
+  }
+
+  #contradict(sizeBytes: number, answerVersion: string): FsError {
+    const what =
+      sizeBytes === this.file.sizeBytes
+        ? 'it was changed on the server while it was read'
+        : `it has ${sizeBytes} bytes on the server, not ${this.file.sizeBytes} as listed`
+    this.#stale = new FsError('ESTALE', `read ${this.file.name}: ${what}; open it again`)
+    this.#options.archive.contradict(this.file, sizeBytes, answerVersion)
+    for (const run of this.#runs) run.fail(this.#stale)
+    return this.#stale
+  }
+
+  /** The server ignores ranges: the download it has begun serves all readers of the file, there is no second one. */
+  #adoptWhole(bytes: FetchedBytes): void {
+    if (this.#usableSpool()) return bytes.discard()
+    const fetch = (signal: AbortSignal): Promise<FetchedBytes> => this.#fetch(undefined, 'foreground', signal)
+    const { name, sizeBytes } = this.file
+    this.#spool = new Spool({ name, sizeBytes, directory: this.#options.spoolDirectory, fetch }, bytes)
+  }
+
+  #endOf(index: number): number {
+    return Math.min((index + 1) * this.#blockSize, this.file.sizeBytes)
+  }
+
+  #lengthOf(index: number): number {
+    return this.#endOf(index) - index * this.#blockSize
+  }
+}

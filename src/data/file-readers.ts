@@ -1,0 +1,121 @@
+import { LRUCache } from 'lru-cache'
+import type { Archive, FileEntry } from '../archive/archive.js'
+import type { BlockCache } from '../cache/block-cache.js'
+import type { Log } from '../util/log.js'
+import type { ByteSpan } from './byte-ranges.js'
+import { FileReader } from './file-reader.js'
+import type { SizedFile } from './file-reader.js'
+
+export interface FileReadersOptions {
+  readonly archive: Pick<Archive, 'fetch' | 'contradict'>
+  readonly cache: BlockCache
+  readonly log: Log
+  /** For the bytes of large files whose server sends files whole only. */
+  readonly spoolDirectory: string
+}
+
+/** A small file is fetched in one piece at its first touch, wherever that is: tools look at the tail first and read
+ *  all of it in the end. */
+const smallFileBytes = 1024 * 1024
+/** A member of a series is certain to be read whole. */
+const seriesFileBytes = 8 * 1024 * 1024
+/** What all read-ahead of a mount together may have on its way. */
+const readAheadBudgetBytes = 48 * 1024 * 1024
+/** Downloads of servers without ranges are kept for the next open, up to this, the newest at least. */
+const spoolBudgetBytes = 4 * 1024 ** 3
+const answerVersionsKept = 100_000
+
+interface Shared {
+  readonly reader: FileReader
+  handles: number
+}
+
+/** The readers of a mount, one for each version of a file, shared by its handles. */
+export class FileReaders {
+  readonly #options: FileReadersOptions
+  readonly #open = new Map<string, Shared>()
+  /** Readers that no handle uses but that hold a download, oldest first. */
+  readonly #kept = new Map<string, FileReader>()
+  /** Which version on the server the cached blocks of a listed version belong to. */
+  readonly #answerVersions = new LRUCache<string, string>({ max: answerVersionsKept })
+  #aheadBytes = 0
+
+  constructor(options: FileReadersOptions) {
+    this.#options = options
+  }
+
+  acquire(file: SizedFile): FileReader {
+    const key = keyOf(file)
+    const shared = this.#open.get(key) ?? {
+      reader: this.#kept.get(key) ?? this.#create(file, key),
+      handles: 0,
+    }
+    this.#kept.delete(key)
+    this.#open.set(key, shared)
+    shared.handles++
+    return shared.reader
+  }
+
+  release(reader: FileReader): void {
+    const key = keyOf(reader.file)
+    const shared = this.#open.get(key)
+    if (shared?.reader !== reader || --shared.handles > 0) return
+    this.#open.delete(key)
+    reader.abandon()
+    if (!reader.spool) return
+    this.#kept.set(key, reader)
+    this.#dropOldSpools(spoolBudgetBytes)
+  }
+
+  /** Fetches what a handle will probably be asked for, while the mount's budget for that lasts. */
+  readAhead(reader: FileReader, span: ByteSpan): void {
+    const room = readAheadBudgetBytes - this.#aheadBytes
+    if (room <= 0) return
+    const started = reader.readAhead({ start: span.start, end: Math.min(span.end, span.start + room) })
+    this.#aheadBytes += started.sizeBytes
+    void started.done.finally(() => (this.#aheadBytes -= started.sizeBytes))
+  }
+
+  /** The size of a file that is listed without one. The archive lists it with it from then on. */
+  async measure(file: FileEntry, signal?: AbortSignal): Promise<number> {
+    const bytes = await this.#options.archive.fetch(file, undefined, 'foreground', signal)
+    let sizeBytes = bytes.totalBytes
+    if (sizeBytes === undefined) {
+      sizeBytes = 0
+      for await (const chunk of bytes.body) sizeBytes += chunk.length
+    } else bytes.discard()
+    this.#options.archive.contradict(file, sizeBytes, bytes.answerVersion)
+    return sizeBytes
+  }
+
+  async close(): Promise<void> {
+    for (const { reader } of this.#open.values()) {
+      reader.abandon()
+      await reader.spool?.remove()
+    }
+    for (const reader of this.#kept.values()) await reader.spool?.remove()
+  }
+
+  #create(file: SizedFile, key: string): FileReader {
+    return new FileReader(file, {
+      ...this.#options,
+      answerVersion: this.#answerVersions.get(key),
+      onAnswerVersion: (answerVersion) => this.#answerVersions.set(key, answerVersion),
+      wholeFileBytes: file.isSeriesMember ? seriesFileBytes : smallFileBytes,
+    })
+  }
+
+  #dropOldSpools(budgetBytes: number): void {
+    let bytes = 0
+    for (const [key, reader] of [...this.#kept].reverse()) {
+      bytes += reader.spool?.sizeBytes ?? 0
+      if (bytes <= budgetBytes || bytes === reader.spool?.sizeBytes) continue
+      this.#kept.delete(key)
+      void reader.spool?.remove()
+    }
+  }
+}
+
+function keyOf(file: SizedFile): string {
+  return `${file.key} ${file.version}`
+}

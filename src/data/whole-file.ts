@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto'
+import type { FetchedBytes } from '../archive/archive.js'
+import { FsError } from '../util/fs-error.js'
+import type { Log } from '../util/log.js'
+import { sleep } from '../util/sleep.js'
+
+export interface WholeFileRequest {
+  readonly name: string
+  readonly sizeBytes: number
+  readonly digest: string | undefined
+  readonly blockSizeBytes: number
+  readonly fetch: () => Promise<FetchedBytes>
+  /** Another size than listed came, from a server that does not announce sizes. @returns the error to throw */
+  readonly onOtherSize: (sizeBytes: number, answerVersion: string) => FsError
+  readonly log: Log
+  readonly signal: AbortSignal
+}
+
+/** A transfer that breaks off is begun again so often. */
+const attempts = 3
+const retryMs = 200
+
+/** The blocks of a small file, once all are here and prove to be what the catalog says. */
+export async function fetchWholeFile(request: WholeFileRequest): Promise<Buffer[]> {
+  const blocks = await download(request)
+  const { digest, name } = request
+  if (digest === undefined || md5(blocks) === digest) return blocks
+  // Either the transfer went wrong, or the file was changed in place and its catalog not: another one tells.
+  const again = await download(request)
+  if (md5(again) === digest) return again
+  if (md5(again) !== md5(blocks)) {
+    throw new FsError(
+      'EIO',
+      `read ${name}: two transfers brought different bytes, neither those of the catalog`,
+    )
+  }
+  request.log.warn(`read ${name}: its digest in the catalog is out of date; the stored bytes are shown`)
+  return again
+}
+
+async function download(request: WholeFileRequest): Promise<Buffer[]> {
+  for (let attempt = 1; ; attempt++) {
+    const bytes = await request.fetch()
+    try {
+      return await collect(request, bytes)
+    } catch (error) {
+      if (request.signal.aborted || attempt >= attempts || isStale(error)) throw error
+      await sleep(retryMs * attempt, request.signal)
+    }
+  }
+}
+
+async function collect(request: WholeFileRequest, bytes: FetchedBytes): Promise<Buffer[]> {
+  const { sizeBytes, blockSizeBytes } = request
+  const blocks: Buffer[] = []
+  let filled = 0
+  for await (const chunk of bytes.body) {
+    for (let taken = 0; taken < chunk.length && filled + taken < sizeBytes;) {
+      const position = filled + taken
+      const inBlock = position % blockSizeBytes
+      if (inBlock === 0) blocks.push(Buffer.allocUnsafe(Math.min(blockSizeBytes, sizeBytes - position)))
+      const block = blocks.at(-1)!
+      const part = chunk.subarray(taken, taken + block.length - inBlock)
+      block.set(part, inBlock)
+      taken += part.length
+    }
+    filled += chunk.length
+  }
+  if (filled === sizeBytes) return blocks
+  if (filled > sizeBytes) throw request.onOtherSize(filled, bytes.answerVersion)
+  throw new FsError('EIO', `read ${request.name}: ${filled} bytes came of ${sizeBytes}`)
+}
+
+function isStale(error: unknown): boolean {
+  return error instanceof FsError && error.code === 'ESTALE'
+}
+
+function md5(blocks: readonly Buffer[]): string {
+  const hash = createHash('md5')
+  for (const block of blocks) hash.update(block)
+  return hash.digest('hex')
+}
