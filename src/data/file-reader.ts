@@ -1,5 +1,6 @@
 import type { Archive, FetchedBytes, FileEntry, MaybePromise, Urgency } from '../archive/archive.js'
 import type { BlockCache } from '../cache/block-cache.js'
+import { inBackground } from '../util/background.js'
 import { FsError } from '../util/fs-error.js'
 import type { Log } from '../util/log.js'
 import { sleep } from '../util/sleep.js'
@@ -21,6 +22,8 @@ export interface FileReaderOptions {
   readonly wholeFileBytes: number
   /** Where the bytes of a large file go when the server sends it whole. */
   readonly spoolDirectory: string
+  /** Waits between attempts; a parameter for tests. */
+  readonly sleep?: (ms: number, signal?: AbortSignal) => Promise<void>
 }
 
 /** One request brings at most this; larger stretches become several at once. */
@@ -41,6 +44,7 @@ export class FileReader {
   readonly #isWhole: boolean
   readonly #runs = new Set<BlockRun>()
   readonly #pending = new Map<number, BlockRun>()
+  readonly #sleep: NonNullable<FileReaderOptions['sleep']>
   #answerVersion: string | undefined
   #spool: Spool | undefined
   #stale: FsError | undefined
@@ -52,6 +56,7 @@ export class FileReader {
     this.#lastBlock = Math.ceil(file.sizeBytes / this.#blockSize) - 1
     this.#isWhole = file.sizeBytes <= options.wholeFileBytes
     this.#answerVersion = options.answerVersion
+    this.#sleep = options.sleep ?? sleep
   }
 
   get spool(): Spool | undefined {
@@ -109,7 +114,7 @@ export class FileReader {
     if (this.#spool?.hasFailed) {
       const failed = this.#spool
       this.#spool = undefined
-      void failed.remove()
+      inBackground(this.#options.log, 'remove a failed download', failed.remove())
     }
     return this.#spool !== undefined
   }
@@ -181,7 +186,7 @@ export class FileReader {
       } catch (error) {
         if (run.next > before) attempt = 0
         if (run.signal.aborted || attempt >= bodyAttempts || this.#stale) throw error
-        await sleep(bodyRetryMs * attempt, run.signal)
+        await this.#sleep(bodyRetryMs * attempt, run.signal)
       }
     }
   }
@@ -214,6 +219,7 @@ export class FileReader {
       fetch: () => this.#fetch(undefined, 'foreground', run.signal),
       onOtherSize: (sizeBytes, answerVersion) => this.#contradict(sizeBytes, answerVersion),
       log: this.#options.log,
+      sleep: this.#sleep,
       signal: run.signal,
     })
     for (const [index, block] of blocks.entries()) {
@@ -263,7 +269,8 @@ export class FileReader {
     if (this.#usableSpool()) return bytes.discard()
     const fetch = (signal: AbortSignal): Promise<FetchedBytes> => this.#fetch(undefined, 'foreground', signal)
     const { name, sizeBytes } = this.file
-    this.#spool = new Spool({ name, sizeBytes, directory: this.#options.spoolDirectory, fetch }, bytes)
+    const directory = this.#options.spoolDirectory
+    this.#spool = new Spool({ name, sizeBytes, directory, fetch, sleep: this.#sleep }, bytes)
   }
 
   #endOf(index: number): number {

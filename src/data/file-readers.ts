@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Archive, FileEntry } from '../archive/archive.js'
 import type { BlockCache } from '../cache/block-cache.js'
+import { inBackground } from '../util/background.js'
 import type { Log } from '../util/log.js'
 import type { ByteSpan } from './byte-ranges.js'
 import { FileReader } from './file-reader.js'
@@ -73,7 +74,8 @@ export class FileReaders {
     if (room <= 0) return
     const started = reader.readAhead({ start: span.start, end: Math.min(span.end, span.start + room) })
     this.#aheadBytes += started.sizeBytes
-    void started.done.finally(() => (this.#aheadBytes -= started.sizeBytes))
+    const done = started.done.finally(() => (this.#aheadBytes -= started.sizeBytes))
+    inBackground(this.#options.log, `read ahead in ${reader.file.name}`, done)
   }
 
   /** The size of a file that is listed without one. The archive lists it with it from then on. */
@@ -111,7 +113,7 @@ export class FileReaders {
       bytes += reader.spool?.sizeBytes ?? 0
       if (bytes <= budgetBytes || bytes === reader.spool?.sizeBytes) continue
       this.#kept.delete(key)
-      void reader.spool?.remove()
+      if (reader.spool) inBackground(this.#options.log, 'remove a download', reader.spool.remove())
     }
   }
 }

@@ -1,6 +1,5 @@
 import type { FetchedBytes } from '../archive/archive.js'
 import { FsError } from '../util/fs-error.js'
-import { sleep } from '../util/sleep.js'
 import { SpoolFile } from './spool-file.js'
 
 export interface SpoolRequest {
@@ -9,6 +8,7 @@ export interface SpoolRequest {
   readonly directory: string
   /** Asks for the whole file anew. */
   readonly fetch: (signal: AbortSignal) => Promise<FetchedBytes>
+  readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>
 }
 
 /** A transfer that breaks off is begun again so often without progress. */
@@ -63,7 +63,7 @@ export class Spool {
           if (file.arrivedBytes > before) attempt = 1
           if (this.#stop.signal.aborted || attempt >= attempts) throw error
         }
-        await sleep(retryMs * attempt, this.#stop.signal)
+        await this.#request.sleep(retryMs * attempt, this.#stop.signal)
         bytes = await this.#request.fetch(this.#stop.signal)
       }
     } catch (error) {

@@ -77,6 +77,7 @@ export class StagingFile {
   }
 
   write(offset: number, bytes: Uint8Array): Promise<void> {
+    if (bytes.length === 0) return Promise.resolve() // which changes nothing, not even the size
     return this.#changes.run(async () => {
       for (let done = 0; done < bytes.length;) {
         const { bytesWritten } = await this.#handle.write(bytes, done, bytes.length - done, offset + done)
@@ -107,6 +108,11 @@ export class StagingFile {
       await this.#fill(signal)
       return task(this.#revision)
     })
+  }
+
+  /** Resolves when no change and no `withBytes` is under way. */
+  idle(): Promise<void> {
+    return this.#changes.run(() => {})
   }
 
   async remove(): Promise<void> {

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import type { FetchedBytes } from '../archive/archive.js'
 import { FsError } from '../util/fs-error.js'
 import type { Log } from '../util/log.js'
-import { sleep } from '../util/sleep.js'
 
 export interface WholeFileRequest {
   readonly name: string
@@ -13,6 +12,7 @@ export interface WholeFileRequest {
   /** Another size than listed came, from a server that does not announce sizes. @returns the error to throw */
   readonly onOtherSize: (sizeBytes: number, answerVersion: string) => FsError
   readonly log: Log
+  readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>
   readonly signal: AbortSignal
 }
 
@@ -45,7 +45,7 @@ async function download(request: WholeFileRequest): Promise<Buffer[]> {
       return await collect(request, bytes)
     } catch (error) {
       if (request.signal.aborted || attempt >= attempts || isStale(error)) throw error
-      await sleep(retryMs * attempt, request.signal)
+      await request.sleep(retryMs * attempt, request.signal)
     }
   }
 }

@@ -18,37 +18,25 @@ export interface WriteBackOptions {
 }
 
 /**
- * The way out. Knows which files have bytes the server lacks, sends them when asked to or after a quiet time, and at
- * the end of the mount all of them. A file that could not be sent stays here.
+ * The way out: sends files when asked to, or after a quiet time. A file that could not be sent stays where it is; the
+ * end of the mount is its next chance.
  */
 export class WriteBack {
   readonly #options: WriteBackOptions
-  readonly #pending = new Set<Outgoing>()
   readonly #timers = new Map<Outgoing, NodeJS.Timeout>()
 
   constructor(options: WriteBackOptions) {
     this.#options = options
   }
 
-  get pending(): readonly Outgoing[] {
-    return [...this.#pending]
-  }
-
   /** Sends the file, unless the server has it, and fails when that fails. */
   async flush(file: Outgoing): Promise<void> {
     this.#stopTimer(file)
-    if (!file.isDirty()) {
-      this.#pending.delete(file)
-      return
-    }
-    this.#pending.add(file)
-    await file.upload()
-    if (!file.isDirty()) this.#pending.delete(file)
+    if (file.isDirty()) await file.upload()
   }
 
   /** Sends the file after the quiet time. */
   later(file: Outgoing): void {
-    this.#pending.add(file)
     this.#stopTimer(file)
     const timer = setTimeout(() => {
       this.flush(file).catch((error: unknown) => {
@@ -63,22 +51,6 @@ export class WriteBack {
   /** The file is not to be sent any more: it was deleted, or is not to leave this machine under its name. */
   cancel(file: Outgoing): void {
     this.#stopTimer(file)
-    this.#pending.delete(file)
-  }
-
-  /** Sends everything. @returns the files that could not be sent, with the reasons */
-  async drain(): Promise<{ file: Outgoing; error: unknown }[]> {
-    const failed: { file: Outgoing; error: unknown }[] = []
-    await Promise.all(
-      this.pending.map(async (file) => {
-        try {
-          await this.flush(file)
-        } catch (error) {
-          failed.push({ file, error })
-        }
-      }),
-    )
-    return failed
   }
 
   #stopTimer(file: Outgoing): void {

@@ -1,0 +1,79 @@
+import { rm } from 'node:fs/promises'
+import { createConnection, createServer } from 'node:net'
+import type { Server, Socket } from 'node:net'
+
+/** What can be asked of a running mount, over its socket: one line of JSON each way. */
+export type ControlRequest =
+  { readonly command: 'unmount'; readonly lazy: boolean } | { readonly command: 'refresh' }
+
+export interface ControlAnswer {
+  readonly isDone: boolean
+  /** For the user: what was done, or why not. */
+  readonly message: string
+  /** Files that were not on the server, where they are kept now. */
+  readonly kept?: readonly string[]
+}
+
+const longestLine = 64 * 1024
+
+export interface ControlServer {
+  close(): Promise<void>
+}
+
+/** Listens on the socket of a mount. Its directory lets nobody else in. */
+export async function serveControl(
+  path: string,
+  handle: (request: ControlRequest) => Promise<ControlAnswer>,
+): Promise<ControlServer> {
+  await rm(path, { force: true })
+  const server: Server = createServer((socket) => {
+    readLine(socket)
+      .then((line) => handle(JSON.parse(line) as ControlRequest))
+      .catch((error: unknown) => ({
+        isDone: false,
+        message: error instanceof Error ? error.message : 'failed',
+      }))
+      .then((answer) => socket.end(JSON.stringify(answer) + '\n'))
+      .catch(() => socket.destroy())
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(path, resolve)
+  })
+  return {
+    close: async () => {
+      server.close()
+      await rm(path, { force: true })
+    },
+  }
+}
+
+/** Asks a running mount. Undefined when none listens. */
+export async function askControl(path: string, request: ControlRequest): Promise<ControlAnswer | undefined> {
+  const socket = await new Promise<Socket | undefined>((resolve, reject) => {
+    const connection = createConnection(path)
+    connection.once('connect', () => resolve(connection))
+    connection.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined)
+      else reject(error)
+    })
+  })
+  if (!socket) return undefined
+  socket.write(JSON.stringify(request) + '\n')
+  return JSON.parse(await readLine(socket)) as ControlAnswer
+}
+
+function readLine(socket: Socket): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = ''
+    socket.setEncoding('utf8')
+    socket.on('data', (chunk: string) => {
+      text += chunk
+      const end = text.indexOf('\n')
+      if (end >= 0) resolve(text.slice(0, end))
+      else if (text.length > longestLine) reject(new Error('the line is too long'))
+    })
+    socket.once('error', reject)
+    socket.once('close', () => reject(new Error('the mount ended without an answer; see its log')))
+  })
+}

@@ -1,0 +1,71 @@
+import { spawn } from 'node:child_process'
+import { open } from 'node:fs/promises'
+import type { Credentials } from '../xnat/session.js'
+import { CliError, exitCodes } from './exit.js'
+import type { ExitCode } from './exit.js'
+
+/** What the starting process tells the one that will serve the mount: not by arguments, which `ps` shows. */
+export interface DaemonSecrets {
+  readonly credentials: Credentials | undefined
+}
+
+type DaemonReport =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'failed'; readonly exitCode: ExitCode; readonly message: string }
+
+/** Set for the process that serves a mount in the background. */
+const daemonMark = 'XNATFS_DAEMON'
+
+export function isDaemon(): boolean {
+  return process.env[daemonMark] !== undefined && process.send !== undefined
+}
+
+/**
+ * Starts this program once more with the same arguments, in the background. Resolves when its mount answers.
+ * @throws CliError with what the background process failed with
+ */
+export async function startDaemon(
+  parameters: readonly string[],
+  logFile: string,
+  secrets: DaemonSecrets,
+): Promise<void> {
+  const log = await open(logFile, 'a', 0o600).catch((cause: unknown) => {
+    const reason = cause instanceof Error ? cause.message : ''
+    throw new CliError(exitCodes.usage, `cannot write the log ${logFile}: ${reason}`, { cause })
+  })
+  const { XNAT_PASS: _, ...environment } = process.env
+  const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...parameters], {
+    detached: true,
+    stdio: ['ignore', log.fd, log.fd, 'ipc'],
+    env: { ...environment, [daemonMark]: '1' },
+  })
+  await log.close()
+  const report = await new Promise<DaemonReport>((resolve) => {
+    child.once('message', (message) => resolve(message as DaemonReport))
+    child.once('error', (error) => resolve(failed(error.message)))
+    child.once('exit', (code) => resolve(failed(`the background process ended with ${code}; see ${logFile}`)))
+    child.send(secrets)
+  })
+  if (report.kind === 'failed') throw new CliError(report.exitCode, report.message)
+  child.disconnect()
+  child.unref()
+}
+
+/** In the background process: waits for the secrets. */
+export function receiveSecrets(): Promise<DaemonSecrets> {
+  return new Promise((resolve) => {
+    process.once('message', (message) => resolve(message as DaemonSecrets))
+  })
+}
+
+/** In the background process: tells the starting one how it went, and lets it go. */
+export async function report(result: DaemonReport): Promise<void> {
+  await new Promise<void>((resolve) => {
+    process.send!(result, undefined, {}, () => resolve())
+  })
+  if (process.connected) process.disconnect()
+}
+
+function failed(message: string): DaemonReport {
+  return { kind: 'failed', exitCode: exitCodes.failure, message }
+}

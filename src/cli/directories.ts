@@ -1,0 +1,39 @@
+import { createHash } from 'node:crypto'
+import { chmod, mkdir, stat } from 'node:fs/promises'
+import { homedir, tmpdir, userInfo } from 'node:os'
+import { join } from 'node:path'
+import { CliError, exitCodes } from './exit.js'
+
+/** Where the bytes of files being written, unsent files and logs are kept. */
+export function stateDirectory(): string {
+  return join(process.env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'xnatfs')
+}
+
+/** Where the sockets of running mounts are. Short: a socket's path has 107 bytes. */
+function runtimeDirectory(): string {
+  const runtime = process.env['XDG_RUNTIME_DIR']
+  return runtime ? join(runtime, 'xnatfs') : join(tmpdir(), `xnatfs-${userInfo().uid}`)
+}
+
+/** A directory for this user's eyes only. @throws CliError when it belongs to somebody else */
+export async function privateDirectory(path: string): Promise<string> {
+  await mkdir(path, { recursive: true, mode: 0o700 })
+  const { uid, mode } = await stat(path)
+  if (uid !== userInfo().uid) {
+    throw new CliError(exitCodes.failure, `${path} belongs to another user; remove it or set XDG_RUNTIME_DIR`)
+  }
+  if ((mode & 0o077) !== 0) await chmod(path, 0o700)
+  return path
+}
+
+/** The socket on which the mount at this path listens. */
+export async function controlSocket(mountpoint: string): Promise<string> {
+  const directory = await privateDirectory(runtimeDirectory())
+  return join(directory, `${createHash('sha256').update(mountpoint).digest('hex').slice(0, 16)}.sock`)
+}
+
+/** The log of the mount at this path. */
+export async function defaultLogFile(mountpoint: string): Promise<string> {
+  const directory = await privateDirectory(join(stateDirectory(), 'log'))
+  return join(directory, `${mountpoint.replace(/[^A-Za-z0-9_.-]+/g, '-').replace(/^-/, '')}.log`)
+}

@@ -1,0 +1,84 @@
+import { appendFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { chdir } from 'node:process'
+import { inspect } from 'node:util'
+import { causeChain, Log } from '../util/log.js'
+import { findCredentials, terminalPrompt } from './credentials.js'
+import { isDaemon, receiveSecrets, report, startDaemon } from './daemon.js'
+import { defaultLogFile } from './directories.js'
+import { CliError, exitCodes } from './exit.js'
+import type { ExitCode } from './exit.js'
+import { resolveMountpoint } from './mount-point.js'
+import { RunningMount } from './mount.js'
+import type { MountPlan } from './mount.js'
+import type { MountFlags } from './options.js'
+import { parseServerUrl } from './server-url.js'
+
+/** `xnatfs mount`: returns when the mount answers, or with --foreground when it has ended. */
+export async function mountCommand(path: string, flags: MountFlags): Promise<ExitCode> {
+  const url = parseServerUrl(flags.url)
+  const mountpoint = await resolveMountpoint(path)
+  if (isDaemon()) return serveInBackground({ url, mountpoint, flags, ...(await receiveSecrets()) })
+  const credentials = await findCredentials(url, {
+    user: flags.user,
+    env: process.env,
+    ask: terminalPrompt(),
+  })
+  delete process.env['XNAT_PASS'] // not for the eyes of programs started from here
+  if (flags.foreground) {
+    const absolute = flags.logFile === undefined ? flags : { ...flags, logFile: resolve(flags.logFile) }
+    const plan = { url, mountpoint, flags: absolute, credentials }
+    return serveUntilEnd(plan, await RunningMount.start(plan, logTo(absolute)))
+  }
+  const logFile = flags.logFile ?? (await defaultLogFile(mountpoint))
+  await startDaemon([...process.argv.slice(2), '--url', url], logFile, { credentials })
+  process.stdout.write(`${url} is mounted on ${mountpoint}; log: ${logFile}\n`)
+  return exitCodes.success
+}
+
+async function serveInBackground(plan: MountPlan): Promise<ExitCode> {
+  chdir('/') // never inside a mountpoint
+  let mount: RunningMount
+  try {
+    mount = await RunningMount.start(plan, logTo(plan.flags))
+  } catch (error) {
+    const exitCode = error instanceof CliError ? error.exitCode : exitCodes.failure
+    await report({ kind: 'failed', exitCode, message: causeChain(error) })
+    return exitCode
+  }
+  await report({ kind: 'ready' })
+  return serveUntilEnd(plan, mount)
+}
+
+/** Serves until somebody unmounts, asks over the socket, or sends a signal. */
+async function serveUntilEnd(plan: MountPlan, mount: RunningMount): Promise<ExitCode> {
+  chdir('/')
+  const log = logTo(plan.flags)
+  // A bug must not take the mount away under the programs that use it.
+  process.on('uncaughtException', (error) =>
+    log.error(`unexpected error, please report it: ${inspect(error)}`),
+  )
+  let signals = 0
+  const stop = (signal: string): void => {
+    signals++
+    log.info(`${signal}: ending`)
+    mount
+      .stop(signals > 1)
+      .then((answer) => log[answer.isDone ? 'info' : 'warn'](answer.message))
+      .catch((error: unknown) => log.error(`cannot end: ${causeChain(error)}`))
+  }
+  process.on('SIGINT', stop)
+  process.on('SIGTERM', stop)
+  process.on('SIGHUP', () => (plan.flags.foreground ? stop('SIGHUP') : mount.refresh()))
+  const answer = await mount.ended()
+  return answer.kept === undefined ? exitCodes.success : exitCodes.failure
+}
+
+/** In the background the starting process has made the log file our stderr. */
+function logTo({ logFile, logLevel, foreground }: MountFlags): Log {
+  const write = (line: string): void => {
+    if (foreground && logFile !== undefined) appendFileSync(logFile, `${line}\n`, { mode: 0o600 })
+    else process.stderr.write(`${line}\n`)
+  }
+  return new Log({ level: logLevel, write })
+}

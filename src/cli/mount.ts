@@ -1,0 +1,215 @@
+import { mkdtemp, readdir, rm, rmdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { XnatArchive } from '../archive/xnat-archive.js'
+import { MemoryBlockCache } from '../cache/memory-block-cache.js'
+import { FileReaders } from '../data/file-readers.js'
+import { keepUnsent } from '../data/unsent.js'
+import type { FuseMount } from '../fuse/driver.js'
+import { FuseNativeDriver } from '../fuse/fuse-native-driver.js'
+import { unmount } from '../fuse/mountpoint.js'
+import { createOperations } from '../fuse/operations.js'
+import { causeChain } from '../util/log.js'
+import type { Log } from '../util/log.js'
+import { Vfs } from '../vfs/vfs.js'
+import { XnatClient } from '../xnat/client.js'
+import { Http } from '../xnat/http.js'
+import { Session } from '../xnat/session.js'
+import type { Credentials } from '../xnat/session.js'
+import { XnatError } from '../xnat/xnat-error.js'
+import { controlSocket, privateDirectory, stateDirectory } from './directories.js'
+import { serveControl } from './control.js'
+import type { ControlAnswer, ControlRequest, ControlServer } from './control.js'
+import { CliError, exitCodes } from './exit.js'
+import type { ExitCode } from './exit.js'
+import { prepareMountpoint } from './mount-point.js'
+import type { MountFlags } from './options.js'
+import { version } from './version.js'
+
+export interface MountPlan {
+  readonly url: string
+  /** Absolute, links resolved. */
+  readonly mountpoint: string
+  readonly credentials: Credentials | undefined
+  readonly flags: MountFlags
+}
+
+/** Blocks of the cache, and the largest read of the portable driver. */
+const blockSizeBytes = 128 * 1024
+/** New empty files wait this long for their bytes. */
+const quietMs = 1000
+/** How long the kernel may believe attributes; open() notices a change of size in any case. */
+const longestKernelTimeoutMs = 60_000
+const negativeTimeoutMs = 5_000
+
+/**
+ * The composition root: builds every layer for one mount, and takes it down again. Runs in the process that serves the
+ * mount, which must never touch its own mountpoint.
+ */
+export class RunningMount {
+  readonly #plan: MountPlan
+  readonly #log: Log
+  readonly #http: Http
+  readonly #session: Session
+  readonly #vfs: Vfs
+  readonly #readers: FileReaders
+  readonly #stagingDirectory: string
+  #control: ControlServer | undefined
+  #fuse: FuseMount | undefined
+  #stopping: Promise<ControlAnswer> | undefined
+
+  private constructor(plan: MountPlan, log: Log, stagingDirectory: string) {
+    const { flags, url, credentials } = plan
+    this.#plan = plan
+    this.#log = log
+    this.#stagingDirectory = stagingDirectory
+    this.#http = new Http({ baseUrl: url, userAgent: `xnatfs/${version()}`, connections: flags.connections })
+    this.#session = new Session(this.#http, credentials)
+    const archive = new XnatArchive({
+      session: this.#session,
+      log,
+      listingTtlMs: flags.listingTtl * 1000,
+      allowRawWrites: flags.allowRawWrites ?? false,
+    })
+    const cache = new MemoryBlockCache({ blockSizeBytes, maxBytes: flags.memory * 1024 * 1024 })
+    this.#readers = new FileReaders({ archive, cache, log, spoolDirectory: stagingDirectory })
+    this.#vfs = new Vfs({
+      archive,
+      readers: this.#readers,
+      log,
+      stagingDirectory,
+      isReadOnly: flags.readOnly ?? false,
+      quietMs,
+      uid: process.getuid!(),
+      gid: process.getgid!(),
+      umask: 0o022,
+    })
+  }
+
+  /** Mounts. Resolves when the mount answers. @throws CliError */
+  static async start(plan: MountPlan, log: Log): Promise<RunningMount> {
+    const driver = new FuseNativeDriver()
+    const probe = await driver.probe()
+    if (!probe.isAvailable) {
+      throw new CliError(exitCodes.fuseMissing, `FUSE does not work here: ${probe.reason}. ${probe.remedy}`)
+    }
+    const staging = await privateDirectory(join(stateDirectory(), 'staging'))
+    await prepareMountpoint(plan.mountpoint, (text) => log.warn(text))
+    const mount = new RunningMount(plan, log, await mkdtemp(join(staging, 'mount-')))
+    try {
+      const user = await mount.#logIn()
+      await mount.#mount(driver)
+      log.info(`${plan.url} as ${user} is mounted on ${plan.mountpoint} (driver ${driver.name})`)
+      return mount
+    } catch (error) {
+      await mount.#release()
+      throw error
+    }
+  }
+
+  /** Resolves when the mount is gone and everything that could be sent is sent. */
+  async ended(): Promise<ControlAnswer> {
+    await this.#fuse!.closed
+    return this.stop(false)
+  }
+
+  refresh(): void {
+    this.#vfs.refresh()
+    this.#log.info('listings are forgotten')
+  }
+
+  /** Sends what is unsent, unmounts, ends. What cannot be sent is kept where the answer says. */
+  stop(isLazy: boolean): Promise<ControlAnswer> {
+    this.#stopping ??= this.#stop(isLazy).then((answer) => {
+      if (!answer.isDone) this.#stopping = undefined
+      return answer
+    })
+    return this.#stopping
+  }
+
+  async #stop(isLazy: boolean): Promise<ControlAnswer> {
+    const { mountpoint } = this.#plan
+    if (this.#vfs.unsentCount > 0) this.#log.info(`sending ${this.#vfs.unsentCount} files before the end`)
+    await this.#vfs.drain()
+    try {
+      if (await this.#isMounted()) await unmount(mountpoint, { lazy: isLazy })
+    } catch (error) {
+      const advice = 'close what uses it (lsof, fuser -m), or use --lazy'
+      return { isDone: false, message: `${mountpoint} is not unmounted: ${causeChain(error)}; ${advice}` }
+    }
+    const kept = await this.#keepUnsent()
+    await this.#release()
+    if (kept.length === 0)
+      return { isDone: true, message: `${mountpoint} is unmounted; everything is on the server` }
+    const message = `${mountpoint} is unmounted, but ${kept.length} files are not on the server; they are kept here`
+    this.#log.error(`${message}: ${kept.join(' ')}`)
+    return { isDone: true, message, kept }
+  }
+
+  async #isMounted(): Promise<boolean> {
+    const closed = await Promise.race([this.#fuse?.closed.then(() => true), Promise.resolve(false)])
+    return closed !== true
+  }
+
+  async #logIn(): Promise<string> {
+    try {
+      return await new XnatClient(this.#session).whoAmI()
+    } catch (error) {
+      throw explainLogIn(error, this.#plan.url)
+    }
+  }
+
+  async #mount(driver: FuseNativeDriver): Promise<void> {
+    const { mountpoint, flags, url } = this.#plan
+    const kernelTimeoutMs = Math.min(flags.listingTtl * 1000, longestKernelTimeoutMs)
+    this.#fuse = await driver.mount(createOperations(this.#vfs, this.#log), {
+      mountpoint,
+      source: url,
+      isReadOnly: flags.readOnly ?? false,
+      allowOther: flags.allowOther ?? false,
+      entryTimeoutMs: kernelTimeoutMs,
+      negativeTimeoutMs: Math.min(kernelTimeoutMs, negativeTimeoutMs),
+    })
+    this.#control = await serveControl(await controlSocket(mountpoint), (request) => this.#obey(request))
+  }
+
+  async #obey(request: ControlRequest): Promise<ControlAnswer> {
+    if (request.command === 'unmount') return this.stop(request.lazy)
+    this.refresh()
+    return { isDone: true, message: 'listings are forgotten' }
+  }
+
+  async #keepUnsent(): Promise<string[]> {
+    const unsent = await this.#vfs.drain()
+    if (unsent.length === 0) return []
+    const files = unsent.map(({ file, error }) => ({ ...file, reason: causeChain(error) }))
+    for (const { path, reason } of files) this.#log.error(`${path} is not on the server: ${reason}`)
+    const { url, mountpoint } = this.#plan
+    return keepUnsent(join(stateDirectory(), 'unsent'), files, { url, mountpoint, at: new Date() })
+  }
+
+  async #release(): Promise<void> {
+    await this.#control?.close()
+    await this.#readers.close()
+    await this.#session.end().catch(() => {}) // the server forgets the session by itself
+    await this.#http.close()
+    for (const name of await readdir(this.#stagingDirectory)) await rm(join(this.#stagingDirectory, name))
+    await rmdir(this.#stagingDirectory)
+  }
+}
+
+function explainLogIn(error: unknown, url: string): unknown {
+  if (!(error instanceof XnatError)) return error
+  const codes: Partial<Record<XnatError['code'], ExitCode>> = {
+    unauthorized: exitCodes.notLoggedIn,
+    forbidden: exitCodes.notLoggedIn,
+    unreachable: exitCodes.notReachable,
+    timeout: exitCodes.notReachable,
+    throttled: exitCodes.notReachable,
+    server: exitCodes.notReachable,
+    'not-found': exitCodes.notFound,
+    'bad-response': exitCodes.notFound,
+  }
+  return new CliError(codes[error.code] ?? exitCodes.failure, `cannot use ${url}: ${error.message}`, {
+    cause: error,
+  })
+}

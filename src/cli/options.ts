@@ -1,0 +1,133 @@
+import { Option } from 'commander'
+import type { Command } from 'commander'
+import { CliError, exitCodes } from './exit.js'
+
+/** One option of the program: everything said about it is said here. */
+interface OptionRow {
+  readonly flags: string
+  /** Read where the flag is not given. */
+  readonly env?: string
+  readonly default?: string | number | boolean
+  readonly choices?: readonly string[]
+  readonly parse?: (text: string) => unknown
+  readonly help: string
+}
+
+const logLevels = ['error', 'warn', 'info', 'debug'] as const
+
+const mountOptions: readonly OptionRow[] = [
+  { flags: '--url <url>', env: 'XNAT_HOST', help: 'the XNAT server, such as https://xnat.example.org' },
+  { flags: '--user <name>', env: 'XNAT_USER', help: 'user name, or alias of an alias token' },
+  { flags: '--read-only', help: 'refuse every change' },
+  { flags: '--allow-other', help: 'let other users of this machine use the mount' },
+  { flags: '--allow-raw-writes', help: 'let raw scan data (DICOM) be changed and deleted' },
+  {
+    flags: '--listing-ttl <seconds>',
+    default: 60,
+    parse: nonNegativeNumber,
+    help: 'how long a listing of the server is believed',
+  },
+  { flags: '--memory <MiB>', default: 96, parse: positiveNumber, help: 'memory for blocks of files' },
+  { flags: '--connections <n>', default: 16, parse: positiveNumber, help: 'requests to the server at once' },
+  { flags: '--foreground', help: 'stay in the foreground and log to the terminal; Ctrl-C unmounts' },
+  { flags: '--log-file <path>', help: 'where the log goes (default: in the state directory)' },
+  { flags: '--log-level <level>', default: 'info', choices: logLevels, help: 'how much is logged' },
+]
+
+const serveOptions: readonly OptionRow[] = [
+  {
+    flags: '--port <n>',
+    default: 0,
+    parse: nonNegativeNumber,
+    help: 'port on 127.0.0.1; 0 takes a free one',
+  },
+  {
+    flags: '--data <path>',
+    help: 'what to serve: a manifest.json or a folder of DICOM files (default: a generated sample)',
+  },
+  { flags: '--state <directory>', help: 'keep the archive here (default: a temporary folder)' },
+  { flags: '--latency-ms <ms>', default: 0, parse: nonNegativeNumber, help: 'delay of every answer' },
+  { flags: '--bandwidth-mbit <mbit>', parse: positiveNumber, help: 'speed of each connection' },
+  { flags: '--no-range', help: 'ignore Range: send whole files, as some proxies do' },
+  { flags: '--faults <json>', help: 'a fault table: JSON, or @file; see docs/emulator.md' },
+  { flags: '--json', help: 'print one line of JSON with the URL and the users when ready' },
+]
+
+const umountOptions: readonly OptionRow[] = [
+  { flags: '--lazy', help: 'detach the mount even while programs use it' },
+]
+
+const demoOptions: readonly OptionRow[] = [
+  { flags: '--keep', help: 'leave the mount and the server running until Ctrl-C' },
+]
+
+const table = { mount: mountOptions, serve: serveOptions, umount: umountOptions, demo: demoOptions } as const
+
+export interface MountFlags {
+  readonly url?: string
+  readonly user?: string
+  readonly readOnly?: boolean
+  readonly allowOther?: boolean
+  readonly allowRawWrites?: boolean
+  readonly listingTtl: number
+  readonly memory: number
+  readonly connections: number
+  readonly foreground?: boolean
+  readonly logFile?: string
+  readonly logLevel: (typeof logLevels)[number]
+}
+
+export interface ServeFlags {
+  readonly port: number
+  readonly data?: string
+  readonly state?: string
+  readonly latencyMs: number
+  readonly bandwidthMbit?: number
+  readonly range: boolean
+  readonly faults?: string
+  readonly json?: boolean
+}
+
+export interface UmountFlags {
+  readonly lazy?: boolean
+}
+
+export interface DemoFlags {
+  readonly keep?: boolean
+}
+
+export function addOptions(command: Command, name: keyof typeof table): Command {
+  for (const row of table[name]) {
+    const option = new Option(row.flags, row.help)
+    if (row.env) option.env(row.env)
+    if (row.default !== undefined) option.default(row.default)
+    if (row.choices) option.choices([...row.choices])
+    if (row.parse) option.argParser(parserFor(row.flags, row.parse))
+    command.addOption(option)
+  }
+  return command
+}
+
+function parserFor(flags: string, parse: (text: string) => unknown): (text: string) => unknown {
+  return (text) => {
+    try {
+      return parse(text)
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : 'not understood'
+      throw new CliError(exitCodes.usage, `${flags.split(' ')[0]}: '${text}' ${reason}`, { cause: error })
+    }
+  }
+}
+
+function nonNegativeNumber(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isFinite(value) || value < 0)
+    throw new Error('is not a number of 0 or more')
+  return value
+}
+
+function positiveNumber(text: string): number {
+  const value = nonNegativeNumber(text)
+  if (value === 0) throw new Error('must be more than 0')
+  return value
+}

@@ -1,0 +1,94 @@
+/**
+ * What carries the kernel's requests to a file system. Two implementations: fuse-native (portable) and, where it can be
+ * built, one of our own over libfuse3. Both call the same inode-based operations.
+ */
+import type { Attributes } from '../vfs/attributes.js'
+import type { DirectoryItem } from '../vfs/vfs.js'
+
+/** A positive error number of this system; 0 is success. */
+export type Errno = number
+export type MaybePromise<T> = T | Promise<T>
+
+export interface OpenReply {
+  readonly handle: number
+  readonly keepCache: boolean
+}
+
+export interface AttributeRequest {
+  readonly sizeBytes?: number
+  readonly mode?: number
+  readonly uid?: number
+  readonly gid?: number
+  readonly atimeMs?: number
+  readonly mtimeMs?: number
+}
+
+/** Every operation answers a number (an errno) or the thing asked for. None throws or rejects. */
+export interface FuseOperations {
+  lookup(parent: number, name: string, signal?: AbortSignal): MaybePromise<Attributes | Errno>
+  forget(ino: number, count: number): void
+  getattr(ino: number, signal?: AbortSignal): MaybePromise<Attributes | Errno>
+  setattr(ino: number, changes: AttributeRequest, signal?: AbortSignal): MaybePromise<Attributes | Errno>
+  readlink(ino: number, signal?: AbortSignal): MaybePromise<string | Errno>
+  access(ino: number, mask: number): Errno
+  opendir(ino: number): OpenReply | Errno
+  readdir(handle: number, signal?: AbortSignal): MaybePromise<readonly DirectoryItem[] | Errno>
+  releasedir(handle: number): Errno
+  open(ino: number, canWrite: boolean, signal?: AbortSignal): MaybePromise<OpenReply | Errno>
+  create(
+    parent: number,
+    name: string,
+    options: { readonly mode: number; readonly isExclusive: boolean },
+    signal?: AbortSignal,
+  ): MaybePromise<(OpenReply & { readonly attributes: Attributes }) | Errno>
+  read(
+    handle: number,
+    offset: number,
+    lengthBytes: number,
+    signal?: AbortSignal,
+  ): MaybePromise<Uint8Array | Errno>
+  write(handle: number, offset: number, bytes: Uint8Array): MaybePromise<Errno>
+  flush(handle: number, signal?: AbortSignal): MaybePromise<Errno>
+  fsync(handle: number, signal?: AbortSignal): MaybePromise<Errno>
+  release(handle: number): Errno
+  mkdir(parent: number, name: string, signal?: AbortSignal): MaybePromise<Attributes | Errno>
+  rmdir(parent: number, name: string, signal?: AbortSignal): MaybePromise<Errno>
+  unlink(parent: number, name: string, signal?: AbortSignal): MaybePromise<Errno>
+  rename(
+    parent: number,
+    name: string,
+    newParent: number,
+    newName: string,
+    options: { readonly mayReplace: boolean },
+    signal?: AbortSignal,
+  ): MaybePromise<Errno>
+}
+
+export interface MountOptions {
+  /** An existing directory, absolute, links resolved. */
+  readonly mountpoint: string
+  /** What `mount` and `df` show as the device. */
+  readonly source: string
+  readonly isReadOnly: boolean
+  readonly allowOther: boolean
+  /** How long the kernel believes names and attributes, and that a name is absent. */
+  readonly entryTimeoutMs: number
+  readonly negativeTimeoutMs: number
+}
+
+export interface FuseMount {
+  /** Resolves when the mount is gone, whoever unmounted it. */
+  readonly closed: Promise<void>
+}
+
+export type DriverProbe =
+  | { readonly isAvailable: true }
+  | { readonly isAvailable: false; readonly reason: string; readonly remedy: string }
+
+export interface FuseDriver {
+  readonly name: string
+  /** Whether it can work on this machine; if not, why, and what to do. */
+  probe(): Promise<DriverProbe>
+  /** Resolves when the kernel's requests are being answered. @throws Error in words for the user */
+  mount(operations: FuseOperations, options: MountOptions): Promise<FuseMount>
+}

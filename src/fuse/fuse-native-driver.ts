@@ -1,0 +1,123 @@
+import { access, constants as fsConstants } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import type Fuse from 'fuse-native'
+import type { DriverProbe, FuseDriver, FuseMount, FuseOperations, MountOptions } from './driver.js'
+import { correctUtimens } from './fuse-native-utimens.js'
+import { mountAt, unmount, unmounted } from './mountpoint.js'
+import { PathOperations } from './path-operations.js'
+
+/**
+ * The npm package fuse-native: libfuse 2.9, by path, every request through JavaScript. Portable, and slower than a
+ * driver of our own. It offers few of libfuse's options, but passes on whatever stands in `fsname`.
+ */
+export class FuseNativeDriver implements FuseDriver {
+  readonly name = 'fuse-native'
+
+  async probe(): Promise<DriverProbe> {
+    try {
+      await access('/dev/fuse', fsConstants.R_OK | fsConstants.W_OK)
+    } catch (error) {
+      const isAbsent = error instanceof Error && 'code' in error && error.code === 'ENOENT'
+      return isAbsent
+        ? unavailable(
+            '/dev/fuse is not there',
+            'run `modprobe fuse`, or start the container with --device /dev/fuse',
+          )
+        : unavailable(
+            '/dev/fuse is not accessible for this user',
+            'ask the administrator for `chmod 666 /dev/fuse`',
+          )
+    }
+    if (!(await isOnPath('fusermount'))) {
+      return unavailable('the program fusermount is not there', 'install it: `apt-get install fuse3`')
+    }
+    try {
+      loadFuse()
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error)
+      return message.includes('libfuse')
+        ? unavailable('the library libfuse.so.2 is not there', 'install it: `apt-get install libfuse2`')
+        : unavailable(`the npm package fuse-native cannot be loaded (${message})`, 'run `npm ci` again')
+    }
+    return { isAvailable: true }
+  }
+
+  async mount(operations: FuseOperations, options: MountOptions): Promise<FuseMount> {
+    const FuseNative = loadFuse()
+    const fuse = new FuseNative(options.mountpoint, new PathOperations(operations).table(), {
+      fsname: mountSource(options),
+      subtype: 'xnatfs',
+      allowOther: options.allowOther,
+      // Pages stay while size and time of a file stay; asked at every open (0), not after a time.
+      autoCache: true,
+      acAttrTimeout: '0',
+      attrTimeout: seconds(options.entryTimeoutMs),
+      entryTimeout: seconds(options.entryTimeoutMs),
+      // A large upload takes its time. PathOperations sees to it that each request is answered once.
+      timeout: false,
+    })
+    correctUtimens(fuse)
+    try {
+      await new Promise<void>((resolve, reject) => {
+        fuse.mount((error) => (error ? reject(error) : resolve()))
+      })
+    } catch (cause) {
+      // fuse-native leaves a dead mount behind when libfuse refuses an option after mounting.
+      if ((await mountAt(options.mountpoint))?.fsType.startsWith('fuse')) await unmount(options.mountpoint)
+      throw new Error(explain(cause, options.mountpoint), { cause })
+    }
+    const mounted = await mountAt(options.mountpoint)
+    if (!mounted) throw new Error(`${options.mountpoint} is not mounted, though libfuse said so`)
+    return { closed: unmounted(mounted.id) }
+  }
+}
+
+function loadFuse(): typeof Fuse {
+  return createRequire(import.meta.url)('fuse-native') as typeof Fuse
+}
+
+/** The device name, and behind it the options that fuse-native does not know. */
+function mountSource(options: MountOptions): string {
+  const extra = [
+    'big_writes', // 128 KiB a request instead of 4
+    'use_ino',
+    `negative_timeout=${seconds(options.negativeTimeoutMs)}`,
+    'max_background=64',
+    'nosuid',
+    'nodev',
+    ...(options.isReadOnly ? ['ro'] : []),
+    ...(options.allowOther ? ['default_permissions'] : []),
+  ]
+  return [options.source.replace(/[,\\]/g, '_'), ...extra].join(',')
+}
+
+function seconds(ms: number): string {
+  return String(ms / 1000)
+}
+
+function explain(error: unknown, mountpoint: string): string {
+  const message = error instanceof Error ? error.message : String(error)
+  if (message.includes('Mountpoint in use')) {
+    return `${mountpoint} lies on another device than its parent directory, which the driver fuse-native refuses; choose a directory inside it`
+  }
+  if (message.includes('fuse failed')) {
+    return `the kernel refused the mount on ${mountpoint}; are you allowed to mount (fusermount is set-uid, /etc/fuse.conf)?`
+  }
+  return message
+}
+
+function unavailable(reason: string, remedy: string): DriverProbe {
+  return { isAvailable: false, reason, remedy }
+}
+
+async function isOnPath(program: string): Promise<boolean> {
+  for (const directory of (process.env['PATH'] ?? '').split(':')) {
+    try {
+      await access(`${directory}/${program}`, fsConstants.X_OK)
+      return true
+    } catch {
+      continue
+    }
+  }
+  return false
+}

@@ -1,0 +1,100 @@
+import type { DirectoryEntry, Entry, FileEntry, SymlinkEntry } from '../archive/archive.js'
+import type { LocalFile } from './local-file.js'
+
+export type NodeKind = Entry['kind']
+
+/** What chmod, chown and utimens set: kept here, for XNAT has no place for it. */
+export interface Overrides {
+  mode?: number
+  uid?: number
+  gid?: number
+  atimeMs?: number
+  mtimeMs?: number
+}
+
+/** A name that exists on the server but not in the mount: renamed away here, not yet replaced there. */
+export interface Hidden {
+  readonly hidden: FileEntry
+}
+
+/**
+ * One file or directory known to the kernel. Nodes of directories hold what differs here from the archive: names that
+ * are not on the server (yet), and names that are no longer here.
+ */
+export class Node {
+  readonly ino: number
+  readonly kind: NodeKind
+  parent: Node | undefined
+  name: string
+  /** As the archive lists it. Undefined for a file that was never stored. */
+  entry: Entry | undefined
+  /** The bytes of a file that is being written, or was and is still open. */
+  local: LocalFile | undefined
+  /** Removed by name; lives on for its handles. */
+  isRemoved = false
+  /** A folder that lives here whether or not the server has files in it. */
+  isLocalFolder = false
+  readonly overlay = new Map<string, Node | Hidden>()
+  overrides: Overrides = {}
+  /** What the kernel was last told; it may believe it for the attribute timeout. */
+  reportedSizeBytes: number | undefined
+  /** The version whose pages the kernel may have. */
+  openedVersion: string | undefined
+  /** References: by the kernel, by open handles, by nodes below. A node without any may be forgotten. */
+  lookups = 0
+  handles = 0
+  children = 0
+  /** Handles that may write. */
+  writers = 0
+
+  constructor(ino: number, kind: NodeKind, parent: Node | undefined, name: string, entry: Entry | undefined) {
+    this.ino = ino
+    this.kind = kind
+    this.parent = parent
+    this.name = name
+    this.entry = entry
+  }
+
+  get directory(): DirectoryEntry {
+    if (this.entry?.kind !== 'directory') throw new TypeError(`${this.path} is no directory`)
+    return this.entry
+  }
+
+  get file(): FileEntry | undefined {
+    return this.entry?.kind === 'file' ? this.entry : undefined
+  }
+
+  get link(): SymlinkEntry | undefined {
+    return this.entry?.kind === 'symlink' ? this.entry : undefined
+  }
+
+  get isPinned(): boolean {
+    return (
+      this.lookups > 0 ||
+      this.handles > 0 ||
+      this.children > 0 ||
+      this.overlay.size > 0 ||
+      this.local !== undefined ||
+      this.isLocalFolder
+    )
+  }
+
+  /** From the mountpoint, for messages. */
+  get path(): string {
+    return this.parent ? `${this.parent.path}/${this.name}` : ''
+  }
+
+  /** Takes over what the archive says now. Times set here go when somebody else has changed the bytes. */
+  adopt(entry: Entry): void {
+    const old = this.file
+    if (old && entry.kind === 'file' && old.version !== entry.version) {
+      delete this.overrides.mtimeMs
+      delete this.overrides.atimeMs
+    }
+    this.entry = entry
+  }
+}
+
+export function isHidden(found: Node | Hidden | undefined): found is Hidden {
+  return found !== undefined && 'hidden' in found
+}

@@ -1,0 +1,251 @@
+import type { Archive, FileEntry, MaybePromise } from '../archive/archive.js'
+import type { FileReader, SizedFile } from '../data/file-reader.js'
+import type { FileReaders } from '../data/file-readers.js'
+import { ReadAhead } from '../data/read-ahead.js'
+import { StagingFile } from '../data/staging-file.js'
+import type { WriteBack } from '../data/write-back.js'
+import { inBackground } from '../util/background.js'
+import { FsError } from '../util/fs-error.js'
+import type { Log } from '../util/log.js'
+import { SingleFlight, withSignal } from '../util/single-flight.js'
+import { sizeOf } from './attributes.js'
+import { HandleTable } from './handle-table.js'
+import type { InodeTable } from './inode-table.js'
+import { LocalFile } from './local-file.js'
+import type { Namespace } from './namespace.js'
+import type { Node } from './node.js'
+import { leaveOrigin } from './origin.js'
+import { isTemporaryName } from './temporary-names.js'
+
+export interface OpenFilesOptions {
+  readonly archive: Archive
+  readonly readers: FileReaders
+  readonly writeBack: WriteBack
+  readonly table: InodeTable
+  readonly names: Namespace
+  /** Where the bytes of files being written are kept. */
+  readonly stagingDirectory: string
+  readonly isReadOnly: boolean
+  readonly log: Log
+  readonly now: () => number
+}
+
+export interface Opened {
+  readonly handle: number
+  /** The kernel may keep what it has read of the file: its bytes are those of the last open. */
+  readonly keepCache: boolean
+}
+
+/** State of one open(). */
+interface FileHandle {
+  readonly node: Node
+  readonly canWrite: boolean
+  /** The version that was opened: what is read is of this one or an error. */
+  readonly file: SizedFile | undefined
+  reader: FileReader | undefined
+  ahead: ReadAhead | undefined
+}
+
+/** What is done with files that are open, and how their bytes get home. */
+export class OpenFiles {
+  readonly #options: OpenFilesOptions
+  readonly #handles = new HandleTable<FileHandle>()
+  readonly #makingLocal = new SingleFlight<LocalFile>()
+  /** Files with bytes here, whether or not they are on their way. */
+  readonly #locals = new Set<LocalFile>()
+
+  constructor(options: OpenFilesOptions) {
+    this.#options = options
+  }
+
+  async open(node: Node, canWrite: boolean, signal?: AbortSignal): Promise<Opened> {
+    if (node.kind === 'directory') throw new FsError('EISDIR', `${node.path} is a directory`)
+    await this.#options.names.refresh(node, signal)
+    if (canWrite) this.requireWritable(node)
+    if (!node.local) await this.#checkReported(node, signal)
+    return this.addHandle(node, canWrite)
+  }
+
+  /** A handle for a node that is known to be openable. */
+  addHandle(node: Node, canWrite: boolean): Opened {
+    const file = sizedFile(node.file)
+    const version = node.local ? undefined : file?.version
+    const keepCache = version !== undefined && node.openedVersion === version
+    node.openedVersion = version
+    this.#options.table.ref(node, 'handles')
+    if (canWrite) node.writers++
+    const handle = this.#handles.add({ node, canWrite, file, reader: undefined, ahead: undefined })
+    return { handle, keepCache }
+  }
+
+  requireWritable(node: Node): void {
+    if (this.#options.isReadOnly) throw new FsError('EROFS', `${node.path}: the mount is read-only`)
+    const lack = node.entry && this.#options.archive.lacks(node.entry, 'write')
+    if (lack) throw lack
+  }
+
+  nodeOf(handle: number): Node {
+    return this.#handles.get(handle).node
+  }
+
+  read(number: number, offset: number, lengthBytes: number, signal?: AbortSignal): MaybePromise<Uint8Array> {
+    const handle = this.#handles.get(number)
+    const { node, file } = handle
+    if (node.local) return node.local.staging.read(offset, lengthBytes, signal)
+    if (!file) return new Uint8Array(0)
+    if (file.version !== node.file?.version) {
+      // The kernel keeps one set of pages for all handles: those of two versions would mix in it.
+      throw new FsError('ESTALE', `read ${node.path}: it was changed on the server; open it again`)
+    }
+    handle.reader ??= this.#options.readers.acquire(file)
+    handle.ahead ??= new ReadAhead(file.sizeBytes)
+    const bytes = handle.reader.read(offset, lengthBytes, signal)
+    const ahead = handle.ahead.observe(offset, lengthBytes)
+    if (ahead) this.#options.readers.readAhead(handle.reader, ahead)
+    return bytes
+  }
+
+  async write(number: number, offset: number, bytes: Uint8Array): Promise<void> {
+    const { node, canWrite } = this.#handles.get(number)
+    if (!canWrite) throw new FsError('EBADF', `${node.path} is not open for writing`)
+    const local = node.local ?? (await this.makeLocal(node))
+    await local.staging.write(offset, bytes)
+    this.#touch(node, local)
+  }
+
+  async truncate(node: Node, sizeBytes: number): Promise<void> {
+    this.requireWritable(node)
+    const local = node.local ?? (await this.makeLocal(node))
+    await local.staging.truncate(sizeBytes)
+    this.#touch(node, local)
+    // Without a handle there is no close() that could store it, or tell that it failed.
+    if (node.writers === 0 && !isTemporaryName(node.name)) await this.#options.writeBack.flush(local)
+  }
+
+  /**
+   * close(2) of a descriptor. The last one of a file that may write stores what was written; its error is the errno of
+   * close(). A new file that is still empty waits: the shell closes the first descriptor of `>` before a program
+   * writes to the second.
+   */
+  async flush(number: number, signal?: AbortSignal): Promise<void> {
+    const { node, canWrite } = this.#handles.get(number)
+    const { local } = node
+    if (!canWrite || !local?.isDirty() || node.writers > 1 || isTemporaryName(node.name)) return
+    if (local.isNew && local.staging.sizeBytes === 0) return
+    await withSignal(this.#send(local), signal)
+  }
+
+  async fsync(number: number, signal?: AbortSignal): Promise<void> {
+    const { node } = this.#handles.get(number)
+    if (!node.local?.isDirty() || isTemporaryName(node.name)) return
+    await withSignal(this.#send(node.local), signal)
+  }
+
+  release(number: number): void {
+    const { node, canWrite, reader } = this.#handles.remove(number)
+    if (reader) this.#options.readers.release(reader)
+    if (canWrite) node.writers--
+    node.handles--
+    if (node.local) this.settle(node, node.local)
+    this.#options.table.release(node)
+  }
+
+  /** Lets go of local bytes that nobody needs: not open, and on the server or not wanted there. */
+  settle(node: Node, local: LocalFile): void {
+    if (node.handles > 0 || node.local !== local) return
+    if (local.isDirty()) {
+      if (!isTemporaryName(node.name) && !local.hasFailed) this.#options.writeBack.later(local)
+      return
+    }
+    if (isTemporaryName(node.name) && !node.isRemoved) return
+    this.#options.writeBack.cancel(local)
+    node.local = undefined
+    node.openedVersion = undefined
+    this.#locals.delete(local)
+    this.#options.table.release(node)
+    inBackground(this.#options.log, `remove the local bytes of ${node.path}`, local.discard())
+  }
+
+  /** Files whose bytes are nowhere but here. */
+  get unsent(): readonly LocalFile[] {
+    return [...this.#locals].filter((local) => local.isDirty() && !local.isCopyOfStored)
+  }
+
+  /** A place for the bytes of a new file. */
+  async startNew(node: Node, replaces: FileEntry | undefined): Promise<void> {
+    const staging = await StagingFile.create(this.#options.stagingDirectory)
+    node.local = this.#localFile(node, staging, replaces, () => {})
+    if (replaces) node.local.retarget(replaces)
+  }
+
+  /** Prepares a stored file for changes. */
+  makeLocal(node: Node): Promise<LocalFile> {
+    return this.#makingLocal.run(String(node.ino), undefined, async () => {
+      if (node.local) return node.local
+      const file = sizedFile(node.file)
+      if (!file) throw new FsError('EIO', `${node.path} has no bytes to change`)
+      const reader = this.#options.readers.acquire(file)
+      const staging = await StagingFile.create(this.#options.stagingDirectory, {
+        sizeBytes: file.sizeBytes,
+        read: (offset, lengthBytes, signal) => reader.read(offset, lengthBytes, signal),
+      })
+      node.local = this.#localFile(node, staging, file, () => this.#options.readers.release(reader))
+      return node.local
+    })
+  }
+
+  #localFile(
+    node: Node,
+    staging: StagingFile,
+    replaces: FileEntry | undefined,
+    releaseBase: () => void,
+  ): LocalFile {
+    const local: LocalFile = new LocalFile({
+      archive: this.#options.archive,
+      node,
+      staging,
+      replaces,
+      mtimeMs: this.#options.now(),
+      releaseBase,
+      onStored: () => this.settle(node, local),
+    })
+    this.#locals.add(local)
+    return local
+  }
+
+  async #send(local: LocalFile): Promise<void> {
+    const { archive, writeBack, log } = this.#options
+    await writeBack.flush(local)
+    const { origin } = local
+    if (!origin) return
+    // The bytes are safe under the new name, which is what close() promises; the old name may outlive it.
+    const left = leaveOrigin(local, archive).catch((error: unknown) => {
+      origin.parent.overlay.delete(origin.name)
+      throw error
+    })
+    inBackground(log, `rename to ${local.path}: the old name is still there`, left)
+  }
+
+  #touch(node: Node, local: LocalFile): void {
+    local.mtimeMs = this.#options.now()
+    delete node.overrides.mtimeMs
+  }
+
+  /**
+   * The kernel believes the size it was last told, and would take a file that has grown for ended there. An ESTALE of
+   * open() makes it look the name up anew and open it again.
+   */
+  async #checkReported(node: Node, signal: AbortSignal | undefined): Promise<void> {
+    const { file } = node
+    if (file && file.sizeBytes === undefined) {
+      await this.#options.readers.measure(file, signal)
+      await this.#options.names.refresh(node, signal)
+    }
+    if (node.reportedSizeBytes === undefined || node.reportedSizeBytes === sizeOf(node)) return
+    throw new FsError('ESTALE', `${node.path} has another size than before; it is looked up again`)
+  }
+}
+
+function sizedFile(file: FileEntry | undefined): SizedFile | undefined {
+  return file && file.sizeBytes !== undefined ? { ...file, sizeBytes: file.sizeBytes } : undefined
+}

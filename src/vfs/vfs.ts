@@ -1,0 +1,254 @@
+import { basename } from 'node:path'
+import type { Archive, MaybePromise } from '../archive/archive.js'
+import type { FileReaders } from '../data/file-readers.js'
+import { WriteBack } from '../data/write-back.js'
+import { FsError } from '../util/fs-error.js'
+import type { Log } from '../util/log.js'
+import { attributesOf } from './attributes.js'
+import type { AttributeDefaults, Attributes } from './attributes.js'
+import { Changes } from './changes.js'
+import { HandleTable } from './handle-table.js'
+import { InodeTable } from './inode-table.js'
+import type { LocalFile } from './local-file.js'
+import { Namespace } from './namespace.js'
+import type { Node, Overrides } from './node.js'
+import { OpenFiles } from './open-files.js'
+import type { Opened } from './open-files.js'
+import { Renames } from './rename.js'
+import { isTemporaryName } from './temporary-names.js'
+
+export interface VfsOptions extends AttributeDefaults {
+  readonly archive: Archive
+  readonly readers: FileReaders
+  readonly log: Log
+  readonly stagingDirectory: string
+  readonly isReadOnly: boolean
+  /** How long a file that nobody waits for stays here before it is sent. */
+  readonly quietMs: number
+  readonly now?: () => number
+}
+
+export interface DirectoryItem {
+  readonly name: string
+  readonly attributes: Attributes
+}
+
+/** What setattr may change; what is absent stays. */
+export interface AttributeChanges extends Overrides {
+  readonly sizeBytes?: number
+}
+
+/** A file whose bytes are on this machine only. */
+export interface UnsentFile {
+  /** From the mountpoint. */
+  readonly path: string
+  /** The local file that holds them. */
+  readonly stagingPath: string
+}
+
+/** What access(2) asks for. */
+export const accessWrite = 2
+
+/**
+ * The file system by inode number: one method per FUSE operation. Fails with FsError. Numbers that a method gives out
+ * (`lookup`, `create`, `mkdir`, and `readdir` with `isCounted`) are references, returned by `forget`.
+ */
+export class Vfs {
+  readonly #options: VfsOptions
+  readonly #table: InodeTable
+  readonly #names: Namespace
+  readonly #writeBack: WriteBack
+  readonly #files: OpenFiles
+  readonly #changes: Changes
+  readonly #renames: Renames
+  readonly #directories = new HandleTable<Node>()
+
+  constructor(options: VfsOptions) {
+    const { archive, log } = options
+    this.#options = options
+    this.#table = new InodeTable(archive.root)
+    this.#names = new Namespace(archive, this.#table)
+    this.#writeBack = new WriteBack({ log, quietMs: options.quietMs })
+    const shared = { ...options, table: this.#table, names: this.#names, writeBack: this.#writeBack }
+    this.#files = new OpenFiles({ ...shared, now: options.now ?? Date.now })
+    const changes = { ...shared, files: this.#files }
+    this.#changes = new Changes(changes)
+    this.#renames = new Renames(changes)
+  }
+
+  lookup(parent: number, name: string, signal?: AbortSignal): MaybePromise<Attributes> {
+    const directory = this.#table.get(parent)
+    const found = this.#names.find(directory, name, signal)
+    return found instanceof Promise
+      ? found.then((node) => this.#give(directory, name, node))
+      : this.#give(directory, name, found)
+  }
+
+  forget(ino: number, count = 1): void {
+    this.#table.unref(this.#table.get(ino), 'lookups', count)
+  }
+
+  getattr(ino: number, signal?: AbortSignal): MaybePromise<Attributes> {
+    const node = this.#table.get(ino)
+    if (node.handles > 0) return this.#report(node) // an open file stays what it was when it was opened
+    const refreshed = this.#names.refresh(node, signal)
+    return refreshed instanceof Promise ? refreshed.then(() => this.#report(node)) : this.#report(node)
+  }
+
+  async setattr(ino: number, changes: AttributeChanges, signal?: AbortSignal): Promise<Attributes> {
+    const node = this.#table.get(ino)
+    const { sizeBytes, ...overrides } = changes
+    if (node.handles === 0) await this.#names.refresh(node, signal)
+    this.#files.requireWritable(node)
+    if (sizeBytes !== undefined) {
+      if (node.kind !== 'file') throw new FsError('EISDIR', `${node.path} is a directory`)
+      await this.#files.truncate(node, sizeBytes)
+    }
+    Object.assign(node.overrides, overrides)
+    return this.#report(node)
+  }
+
+  readlink(ino: number, signal?: AbortSignal): MaybePromise<string> {
+    const { link, path } = this.#table.get(ino)
+    if (!link) throw new FsError('EINVAL', `${path} is no link`)
+    return this.#options.archive.readlink(link, signal)
+  }
+
+  access(ino: number, mask: number): void {
+    const node = this.#table.get(ino)
+    if ((mask & accessWrite) === 0) return
+    if (this.#options.isReadOnly) throw new FsError('EROFS', `${node.path}: the mount is read-only`)
+    if (!node.entry) return
+    const { archive } = this.#options
+    const lack =
+      node.kind === 'directory'
+        ? archive.lacks(node.entry, 'create') && archive.lacks(node.entry, 'make-directory')
+        : archive.lacks(node.entry, 'write')
+    if (lack) throw new FsError(lack.code === 'EROFS' ? 'EROFS' : 'EACCES', lack.message)
+  }
+
+  opendir(ino: number): number {
+    const node = this.#table.get(ino)
+    if (node.kind !== 'directory') throw new FsError('ENOTDIR', `${node.path} is no directory`)
+    this.#table.ref(node, 'handles')
+    return this.#directories.add(node)
+  }
+
+  /** Everything in the directory, as of now; `.` and `..` excluded. */
+  readdir(handle: number, signal?: AbortSignal): MaybePromise<DirectoryItem[]> {
+    const nodes = this.#names.list(this.#directories.get(handle), signal)
+    const items = (known: readonly Node[]): DirectoryItem[] =>
+      known.map((node) => ({ name: node.name, attributes: attributesOf(node, this.#options) }))
+    return nodes instanceof Promise ? nodes.then(items) : items(nodes)
+  }
+
+  releasedir(handle: number): void {
+    this.#table.unref(this.#directories.remove(handle), 'handles')
+  }
+
+  open(ino: number, canWrite: boolean, signal?: AbortSignal): Promise<Opened> {
+    return this.#files.open(this.#table.get(ino), canWrite, signal)
+  }
+
+  /** @returns the new file, counted as a lookup, and a handle to write it with */
+  async create(
+    parent: number,
+    name: string,
+    options: { readonly mode: number; readonly isExclusive: boolean },
+    signal?: AbortSignal,
+  ): Promise<Opened & { readonly attributes: Attributes }> {
+    const directory = this.#table.get(parent)
+    const existing = await this.#names.find(directory, name, signal)
+    if (existing && options.isExclusive) throw new FsError('EEXIST', `${existing.path} exists`)
+    const node = existing ?? (await this.#changes.create(directory, name))
+    if (!existing) node.overrides.mode = options.mode & 0o7777 & ~this.#options.umask
+    const opened = existing ? await this.#files.open(node, true, signal) : this.#files.addHandle(node, true)
+    this.#table.ref(node, 'lookups')
+    return { ...opened, attributes: this.#report(node) }
+  }
+
+  read(handle: number, offset: number, lengthBytes: number, signal?: AbortSignal): MaybePromise<Uint8Array> {
+    return this.#files.read(handle, offset, lengthBytes, signal)
+  }
+
+  write(handle: number, offset: number, bytes: Uint8Array): Promise<void> {
+    return this.#files.write(handle, offset, bytes)
+  }
+
+  flush(handle: number, signal?: AbortSignal): Promise<void> {
+    return this.#files.flush(handle, signal)
+  }
+
+  fsync(handle: number, signal?: AbortSignal): Promise<void> {
+    return this.#files.fsync(handle, signal)
+  }
+
+  release(handle: number): void {
+    this.#files.release(handle)
+  }
+
+  /** The new directory, counted as a lookup. */
+  async mkdir(parent: number, name: string, signal?: AbortSignal): Promise<Attributes> {
+    const node = await this.#changes.mkdir(this.#table.get(parent), name, signal)
+    this.#table.ref(node, 'lookups')
+    return this.#report(node)
+  }
+
+  rmdir(parent: number, name: string, signal?: AbortSignal): Promise<void> {
+    return this.#changes.rmdir(this.#table.get(parent), name, signal)
+  }
+
+  unlink(parent: number, name: string, signal?: AbortSignal): Promise<void> {
+    return this.#changes.unlink(this.#table.get(parent), name, signal)
+  }
+
+  rename(
+    parent: number,
+    name: string,
+    newParent: number,
+    newName: string,
+    options: { readonly mayReplace: boolean },
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const from = { parent: this.#table.get(parent), name }
+    return this.#renames.rename(from, { parent: this.#table.get(newParent), name: newName }, options, signal)
+  }
+
+  /** Believe no listing any more. */
+  refresh(): void {
+    this.#options.archive.refresh()
+  }
+
+  /** Sends everything that is not on the server. @returns what is on this machine only after that, and why */
+  async drain(): Promise<{ file: UnsentFile; error: unknown }[]> {
+    const failed: { file: UnsentFile; error: unknown }[] = []
+    const send = async (local: LocalFile): Promise<void> => {
+      try {
+        if (isTemporaryName(basename(local.path)))
+          throw new Error('a name that tools use for temporary files')
+        await this.#writeBack.flush(local)
+      } catch (error) {
+        failed.push({ file: { path: local.path, stagingPath: local.staging.path }, error })
+      }
+    }
+    await Promise.all(this.#files.unsent.map(send))
+    return failed
+  }
+
+  /** Files that the server does not have as they are here. */
+  get unsentCount(): number {
+    return this.#files.unsent.length
+  }
+
+  #give(parent: Node, name: string, node: Node | undefined): Attributes {
+    if (!node) throw new FsError('ENOENT', `${parent.path}/${name} is not there`)
+    this.#table.ref(node, 'lookups')
+    return this.#report(node)
+  }
+
+  #report(node: Node): Attributes {
+    const attributes = attributesOf(node, this.#options)
+    node.reportedSizeBytes = attributes.sizeBytes
+    return attributes
+  }
+}

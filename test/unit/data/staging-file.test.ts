@@ -1,0 +1,130 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { StagingFile } from '../../../src/data/staging-file.js'
+import type { StagingBase } from '../../../src/data/staging-file.js'
+import { patternBytes } from '../../support/byte-source.js'
+
+let directory: string
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'xnatfs-test-'))
+})
+afterEach(() => rm(directory, { recursive: true }))
+
+function baseOf(bytes: Buffer, reads: number[] = []): StagingBase {
+  return {
+    sizeBytes: bytes.length,
+    read: (offset, length) => {
+      reads.push(length)
+      return bytes.subarray(offset, offset + length)
+    },
+  }
+}
+
+const limit = 300
+const operation = fc.oneof(
+  fc.record({
+    op: fc.constant('write' as const),
+    at: fc.nat(limit),
+    length: fc.nat(80),
+    fill: fc.integer({ min: 1, max: 255 }),
+  }),
+  fc.record({ op: fc.constant('truncate' as const), at: fc.nat(limit) }),
+  fc.record({ op: fc.constant('read' as const), at: fc.nat(limit), length: fc.nat(120) }),
+  fc.record({ op: fc.constant('complete' as const) }),
+)
+
+describe('StagingFile', () => {
+  it('reads like a file in memory after any writes and truncations, over stored bytes', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.nat(250), fc.array(operation, { maxLength: 15 }), async (baseSize, operations) => {
+        const stored = patternBytes(baseSize, 3)
+        let model = Buffer.from(stored)
+        const staging = await StagingFile.create(directory, baseOf(stored))
+        try {
+          for (const step of operations) {
+            if (step.op === 'write' && step.length > 0) {
+              const grown = Buffer.alloc(Math.max(model.length, step.at + step.length))
+              model.copy(grown)
+              grown.fill(step.fill, step.at, step.at + step.length)
+              model = grown
+              await staging.write(step.at, Buffer.alloc(step.length, step.fill))
+            } else if (step.op === 'write') {
+              await staging.write(step.at, new Uint8Array(0))
+            } else if (step.op === 'truncate') {
+              const cut = Buffer.alloc(step.at)
+              model.copy(cut)
+              model = cut
+              await staging.truncate(step.at)
+            } else if (step.op === 'complete') {
+              const local = await staging.withBytes(() => readFile(staging.path))
+              expect(local.equals(model)).toBe(true)
+            } else {
+              const read = Buffer.from(await staging.read(step.at, step.length))
+              expect(read.equals(model.subarray(step.at, step.at + step.length))).toBe(true)
+            }
+            expect(staging.sizeBytes).toBe(model.length)
+          }
+          expect((await staging.withBytes(() => readFile(staging.path))).equals(model)).toBe(true)
+        } finally {
+          await staging.remove()
+        }
+      }),
+      { numRuns: 150 },
+    )
+  })
+
+  it('reads nothing of the stored file that is overwritten whole', async () => {
+    const reads: number[] = []
+    const staging = await StagingFile.create(directory, baseOf(patternBytes(1000), reads))
+    await staging.truncate(0)
+    await staging.write(0, patternBytes(500, 9))
+    await staging.withBytes(() => Promise.resolve())
+    expect(reads).toEqual([])
+    await staging.remove()
+  })
+
+  it('counts revisions, so that an upload knows whether it has what is here', async () => {
+    const staging = await StagingFile.create(directory)
+    await staging.write(0, Buffer.from('a'))
+    const sent = await staging.withBytes((revision) => Promise.resolve(revision))
+    expect(sent).toBe(staging.revision)
+    await staging.write(1, Buffer.from('b'))
+    expect(sent).not.toBe(staging.revision)
+    await staging.remove()
+  })
+
+  it('keeps the bytes as they are while they are sent', async () => {
+    const staging = await StagingFile.create(directory)
+    await staging.write(0, Buffer.from('old'))
+    let finish = (): void => {}
+    const sending = staging.withBytes(() => new Promise<void>((resolve) => (finish = resolve)))
+    const writing = staging.write(0, Buffer.from('new'))
+    expect((await readFile(staging.path)).toString()).toBe('old')
+    await new Promise((resolve) => setImmediate(resolve))
+    finish()
+    await Promise.all([sending, writing])
+    expect((await readFile(staging.path)).toString()).toBe('new')
+    await staging.remove()
+  })
+
+  it('fails when the stored bytes cannot be read, and can be completed later', async () => {
+    let isBroken = true
+    const stored = patternBytes(100)
+    const staging = await StagingFile.create(directory, {
+      sizeBytes: 100,
+      read: (offset, length) => {
+        if (isBroken) throw new Error('server gone')
+        return stored.subarray(offset, offset + length)
+      },
+    })
+    await staging.write(0, Buffer.from('x'))
+    await expect(staging.withBytes(() => Promise.resolve())).rejects.toThrow('server gone')
+    isBroken = false
+    const local = await staging.withBytes(() => readFile(staging.path))
+    expect(local.equals(Buffer.concat([Buffer.from('x'), stored.subarray(1)]))).toBe(true)
+    await staging.remove()
+  })
+})

@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest'
+import { KeyedLock, Lock } from '../../../src/util/lock.js'
+
+describe('Lock', () => {
+  it('runs tasks one at a time, in order, whether or not one fails', async () => {
+    const lock = new Lock()
+    const events: string[] = []
+    const task =
+      (name: string, fails = false) =>
+      async (): Promise<string> => {
+        events.push(`${name} begins`)
+        await Promise.resolve()
+        events.push(`${name} ends`)
+        if (fails) throw new Error(name)
+        return name
+      }
+    const results = await Promise.allSettled([
+      lock.run(task('a')),
+      lock.run(task('b', true)),
+      lock.run(task('c')),
+    ])
+    expect(results.map((result) => result.status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+    expect(events).toEqual(['a begins', 'a ends', 'b begins', 'b ends', 'c begins', 'c ends'])
+    expect(lock.isIdle).toBe(true)
+  })
+})
+
+describe('KeyedLock', () => {
+  it('lets different keys run at once', async () => {
+    const lock = new KeyedLock()
+    let release = (): void => {}
+    const blocked = lock.run('a', () => new Promise<void>((resolve) => (release = resolve)))
+    expect(await lock.run('b', () => Promise.resolve('b'))).toBe('b')
+    release()
+    await blocked
+  })
+})

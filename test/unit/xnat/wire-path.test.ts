@@ -1,0 +1,100 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { exactPath, readPath, shownPath, storePath, storedAs } from '../../../src/xnat/wire-path.js'
+
+/** What XNAT ≥ 1.8.4 takes the path in a URL for (xnat-wire.md §3.6). */
+function serverPath(urlPath: string): string {
+  return /%20|%2B/.test(urlPath) ? javaDecode(urlPath) : urlPath
+}
+
+/** java.net.URLDecoder: a plus is a blank. */
+function javaDecode(text: string): string {
+  return decodeURIComponent(text.replaceAll('+', '%20'))
+}
+
+/** Whether a GET of this URL finds the file stored under this name. */
+function isFound(urlPath: string, stored: string): boolean {
+  const path = serverPath(urlPath)
+  return path === stored || safely(() => javaDecode(path)) === stored
+}
+
+function safely(decode: () => string): string | undefined {
+  try {
+    return decode()
+  } catch {
+    return undefined
+  }
+}
+
+const names = fc
+  .array(
+    fc.oneof(
+      fc.constantFrom('a', 'b/c', ' ', '+', '%', '#', '%23', '%20', 'é', '[', '&', ';x=1', '='),
+      fc.string({ unit: 'grapheme', maxLength: 3 }),
+    ),
+    { minLength: 1, maxLength: 6 },
+  )
+  .map((parts) => parts.join(''))
+  .filter((name) => name.isWellFormed() && !/\p{Cc}/u.test(name))
+  .filter((name) => name.split('/').every((part) => part !== '' && part !== '.' && part !== '..'))
+
+describe('the path of a file in a URL', () => {
+  it.each([
+    ['a b', 'a%20b', 'a b'],
+    ['a+b', 'a%2Bb', 'a+b'],
+    ['a b+c', 'a%20b%2Bc', 'a b+c'],
+    ['a#b', 'a%23b', 'a%23b'],
+    ['é', '%C3%A9', '%C3%A9'],
+    ['a #b', 'a%20%23b', 'a #b'],
+    ['EPI_PE=AP_3.nii', 'EPI_PE=AP_3.nii', 'EPI_PE=AP_3.nii'],
+    ['sub dir/a#b', 'sub%20dir/a%23b', 'sub dir/a#b'],
+  ])('%j is put to %j, stored as %j and shown as it was', (name, url, stored) => {
+    expect(storePath(name)).toBe(url)
+    expect(storedAs(name)).toBe(stored)
+    expect(shownPath(stored)).toBe(name)
+  })
+
+  it('is stored under the name that storedAs foretells, and shown under its own', () => {
+    fc.assert(
+      fc.property(names, (name) => {
+        expect(serverPath(storePath(name))).toBe(storedAs(name))
+        expect(shownPath(storedAs(name))).toBe(name)
+      }),
+      { numRuns: 3000 },
+    )
+  })
+
+  it('finds any stored file for reading', () => {
+    fc.assert(
+      fc.property(names, (stored) => isFound(readPath(stored), stored)),
+      { numRuns: 3000 },
+    )
+  })
+
+  it('hits exactly the stored file for overwriting and deleting, or does not exist', () => {
+    fc.assert(
+      fc.property(names, (stored) => {
+        const path = exactPath(stored)
+        return path === undefined || serverPath(path) === stored
+      }),
+      { numRuns: 3000 },
+    )
+  })
+
+  it('exists for every file that was put by us', () => {
+    fc.assert(
+      fc.property(names, (name) => exactPath(storedAs(name)) !== undefined),
+      { numRuns: 3000 },
+    )
+  })
+
+  it('does not exist for a name that came by import and that no URL can carry', () => {
+    expect(exactPath('a#b')).toBeUndefined()
+    expect(exactPath('a%20b')).toBeUndefined()
+  })
+
+  it('shows what is no escape of ours as it is', () => {
+    for (const stored of ['100%', '%41', '%zz', '%C3', 'a%2Fb', 'a b%23'])
+      expect(shownPath(stored)).toBe(stored)
+  })
+})
