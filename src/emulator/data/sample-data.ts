@@ -1,0 +1,175 @@
+import { join } from 'node:path'
+import type { Experiment, Project, Scan, Subject } from '../store/model.js'
+import { ArchiveBuilder, type ImportTarget, type SourceFile } from './archive-builder.js'
+import {
+  instanceUid,
+  phantomSlice,
+  phantomSnapshot,
+  seriesUid,
+  studyUid,
+  type Contrast,
+  type SeriesDescription,
+} from './phantom.js'
+import { buildOddities } from './sample-oddities.js'
+import { textFile } from './sample-text.js'
+
+/** The data an emulator starts with when it is given none: project TEST, and project ODD with legal oddities. */
+
+const SCANS: readonly (readonly [id: string, contrast: Contrast, slices: number, description: string])[] = [
+  ['1', 'T1', 16, 'T1 axial'],
+  ['2', 'T1', 12, 'T1 axial repeat'],
+  ['3', 'T2', 16, 'T2 axial'],
+  ['4', 'T2', 12, 'T2 axial repeat'],
+]
+
+function series(number: number, contrast: Contrast, slices: number, description: string): SeriesDescription {
+  return {
+    patientId: '1',
+    patientName: 'Phantom^One',
+    studyId: 'MR1',
+    studyDescription: 'Sample study',
+    number,
+    description,
+    contrast,
+    slices,
+  }
+}
+
+export function dicomFiles(of: SeriesDescription): SourceFile[] {
+  return Array.from({ length: of.slices }, (_, slice) => ({
+    path: `${slice + 1}.dcm`,
+    from: phantomSlice(of, slice),
+    uid: instanceUid(of, slice),
+    instanceNumber: String(slice + 1),
+  }))
+}
+
+export async function buildSample(target: ImportTarget): Promise<void> {
+  const builder = new ArchiveBuilder(target)
+  const project = builder.project('TEST', {
+    name: 'Test project',
+    description: 'Generated sample data',
+    secondaryId: 'TEST',
+  })
+  project.fields = { 'PI/firstname': 'Ada', 'PI/lastname': 'Admin' }
+  await builder.resource({ kind: 'project', project }, { label: 'docs', format: 'TEXT', content: 'DOC' }, [
+    textFile('README.txt', 'Sample project of the embedded XNAT.\n'),
+    textFile('protocol/mr/sequences.txt', 'T1, T2\n'),
+    textFile('protocol/mr/notes/deep.txt', 'three folders down\n'),
+  ])
+  const subject = builder.subject(project, '1')
+  subject.fields = { gender: 'male', age: 35, handedness: 'right' }
+  await builder.resource({ kind: 'subject', subject }, { label: 'forms', format: 'TEXT', content: 'FORM' }, [
+    textFile('consent.txt', 'signed\n'),
+  ])
+  const session = await buildSession(builder, subject)
+  await buildPrearchive(target, builder, project)
+  await buildOddities(builder, subject, session)
+}
+
+async function buildSession(builder: ArchiveBuilder, subject: Subject): Promise<Experiment> {
+  const session = builder.experiment(subject, 'MR1', 'xnat:mrSessionData')
+  session.fields = {
+    date: '2026-01-05',
+    time: '10:00:00',
+    modality: 'MR',
+    UID: studyUid(series(1, 'T1', 1, '')),
+    scanner: 'SAMPLE1',
+    'scanner/manufacturer': 'xnatfs',
+    'scanner/model': 'Ellipsoid 64',
+    fieldStrength: '3.0',
+    session_type: 'Sample study',
+    dcmPatientId: '1',
+    dcmPatientName: 'Phantom^One',
+  }
+  for (const [id, contrast, slices, description] of SCANS) {
+    await buildScan(builder, session, id, series(Number(id), contrast, slices, description))
+  }
+  await builder.resource({ kind: 'experiment', experiment: session }, { label: 'QC', format: 'csv' }, [
+    textFile('qc.csv', 'scan,quality\n1,usable\n2,usable\n3,usable\n4,questionable\n'),
+  ])
+  await buildDerived(builder, session)
+  return session
+}
+
+async function buildScan(
+  builder: ArchiveBuilder,
+  session: Experiment,
+  id: string,
+  of: SeriesDescription,
+): Promise<Scan> {
+  const scan = builder.scan(session, id, 'xnat:mrScanData')
+  scan.type = of.contrast
+  scan.fields = {
+    series_description: of.description,
+    quality: id === '4' ? 'questionable' : 'usable',
+    UID: seriesUid(of),
+    modality: 'MR',
+    frames: of.slices,
+    fieldStrength: '3.0',
+    'parameters/tr': of.contrast === 'T1' ? 600 : 4000,
+    'parameters/te': of.contrast === 'T1' ? 12 : 98,
+    'parameters/flip': 90,
+  }
+  const parent = { kind: 'scan', session, scan } as const
+  const dicom = { label: 'DICOM', format: 'DICOM', content: 'RAW', seriesUid: seriesUid(of) }
+  await builder.resource(parent, dicom, dicomFiles(of))
+  await builder.resource(parent, { label: 'SNAPSHOTS', format: 'GIF' }, [
+    { path: `${session.label}_${id}_qc.gif`, from: phantomSnapshot(of, false) },
+    { path: `${session.label}_${id}_qc_t.gif`, from: phantomSnapshot(of, true) },
+  ])
+  return scan
+}
+
+async function buildDerived(builder: ArchiveBuilder, session: Experiment): Promise<void> {
+  const reconstruction = builder.reconstruction(session, 'RECON1')
+  reconstruction.type = 'average'
+  reconstruction.fields = { baseScanType: 'T1' }
+  const place = { kind: 'reconstruction', session, reconstruction } as const
+  await builder.resource({ ...place, side: 'out' }, { label: 'DATA', format: 'TEXT' }, [
+    textFile('average.txt', 'mean of scans 1 and 2\n'),
+  ])
+  await builder.resource({ ...place, side: 'in' }, { label: 'SOURCE', format: 'TEXT' }, [
+    textFile('scans.txt', '1\n2\n'),
+  ])
+  const assessor = builder.assessor(session, 'ASSESS1', 'xnat:qcManualAssessorData')
+  assessor.fields = { date: '2026-01-06', rater: 'admin' }
+  await builder.resource({ kind: 'assessor', assessor, side: 'out' }, { label: 'QCDATA', format: 'JSON' }, [
+    textFile('rating.json', '{"pass":true}\n'),
+  ])
+}
+
+/** One session that waits in the prearchive. */
+async function buildPrearchive(
+  target: ImportTarget,
+  builder: ArchiveBuilder,
+  project: Project,
+): Promise<void> {
+  const { database } = builder
+  const of = {
+    ...series(1, 'T1', 2, 'T1 localizer'),
+    patientId: '2',
+    patientName: 'Phantom^Two',
+    studyId: 'PRE1',
+  }
+  const session = {
+    project: project.id,
+    timestamp: '20260101_120000123',
+    folderName: 'PRE1',
+    name: 'PRE1',
+    subject: '2',
+    tag: studyUid(of),
+    status: 'READY',
+    uploadedMs: Date.UTC(2026, 0, 1, 12, 0, 0, 123),
+    lastModifiedMs: Date.UTC(2026, 0, 1, 12, 5),
+    scanDate: '2026-01-05',
+    scanTime: '10:00:00.000',
+    xsiType: 'xnat:mrSessionData',
+    scans: [{ id: '1', xsiType: 'xnat:mrScanData', seriesDescription: of.description, resources: ['DICOM'] }],
+  }
+  const { folderName, timestamp } = session
+  const folder = join(target.prearchiveRoot, project.id, timestamp, folderName, 'SCANS', '1', 'DICOM')
+  const spec = { label: 'DICOM', format: 'DICOM', content: 'RAW', seriesUid: seriesUid(of) }
+  await builder.storeFiles(join(folder, 'scan_1_catalog.xml'), spec, dicomFiles(of), project.id, 0)
+  database.prearchive.push(session)
+}

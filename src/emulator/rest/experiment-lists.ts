@@ -1,0 +1,149 @@
+import { StatusError } from '../http/answer.js'
+import { canReadData, canReadItem, findProject, isInProject, subjectInProject } from '../store/access.js'
+import type { Experiment, Project } from '../store/model.js'
+import { isImageAssessor, isSubjectAssessor } from '../store/xsi-types.js'
+import { postAssessor, postExperiment } from './list-post.js'
+import { LIST_VARIANTS, counted, paged, relabel, shareLabel } from './list-table.js'
+import { experimentValue } from './list-values.js'
+import { QueryOrganizer, type ListDefinition } from './query-organizer.js'
+import type { RestContext, RestResource } from './resource.js'
+import { findSession } from './session-lookup.js'
+import { tableAnswer, type Table } from './table.js'
+
+const EXPERIMENT_COLUMNS = ['ID', 'project', 'date', 'xsiType', 'label', 'insert_date']
+
+function experiments(
+  context: RestContext,
+  defaultElement: string,
+  defaultColumns: (root: string) => readonly string[],
+  shortcuts: 'experiment' | 'derived' = 'experiment',
+): ListDefinition<Experiment> {
+  return {
+    shortcuts,
+    defaultElement,
+    defaultColumns,
+    uriPrefix: '/data/experiments/',
+    idOf: (experiment) => experiment.id,
+    typeOf: (experiment) => experiment.xsiType,
+    valueAt: (experiment, path) => experimentValue(context.services, experiment, path),
+  }
+}
+
+/** `/projects/{P}[/subjects/{S}]/experiments`: ProjSubExptList. Image assessors only by `xsiType=`. */
+export function projectExperimentList(context: RestContext): RestResource {
+  const { services, user } = context
+  const { database } = services
+  const project = findProject(database, context.variable('PROJECT_ID')!, user)
+  if (!project) throw new StatusError(404)
+  const subjectName = context.variable('SUBJECT_ID')
+  const subject =
+    subjectName === undefined ? undefined : subjectInProject(database, project.id, subjectName, user)
+  if (subjectName !== undefined && !subject) {
+    throw new StatusError(404, `Unable to identify subject ${subjectName}`)
+  }
+  return {
+    variants: LIST_VARIANTS,
+    get: (mediaType) => {
+      const definition = experiments(context, 'xnat:subjectAssessorData', () => EXPERIMENT_COLUMNS)
+      const organizer = new QueryOrganizer(context, definition)
+      const fields = organizer.fieldsAnswer(mediaType)
+      if (fields) return fields
+      if (!canReadData(project, user)) {
+        throw new StatusError(403, `Unable to read experiments for Project: ${project.id}`)
+      }
+      const candidates = [...database.experiments()].filter(
+        (item) => isInProject(item, project.id) && (!subject || ownerOf(context, item) === subject.id),
+      )
+      const { items, isPage } = paged(context, organizer.select(candidates, true))
+      const table = organizer.table(items)
+      asSharedInto(context, table, items, project)
+      return counted(context, table, mediaType, isPage)
+    },
+    post: () => postExperiment(context, project, subject),
+  }
+}
+
+/** The subject of an experiment, for an image assessor that of its session. */
+function ownerOf(context: RestContext, experiment: Experiment): string | null {
+  if (experiment.sessionId === null) return experiment.subjectId
+  return context.services.database.experiment(experiment.sessionId)?.subjectId ?? null
+}
+
+/** Shared rows show label, subject label and project as they are in the project asked for (§2.2). */
+function asSharedInto(
+  context: RestContext,
+  table: Table,
+  items: readonly Experiment[],
+  project: Project,
+): void {
+  const isShared = (index: number): boolean =>
+    items[index]!.shares.some((share) => share.project === project.id)
+  relabel(table, 'label', (index) => shareLabel(items[index]!, project.id))
+  relabel(table, 'project', (index) => (isShared(index) ? project.id : undefined))
+  relabel(table, 'subject_label', (index) => {
+    const owner = ownerOf(context, items[index]!)
+    const subject = owner === null ? undefined : context.services.database.subject(owner)
+    return isShared(index) && subject ? shareLabel(subject, project.id) : undefined
+  })
+}
+
+/** `/experiments`: ExperimentListResource. */
+export function experimentList(context: RestContext): RestResource {
+  const { services, user } = context
+  return {
+    variants: LIST_VARIANTS,
+    get: (mediaType) => {
+      const definition = experiments(context, 'xnat:experimentData', (root) => [
+        ...EXPERIMENT_COLUMNS,
+        ...(isSubjectAssessor(root) ? ['subject_ID', 'subject_label'] : []),
+        ...(isImageAssessor(root) ? ['session_ID', 'session_label'] : []),
+      ])
+      const organizer = new QueryOrganizer(context, definition)
+      const fields = organizer.fieldsAnswer(mediaType)
+      if (fields) return fields
+      const { items, isPage } = paged(context, organizer.select(services.database.experiments(), true))
+      const readable = items.filter((item) => canReadItem(services.database, item, user))
+      const table = organizer.table(readable)
+      const properties: Record<string, string | number> = { title: 'Matching experiments' }
+      if (!isPage) properties['totalRecords'] = table.rows.length
+      return tableAnswer(context, table, mediaType, properties)
+    },
+  }
+}
+
+/** `…/assessors`: ProjSubExptAsstList. Its clause takes the place of the filters; `xsiType=` still works. */
+export function assessorList(context: RestContext): RestResource {
+  const { services, user } = context
+  const { project, session } = findSession(context)
+  if (context.variable('PROJECT_ID') !== undefined && !project) {
+    throw new StatusError(404, 'Unable to find project.')
+  }
+  if (!session) throw new StatusError(404, 'Unable to find experiment.')
+  return {
+    variants: LIST_VARIANTS,
+    get: (mediaType) => {
+      const columns = [
+        'ID',
+        'project',
+        'label',
+        'date',
+        'xsiType',
+        'insert_date',
+        'session_ID',
+        'session_label',
+      ]
+      const definition = experiments(context, 'xnat:imageAssessorData', () => columns, 'derived')
+      const organizer = new QueryOrganizer(context, definition)
+      const fields = organizer.fieldsAnswer(mediaType)
+      if (fields) return fields
+      const candidates = [...services.database.experiments()].filter(
+        (item) => item.sessionId === session.id && canReadItem(services.database, item, user),
+      )
+      const items = organizer.select(candidates, false)
+      const table = organizer.table(items)
+      relabel(table, 'label', (index) => shareLabel(items[index]!, project?.id ?? session.project))
+      return counted(context, table, mediaType, false)
+    },
+    post: () => postAssessor(context, project, session),
+  }
+}

@@ -1,0 +1,297 @@
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import { EMPTY_OK, StatusError, outputAnswer, type Answer } from '../http/answer.js'
+import { MEDIA } from '../http/media.js'
+import { canDeleteIn, canEditIn, canReadProject } from '../store/access.js'
+import type { OpenCatalog } from '../store/catalog-store.js'
+import { EMPTY_CATALOG, sqlTimestamp } from '../store/catalog.js'
+import { folderName } from '../store/layout.js'
+import type { PrearchiveScan, PrearchiveSession } from '../store/model.js'
+import { archiveAnswer } from './archive-stream.js'
+import { findEntry } from './file-rows.js'
+import { fileAnswer } from './file-single.js'
+import { itemXml } from './item-xml.js'
+import { resourceStats, storedFile } from './resource-stats.js'
+import type { RestContext, RestResource } from './resource.js'
+import { tableAnswer, type Cell } from './table.js'
+
+const LIST_VARIANTS: readonly string[] = [MEDIA.json, MEDIA.html, MEDIA.xml]
+const UNASSIGNED = 'Unassigned'
+
+const COLUMNS = [
+  'project',
+  'timestamp',
+  'lastmod',
+  'uploaded',
+  'scan_date',
+  'scan_time',
+  'subject',
+  'folderName',
+  'name',
+  'tag',
+  'status',
+  'url',
+  'autoarchive',
+  'prevent_anon',
+  'prevent_auto_commit',
+  'SOURCE',
+  'VISIT',
+  'PROTOCOL',
+  'TIMEZONE',
+]
+
+function sessionRow(session: PrearchiveSession): Cell[] {
+  const project = session.project ?? UNASSIGNED
+  return [
+    project,
+    session.timestamp,
+    sqlTimestamp(session.lastModifiedMs),
+    sqlTimestamp(session.uploadedMs),
+    session.scanDate,
+    session.scanTime,
+    session.subject,
+    session.folderName,
+    session.name,
+    session.tag,
+    session.status,
+    `/prearchive/projects/${project}/${session.timestamp}/${session.folderName}`,
+    'Manual',
+    'false',
+    'false',
+    '',
+    '',
+    '',
+    '',
+  ]
+}
+
+function sessionTable(
+  context: RestContext,
+  sessions: readonly PrearchiveSession[],
+  mediaType: string,
+): Answer {
+  // No title and no totalRecords (§2.1).
+  return tableAnswer(context, { columns: COLUMNS, rows: sessions.map(sessionRow) }, mediaType, {})
+}
+
+/** `/prearchive`, `/prearchive/projects/{P}`: PrearcSessionListResource. */
+export function prearchiveList(context: RestContext): RestResource {
+  const { database } = context.services
+  const { user } = context
+  const id = context.variable('PROJECT_ID')
+  const seesAll = user.siteRole !== 'none'
+  if (id !== undefined && !seesAll && !canReadProject(database.project(id), user)) {
+    throw new StatusError(403, `The current user does not have access to the requested project: ${id}`)
+  }
+  return {
+    variants: LIST_VARIANTS,
+    get: (mediaType) => {
+      const wanted = id?.split(/\s*,\s*/)
+      const sessions = database.prearchive.filter(({ project }) => {
+        if (wanted) return wanted.includes(project ?? UNASSIGNED)
+        return project === null ? seesAll : seesAll || canEditIn(database.project(project), user)
+      })
+      return sessionTable(context, sessions, mediaType)
+    },
+    put: () => {
+      if (user.siteRole !== 'admin') throw new StatusError(403)
+      return EMPTY_OK
+    },
+  }
+}
+
+/** The session in the URL, if the user may see it; an unknown one is an exception, hence 500. */
+function findPrearchived(context: RestContext): PrearchiveSession {
+  const { database } = context.services
+  const id = context.variable('PROJECT_ID')!
+  const project = id.toLowerCase() === UNASSIGNED.toLowerCase() ? null : id
+  const allowed =
+    context.user.siteRole !== 'none' ||
+    (project !== null && canEditIn(database.project(project), context.user))
+  if (!allowed) throw new StatusError(403, `user ${context.user.login} does not have access to project ${id}`)
+  const session = database.prearchive.find(
+    (candidate) =>
+      candidate.project === project &&
+      candidate.timestamp === context.variable('SESSION_TIMESTAMP') &&
+      candidate.folderName === context.variable('SESSION_LABEL'),
+  )
+  if (!session) {
+    throw new StatusError(500, `No such session: ${context.exchange.path.replace(/^\/\w+/, '')}`)
+  }
+  return session
+}
+
+export function prearchivedFolder(root: string, session: PrearchiveSession): string {
+  const { project, timestamp, folderName: name } = session
+  return join(root, folderName(project ?? UNASSIGNED), folderName(timestamp), folderName(name))
+}
+
+/** `/prearchive/projects/{P}/{TIMESTAMP}/{LABEL}`: PrearcSessionResource. */
+export function prearchivedSession(context: RestContext): RestResource {
+  const root = context.services.prearchiveRoot
+  return {
+    variants: [MEDIA.xml, MEDIA.zip, 'application/x-gzip', MEDIA.html],
+    get: (mediaType) => {
+      const session = findPrearchived(context)
+      if (/^logs(?:\/|$)/.test(context.filePath)) {
+        const columns = ['id', 'date', 'entry']
+        return tableAnswer(context, { columns, rows: [] }, mediaType, {})
+      }
+      if (mediaType === MEDIA.json) return sessionTable(context, [session], mediaType)
+      const folder = prearchivedFolder(root, session)
+      if (mediaType === MEDIA.zip || mediaType === 'application/x-gzip') {
+        return archiveAnswer(context, MEDIA.zip, session.folderName, membersBelow(folder, session.folderName))
+      }
+      if (mediaType === MEDIA.html)
+        return outputAnswer(`<html><body>${session.name}</body></html>`, MEDIA.html)
+      if (mediaType !== MEDIA.xml) throw new StatusError(400, `Requested type ${mediaType} is not supported`)
+      return outputAnswer(sessionXml(context, session), MEDIA.xml)
+    },
+    delete: async () => {
+      if (context.filePath !== '') throw new StatusError(400)
+      const session = findPrearchived(context)
+      const { database } = context.services
+      const owner = session.project === null ? undefined : database.project(session.project)
+      if (context.user.siteRole !== 'admin' && !canDeleteIn(owner, context.user)) {
+        throw new StatusError(403, 'Unable to modify session data for destination project.')
+      }
+      database.prearchive.splice(database.prearchive.indexOf(session), 1)
+      await database.commit()
+      await rm(prearchivedFolder(root, session), { recursive: true, force: true })
+      return EMPTY_OK
+    },
+  }
+}
+
+function membersBelow(folder: string, label: string) {
+  if (!existsSync(folder)) return []
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .map((name) => join(folder, name))
+    .filter((path) => statSync(path).isFile())
+    .map((path) => {
+      const { size, mtimeMs } = statSync(path)
+      return { name: `${label}/${relative(folder, path)}`, path, size, modifiedMs: mtimeMs }
+    })
+}
+
+function sessionXml(context: RestContext, session: PrearchiveSession): string {
+  const scans = session.scans.map(({ id, xsiType, seriesDescription }) => ({
+    xsiType,
+    fields: { ID: id, series_description: seriesDescription },
+    meta: undefined,
+    children: [],
+  }))
+  const fields = {
+    label: session.name,
+    project: session.project ?? '',
+    UID: session.tag,
+    dcmPatientId: session.subject,
+  }
+  const children = [{ field: 'scans/scan', items: scans }]
+  return itemXml({ xsiType: session.xsiType, fields, meta: undefined, children }, context.exchange.baseUrl)
+}
+
+/** `…/scans` of a prearchived session. */
+export function prearchivedScans(context: RestContext): RestResource {
+  return {
+    variants: LIST_VARIANTS,
+    get: (mediaType) => {
+      const rows = findPrearchived(context).scans.map(({ id, xsiType, seriesDescription }) => [
+        id,
+        xsiType,
+        seriesDescription,
+      ])
+      return tableAnswer(context, { columns: ['ID', 'xsiType', 'series_description'], rows }, mediaType, {})
+    },
+  }
+}
+
+interface FoundScan {
+  readonly session: PrearchiveSession
+  readonly scan: PrearchiveScan
+}
+
+function findScan(context: RestContext): FoundScan {
+  const session = findPrearchived(context)
+  const scan = session.scans.find(({ id }) => id === context.variable('SCAN_ID'))
+  if (!scan) throw new StatusError(404)
+  return { session, scan }
+}
+
+async function openCatalog(
+  context: RestContext,
+  { session, scan }: FoundScan,
+  label: string,
+): Promise<OpenCatalog> {
+  const { catalogs, prearchiveRoot } = context.services
+  const folder = join(
+    prearchivedFolder(prearchiveRoot, session),
+    'SCANS',
+    folderName(scan.id),
+    folderName(label),
+  )
+  const path = join(folder, `scan_${folderName(scan.id)}_catalog.xml`)
+  return catalogs.create(path, { ...EMPTY_CATALOG, id: label }, session.project ?? '')
+}
+
+/** `…/scans/{ID}/resources` of a prearchived session. */
+export function prearchivedScanResources(context: RestContext): RestResource {
+  return {
+    variants: LIST_VARIANTS,
+    get: async (mediaType) => {
+      const found = findScan(context)
+      const rows: Cell[][] = []
+      for (const label of found.scan.resources) {
+        const { count, size } = resourceStats(await openCatalog(context, found, label))
+        rows.push([label, count, size])
+      }
+      return tableAnswer(context, { columns: ['label', 'file_count', 'file_size'], rows }, mediaType, {})
+    },
+  }
+}
+
+/** `…/resources` of a prearchived session: those of all its scans. */
+export function prearchivedResources(context: RestContext): RestResource {
+  return {
+    variants: LIST_VARIANTS,
+    get: async (mediaType) => {
+      const session = findPrearchived(context)
+      const rows: Cell[][] = []
+      for (const scan of session.scans) {
+        for (const label of scan.resources) {
+          const { count, size } = resourceStats(await openCatalog(context, { session, scan }, label))
+          rows.push(['scans', scan.id, label, count, size])
+        }
+      }
+      const columns = ['category', 'cat_id', 'label', 'file_count', 'file_size']
+      return tableAnswer(context, { columns, rows }, mediaType, {})
+    },
+  }
+}
+
+/** `…/scans/{ID}/resources/{R}/files[/path]` of a prearchived session. */
+export function prearchivedFiles(context: RestContext): RestResource {
+  return {
+    variants: LIST_VARIANTS,
+    get: async (mediaType) => {
+      const found = findScan(context)
+      const label = context.variable('RESOURCE_ID')!
+      if (!found.scan.resources.includes(label)) throw new StatusError(404)
+      const opened = await openCatalog(context, found, label)
+      if (context.filePath !== '') {
+        const entry = findEntry(opened, context.filePath)
+        const file = entry && storedFile(opened, entry)
+        return file ? fileAnswer(file) : undefined
+      }
+      const base = `/data${context.exchange.path.replace(/^\/(?:data|REST)/, '').replace(/\/$/, '')}`
+      const rows = opened.entries.flatMap((entry): Cell[][] => {
+        const file = storedFile(opened, entry)
+        return file
+          ? [[file.path.slice(file.path.lastIndexOf('/') + 1), file.size, `${base}/${entry.uri}`]]
+          : []
+      })
+      return tableAnswer(context, { columns: ['Name', 'Size', 'URI'], rows }, mediaType, {})
+    },
+  }
+}

@@ -1,0 +1,151 @@
+import { assessorItem } from './assessor-item.js'
+import { aliasTokens, authService, authentication, jsession } from './auth-services.js'
+import { sessionDirectory } from './dir.js'
+import { experimentItem } from './experiment-item.js'
+import { assessorList, experimentList, projectExperimentList } from './experiment-lists.js'
+import { files } from './files.js'
+import {
+  prearchiveList,
+  prearchivedFiles,
+  prearchivedResources,
+  prearchivedScanResources,
+  prearchivedScans,
+  prearchivedSession,
+} from './prearchive.js'
+import { projectAccessibility, projectArchiveSpec, projectItem } from './project-item.js'
+import { projectList, projectSubjectList, subjectList } from './project-lists.js'
+import { reconstructionItem } from './reconstruction-item.js'
+import { refreshCatalog } from './refresh-catalog.js'
+import { resourceCatalog } from './resource-catalog.js'
+import { resourceList } from './resource-list.js'
+import type { ResourceFactory } from './resource.js'
+import type { RouteDefinition } from './router.js'
+import { scanItem } from './scan-item.js'
+import { reconstructionList, scanList } from './scan-lists.js'
+import { savedSearch, savedSearchList, searchElements, searchFieldList, searchRun } from './search.js'
+import { subjectItem } from './subject-item.js'
+import {
+  projectMember,
+  projectPipelines,
+  projectUserList,
+  scanTypes,
+  userList,
+  userSessionCount,
+} from './users.js'
+
+/** The route table of XNATApplication, as far as it is implemented (xnat-wire.md §1.3). */
+
+const P = '/projects/{PROJECT_ID}'
+const S = `${P}/subjects/{SUBJECT_ID}`
+
+/** A session or subject assessor as the thing itself, and as what something else hangs on. */
+const EXPERIMENTS = ['/experiments/{EXPT_ID}', `${S}/experiments/{EXPT_ID}`]
+const SESSIONS = ['/experiments/{ASSESSED_ID}', `${S}/experiments/{ASSESSED_ID}`]
+
+/** What can hang resources on itself, with the short-cut to their files. */
+const PARENTS: readonly string[] = [
+  P,
+  S,
+  '/subjects/{SUBJECT_ID}',
+  ...EXPERIMENTS,
+  ...SESSIONS.flatMap((session) => [
+    `${session}/scans/{SCAN_ID}`,
+    `${session}/reconstructions/{RECON_ID}`,
+    `${session}/reconstructions/{RECON_ID}/{TYPE}`,
+    `${session}/assessors/{EXPT_ID}`,
+    `${session}/assessors/{EXPT_ID}/{TYPE}`,
+  ]),
+]
+
+/** Without the short-cut: `/projects/{P}/experiments/{E}` has resources routes only. */
+const RESOURCE_PARENTS: readonly string[] = [...PARENTS, `${P}/experiments/{EXPT_ID}`]
+
+function archive(template: string, factory: ResourceFactory): RouteDefinition {
+  return { template, factory, archiveTwin: true }
+}
+
+function direct(template: string, factory: ResourceFactory): RouteDefinition {
+  return { template, factory, archiveTwin: false }
+}
+
+const PREARCHIVED = '/prearchive/projects/{PROJECT_ID}/{SESSION_TIMESTAMP}/{SESSION_LABEL}'
+
+const projectRoutes: readonly RouteDefinition[] = [
+  archive(P, projectItem),
+  archive('/projects', projectList),
+  archive(`${P}/accessibility`, projectAccessibility),
+  archive(`${P}/accessibility/{ACCESS_LEVEL}`, projectAccessibility),
+  archive(`${P}/archive_spec`, projectArchiveSpec),
+  archive('/config/{PROJECT_ID}/archive_spec', projectArchiveSpec),
+  archive(`${P}/users`, projectUserList),
+  archive(`${P}/users/{DISPLAY_HIDDEN_USERS}`, projectUserList),
+  archive(`${P}/users/{GROUP_ID}/{USER_ID}`, projectMember),
+  archive(`${P}/pipelines`, projectPipelines),
+  archive(`${P}/scan_types`, scanTypes),
+  archive('/scan_types', scanTypes),
+]
+
+const entityRoutes: readonly RouteDefinition[] = [
+  archive(`${P}/subjects`, projectSubjectList),
+  archive('/subjects', subjectList),
+  archive(S, subjectItem),
+  archive('/subjects/{SUBJECT_ID}', subjectItem),
+  archive(`${P}/experiments`, projectExperimentList),
+  archive(`${S}/experiments`, projectExperimentList),
+  archive('/experiments', experimentList),
+  archive(`${P}/experiments/{EXPT_ID}`, experimentItem),
+  ...EXPERIMENTS.map((template) => archive(template, experimentItem)),
+  ...SESSIONS.flatMap((session) => [
+    archive(`${session}/scans`, scanList),
+    archive(`${session}/scans/{SCAN_ID}`, scanItem),
+    archive(`${session}/reconstructions`, reconstructionList),
+    archive(`${session}/reconstructions/{RECON_ID}`, reconstructionItem),
+    archive(`${session}/assessors`, assessorList),
+    archive(`${session}/assessors/{EXPT_ID}`, assessorItem),
+  ]),
+  archive('/experiments/{EXPT_ID}/DIR', sessionDirectory),
+  archive(`${P}/experiments/{EXPT_ID}/DIR`, sessionDirectory),
+  archive('/experiments/{EXPT_ID}/XAR', sessionDirectory),
+  archive(`${P}/experiments/{EXPT_ID}/XAR`, sessionDirectory),
+]
+
+const fileRoutes: readonly RouteDefinition[] = [
+  ...RESOURCE_PARENTS.flatMap((parent) => [
+    archive(`${parent}/resources`, resourceList),
+    archive(`${parent}/resources/{RESOURCE_ID}`, resourceCatalog),
+    archive(`${parent}/resources/{RESOURCE_ID}/files`, files),
+  ]),
+  ...PARENTS.map((parent) => archive(`${parent}/files`, files)),
+]
+
+const siteRoutes: readonly RouteDefinition[] = [
+  direct('/users', userList),
+  archive('/user/{USER_ID}/sessions', userSessionCount),
+  direct('/search', searchRun),
+  direct('/search/elements', searchElements),
+  direct('/search/elements/{ELEMENT_NAME}', searchFieldList),
+  direct('/search/saved', savedSearchList),
+  direct('/search/saved/{SEARCH_ID}', savedSearch),
+  direct('/JSESSION', jsession),
+  direct('/auth', authentication),
+  direct('/services/auth', authService),
+  direct('/services/tokens/{OPERATION}', aliasTokens),
+  direct('/services/tokens/{OPERATION}/user/{USERNAME}', aliasTokens),
+  direct('/services/tokens/{OPERATION}/{TOKEN}', aliasTokens),
+  direct('/services/tokens/{OPERATION}/{TOKEN}/{SECRET}', aliasTokens),
+  direct('/services/refresh/catalog', refreshCatalog),
+  direct('/prearchive', prearchiveList),
+  direct('/prearchive/projects/{PROJECT_ID}', prearchiveList),
+  direct(PREARCHIVED, prearchivedSession),
+  direct(`${PREARCHIVED}/resources`, prearchivedResources),
+  direct(`${PREARCHIVED}/scans`, prearchivedScans),
+  direct(`${PREARCHIVED}/scans/{SCAN_ID}/resources`, prearchivedScanResources),
+  direct(`${PREARCHIVED}/scans/{SCAN_ID}/resources/{RESOURCE_ID}/files`, prearchivedFiles),
+]
+
+export const ROUTES: readonly RouteDefinition[] = [
+  ...projectRoutes,
+  ...entityRoutes,
+  ...fileRoutes,
+  ...siteRoutes,
+]
