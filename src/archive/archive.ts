@@ -94,8 +94,11 @@ export interface Archive {
   readlink(link: SymlinkEntry, signal?: AbortSignal): MaybePromise<string>
   /** Forget what is known about a directory (default: all), so that the next question goes to the server. */
   refresh(directory?: DirectoryEntry): void
-  /** Why this cannot be done here, or undefined if it can be tried. */
-  lacks(entry: Entry, capability: Capability): FsError | undefined
+  /**
+   * Why this cannot be done here, or undefined if it can be tried.
+   * @param newName what is to be created or made in the directory `entry`
+   */
+  lacks(entry: Entry, capability: Capability, newName?: string): FsError | undefined
   /** @param range undefined = the whole file */
   fetch(
     file: FileEntry,

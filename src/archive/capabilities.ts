@@ -4,6 +4,7 @@ import type { Capability, Entry } from './archive.js'
 import { isTree, levels, placeOf } from './layout.js'
 import type { ArchivePlace, FilePlace, ItemPlace, Level, TreePlace } from './layout.js'
 import { unescapeName } from './names.js'
+import { isRaw } from './resources.js'
 
 export interface CapabilityOptions {
   /** Raw scan data may be changed. */
@@ -15,9 +16,10 @@ export function missingCapability(
   entry: Entry,
   capability: Capability,
   options: CapabilityOptions,
+  newName?: string,
 ): FsError | undefined {
   const place = placeOf(entry)
-  const deny = (code: 'EPERM' | 'EROFS', reason: string): FsError =>
+  const deny = (code: 'EINVAL' | 'EPERM' | 'EROFS', reason: string): FsError =>
     new FsError(code, `${verbs[capability]} ${entry.name || '/'}: ${reason}`)
 
   if ('isView' in place && place.isView) {
@@ -31,8 +33,28 @@ export function missingCapability(
   if (isBelowScan(place) && place.isProtected && !options.allowRawWrites) {
     return deny('EPERM', 'this is raw scan data; mount with --allow-raw-writes to change it')
   }
-  const reason = isBelowScan(place) ? undefined : reasonAboveResources(place, capability)
-  return reason === undefined ? undefined : deny('EPERM', reason)
+  if (!isBelowScan(place)) {
+    const reason = reasonAboveResources(place, capability)
+    if (reason !== undefined) return deny('EPERM', reason)
+    return newName === undefined ? undefined : resourceNameProblem(place, newName, deny, options)
+  }
+  const problem =
+    newName === undefined ? undefined : fileNameProblem(newName, capability === 'make-directory')
+  return problem === undefined ? undefined : deny('EINVAL', `'${newName}': ${problem}`)
+}
+
+function resourceNameProblem(
+  place: ItemPlace,
+  name: string,
+  deny: (code: 'EINVAL' | 'EPERM', reason: string) => FsError,
+  options: CapabilityOptions,
+): FsError | undefined {
+  const label = unescapeName(name)
+  const problem = labelProblem(label)
+  if (problem !== undefined) return deny('EINVAL', `'${name}': ${problem}`)
+  if (place.item.scan === undefined || options.allowRawWrites || !isRaw({ label, content: '' }))
+    return undefined
+  return deny('EPERM', `the label ${label} means raw scan data; mount with --allow-raw-writes to make it`)
 }
 
 const verbs: Record<Capability, string> = {
@@ -51,12 +73,25 @@ function reasonAboveResources(place: ItemPlace, capability: Capability): string 
   return undefined
 }
 
-/** Why no resource can have this label, or undefined. REST takes labels raw (xnat-wire.md §1.2, §5, §6). */
-export function labelProblem(name: string): string | undefined {
-  const label = unescapeName(name)
+/** Why no resource can get this label, or undefined. REST takes labels raw (xnat-wire.md §1.2, §5, §6). */
+function labelProblem(label: string): string | undefined {
   if (/^\d+$/.test(label)) return 'XNAT takes a label of digits only for the number of an existing resource'
   if (!/^[A-Za-z0-9_.~()@+=-]+$/.test(label)) {
     return 'XNAT can give resources labels of letters, digits and _ . - ~ ( ) @ + = only'
+  }
+  return undefined
+}
+
+/** Why XNAT cannot keep a file, or files in a folder, of this name (§2.4, §3.6, §5). */
+function fileNameProblem(name: string, isFolder: boolean): string | undefined {
+  const label = unescapeName(name)
+  if (/[/\\\0]/.test(label)) return 'XNAT takes no backslash, slash or NUL in a name'
+  if (label === '.' || label === '..') return 'this name means a directory'
+  if (isFolder && /\.(zip|jar|rar|ear|gar|mrb)$/i.test(label)) {
+    return 'XNAT takes a folder of this name for an archive file, and its files could not be read'
+  }
+  if (!isFolder && (label.endsWith('_catalog.xml') || label.startsWith('.~lock-'))) {
+    return 'XNAT keeps such names for itself'
   }
   return undefined
 }

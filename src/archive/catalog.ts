@@ -122,8 +122,20 @@ export function treeListing(
     id: 'folder',
     entry: (name) => folderEntry(directory, label, name),
   }))
-  const files = folder.files.map((file) => fileChild(directory, place, file, corrections))
+  const files = inOrderOfRemoval(folder.files).map((file) => fileChild(directory, place, file, corrections))
   return new DirectoryListing(place.level, [folders, files])
+}
+
+/**
+ * The server's order, unless a name is the beginning of another: XNAT cannot delete `scan1` before `scan10`
+ * (xnat-wire.md §6), and `rm -r` deletes in the order of the listing.
+ */
+function inOrderOfRemoval(files: readonly TreeFile[]): readonly TreeFile[] {
+  const descending = files.toSorted((a, b) => (a.storedPath < b.storedPath ? 1 : -1))
+  const isSafe = descending.every(
+    (file, i) => i === 0 || !descending[i - 1]!.storedPath.startsWith(file.storedPath),
+  )
+  return isSafe ? files : descending
 }
 
 /** @param label as the server means it, @param name as the file system shows it */

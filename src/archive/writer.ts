@@ -12,7 +12,6 @@ import { shownPath, storedAs } from '../xnat/wire-path.js'
 import { XnatError } from '../xnat/xnat-error.js'
 import type { XnatErrorCode } from '../xnat/xnat-error.js'
 import type { DirectoryEntry, FileEntry, StoreSource } from './archive.js'
-import { labelProblem } from './capabilities.js'
 import { versionOf } from './catalog.js'
 import type { ListedFile } from './catalog.js'
 import { placeOf } from './layout.js'
@@ -79,7 +78,7 @@ export class Writer {
       if (victims.length > 1) {
         const others = victims.map((other) => other.storedPath).filter((other) => other !== storedPath)
         const reason = `XNAT deletes by prefix and would take ${others.length} more with it, such as '${others[0]}'`
-        throw new FsError('EBUSY', `${reason}; nothing was deleted. Rename or remove those first`)
+        throw new FsError('EBUSY', `remove ${storedPath}: ${reason}; nothing was deleted. Remove those first`)
       }
       await deleteFile(this.#session, address, storedPath, signal)
       this.#cache.forget(isFilesOf(address.resource))
@@ -91,15 +90,14 @@ export class Writer {
     const part = (placeOf(directory) as TreePlace).parts[0]!
     return this.#locks.run(part.address.resource, async () => {
       const files = await this.#freshFiles(part)
-      if (files.length > 0) throw new FsError('ENOTEMPTY', `the resource has ${files.length} files`)
+      if (files.length > 0)
+        throw new FsError('ENOTEMPTY', `remove ${directory.name}: the resource has ${files.length} files`)
       await this.#client.deleteResource(part.address, signal)
       this.#forgetResources(part.address)
     })
   }
 
   async makeResource(item: ItemAddress, label: string, signal?: AbortSignal): Promise<void> {
-    const problem = labelProblem(label)
-    if (problem !== undefined) throw new FsError('EINVAL', `${problem}; '${label}' was not made`)
     await this.#client.createResource(item, label, signal)
     this.#forgetResources(item)
   }

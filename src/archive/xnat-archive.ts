@@ -32,7 +32,6 @@ import type { DirectoryListing, FilePlace, ItemPlace, Level, LinkPlace } from '.
 import { ListingCache } from './listing-cache.js'
 import type { Source } from './listing-cache.js'
 import { unescapeName } from './names.js'
-import { isRaw } from './resources.js'
 import { Sources, isFilesOf } from './sources.js'
 import { Writer } from './writer.js'
 
@@ -104,8 +103,8 @@ export class XnatArchive implements Archive {
     }
   }
 
-  lacks(entry: Entry, capability: Capability): FsError | undefined {
-    return missingCapability(entry, capability, this.#options)
+  lacks(entry: Entry, capability: Capability, newName?: string): FsError | undefined {
+    return missingCapability(entry, capability, this.#options, newName)
   }
 
   fetch(
@@ -154,10 +153,6 @@ export class XnatArchive implements Archive {
     return withFsErrors(`make directory ${name}`, async () => {
       const label = unescapeName(name)
       const { item } = placeOf(parent) as ItemPlace
-      if (item.scan !== undefined && isRaw({ label, content: '' }) && !this.#options.allowRawWrites) {
-        const reason = 'this label means raw scan data; mount with --allow-raw-writes to make it'
-        throw new FsError('EPERM', `make directory ${name}: ${reason}`)
-      }
       await this.#writer.makeResource(item, label, signal)
       const listing = await this.list(parent)
       const canonical = listing.get(name) ? name : listing.canonicalName(label)

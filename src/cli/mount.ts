@@ -1,8 +1,5 @@
 import { mkdtemp, readdir, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { XnatArchive } from '../archive/xnat-archive.js'
-import { MemoryBlockCache } from '../cache/memory-block-cache.js'
-import { FileReaders } from '../data/file-readers.js'
 import { keepUnsent } from '../data/unsent.js'
 import type { FuseMount } from '../fuse/driver.js'
 import { FuseNativeDriver } from '../fuse/fuse-native-driver.js'
@@ -10,12 +7,11 @@ import { unmount } from '../fuse/mountpoint.js'
 import { createOperations } from '../fuse/operations.js'
 import { causeChain } from '../util/log.js'
 import type { Log } from '../util/log.js'
-import { Vfs } from '../vfs/vfs.js'
 import { XnatClient } from '../xnat/client.js'
-import { Http } from '../xnat/http.js'
-import { Session } from '../xnat/session.js'
 import type { Credentials } from '../xnat/session.js'
 import { XnatError } from '../xnat/xnat-error.js'
+import { assemble } from './assemble.js'
+import type { Assembly } from './assemble.js'
 import { controlSocket, privateDirectory, stateDirectory } from './directories.js'
 import { serveControl } from './control.js'
 import type { ControlAnswer, ControlRequest, ControlServer } from './control.js'
@@ -23,7 +19,6 @@ import { CliError, exitCodes } from './exit.js'
 import type { ExitCode } from './exit.js'
 import { prepareMountpoint } from './mount-point.js'
 import type { MountFlags } from './options.js'
-import { version } from './version.js'
 
 export interface MountPlan {
   readonly url: string
@@ -33,56 +28,28 @@ export interface MountPlan {
   readonly flags: MountFlags
 }
 
-/** Blocks of the cache, and the largest read of the portable driver. */
-const blockSizeBytes = 128 * 1024
-/** New empty files wait this long for their bytes. */
-const quietMs = 1000
 /** How long the kernel may believe attributes; open() notices a change of size in any case. */
 const longestKernelTimeoutMs = 60_000
 const negativeTimeoutMs = 5_000
 
 /**
- * The composition root: builds every layer for one mount, and takes it down again. Runs in the process that serves the
- * mount, which must never touch its own mountpoint.
+ * One mount from its beginning to its end. Lives in the process that serves the mount, which must never touch its own
+ * mountpoint.
  */
 export class RunningMount {
   readonly #plan: MountPlan
   readonly #log: Log
-  readonly #http: Http
-  readonly #session: Session
-  readonly #vfs: Vfs
-  readonly #readers: FileReaders
+  readonly #layers: Assembly
   readonly #stagingDirectory: string
   #control: ControlServer | undefined
   #fuse: FuseMount | undefined
   #stopping: Promise<ControlAnswer> | undefined
 
   private constructor(plan: MountPlan, log: Log, stagingDirectory: string) {
-    const { flags, url, credentials } = plan
     this.#plan = plan
     this.#log = log
     this.#stagingDirectory = stagingDirectory
-    this.#http = new Http({ baseUrl: url, userAgent: `xnatfs/${version()}`, connections: flags.connections })
-    this.#session = new Session(this.#http, credentials)
-    const archive = new XnatArchive({
-      session: this.#session,
-      log,
-      listingTtlMs: flags.listingTtl * 1000,
-      allowRawWrites: flags.allowRawWrites ?? false,
-    })
-    const cache = new MemoryBlockCache({ blockSizeBytes, maxBytes: flags.memory * 1024 * 1024 })
-    this.#readers = new FileReaders({ archive, cache, log, spoolDirectory: stagingDirectory })
-    this.#vfs = new Vfs({
-      archive,
-      readers: this.#readers,
-      log,
-      stagingDirectory,
-      isReadOnly: flags.readOnly ?? false,
-      quietMs,
-      uid: process.getuid!(),
-      gid: process.getgid!(),
-      umask: 0o022,
-    })
+    this.#layers = assemble({ ...plan, log, stagingDirectory })
   }
 
   /** Mounts. Resolves when the mount answers. @throws CliError */
@@ -113,7 +80,7 @@ export class RunningMount {
   }
 
   refresh(): void {
-    this.#vfs.refresh()
+    this.#layers.vfs.refresh()
     this.#log.info('listings are forgotten')
   }
 
@@ -128,8 +95,9 @@ export class RunningMount {
 
   async #stop(isLazy: boolean): Promise<ControlAnswer> {
     const { mountpoint } = this.#plan
-    if (this.#vfs.unsentCount > 0) this.#log.info(`sending ${this.#vfs.unsentCount} files before the end`)
-    await this.#vfs.drain()
+    if (this.#layers.vfs.unsentCount > 0)
+      this.#log.info(`sending ${this.#layers.vfs.unsentCount} files before the end`)
+    await this.#layers.vfs.drain()
     try {
       if (await this.#isMounted()) await unmount(mountpoint, { lazy: isLazy })
     } catch (error) {
@@ -152,7 +120,7 @@ export class RunningMount {
 
   async #logIn(): Promise<string> {
     try {
-      return await new XnatClient(this.#session).whoAmI()
+      return await new XnatClient(this.#layers.session).whoAmI()
     } catch (error) {
       throw explainLogIn(error, this.#plan.url)
     }
@@ -161,7 +129,7 @@ export class RunningMount {
   async #mount(driver: FuseNativeDriver): Promise<void> {
     const { mountpoint, flags, url } = this.#plan
     const kernelTimeoutMs = Math.min(flags.listingTtl * 1000, longestKernelTimeoutMs)
-    this.#fuse = await driver.mount(createOperations(this.#vfs, this.#log), {
+    this.#fuse = await driver.mount(createOperations(this.#layers.vfs, this.#log), {
       mountpoint,
       source: url,
       isReadOnly: flags.readOnly ?? false,
@@ -179,7 +147,7 @@ export class RunningMount {
   }
 
   async #keepUnsent(): Promise<string[]> {
-    const unsent = await this.#vfs.drain()
+    const unsent = await this.#layers.vfs.drain()
     if (unsent.length === 0) return []
     const files = unsent.map(({ file, error }) => ({ ...file, reason: causeChain(error) }))
     for (const { path, reason } of files) this.#log.error(`${path} is not on the server: ${reason}`)
@@ -189,9 +157,7 @@ export class RunningMount {
 
   async #release(): Promise<void> {
     await this.#control?.close()
-    await this.#readers.close()
-    await this.#session.end().catch(() => {}) // the server forgets the session by itself
-    await this.#http.close()
+    await this.#layers.close()
     for (const name of await readdir(this.#stagingDirectory)) await rm(join(this.#stagingDirectory, name))
     await rmdir(this.#stagingDirectory)
   }

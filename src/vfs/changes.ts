@@ -33,7 +33,7 @@ export class Changes {
   async create(parent: Node, name: string): Promise<Node> {
     const { archive, table, files } = this.#options
     this.#requireName(name)
-    this.#requireCapability(parent, 'create')
+    this.#requireCapability(parent, 'create', name)
     const before = parent.overlay.get(name)
     const replaces = isHidden(before) ? before.hidden : undefined
     if (replaces) {
@@ -50,7 +50,7 @@ export class Changes {
     const { archive, table, names } = this.#options
     this.#requireName(name)
     if (await names.find(parent, name, signal)) throw new FsError('EEXIST', `${parent.path}/${name} exists`)
-    this.#requireCapability(parent, 'make-directory')
+    this.#requireCapability(parent, 'make-directory', name)
     if (archive.keepsEmpty(parent.directory)) {
       return table.intern(parent, await archive.makeDirectory(parent.directory, name, signal))
     }
@@ -88,9 +88,9 @@ export class Changes {
   }
 
   /** @throws FsError when the mount or the archive does not allow it */
-  #requireCapability(node: Node, capability: Capability): void {
+  #requireCapability(node: Node, capability: Capability, newName?: string): void {
     if (this.#options.isReadOnly) throw new FsError('EROFS', `${node.path}: the mount is read-only`)
-    const lack = node.entry && this.#options.archive.lacks(node.entry, capability)
+    const lack = node.entry && this.#options.archive.lacks(node.entry, capability, newName)
     if (lack) throw lack
   }
 

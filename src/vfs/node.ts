@@ -44,7 +44,7 @@ export class Node {
   lookups = 0
   handles = 0
   children = 0
-  /** Handles that may write. */
+  /** Handles that may write and have not been closed, as far as is known. */
   writers = 0
 
   constructor(ino: number, kind: NodeKind, parent: Node | undefined, name: string, entry: Entry | undefined) {

@@ -44,6 +44,8 @@ interface FileHandle {
   readonly file: SizedFile | undefined
   reader: FileReader | undefined
   ahead: ReadAhead | undefined
+  /** Counted in the node's `writers`: may write, and no close() has been seen since it last did. */
+  isWriting: boolean
 }
 
 /** What is done with files that are open, and how their bytes get home. */
@@ -74,7 +76,14 @@ export class OpenFiles {
     node.openedVersion = version
     this.#options.table.ref(node, 'handles')
     if (canWrite) node.writers++
-    const handle = this.#handles.add({ node, canWrite, file, reader: undefined, ahead: undefined })
+    const handle = this.#handles.add({
+      node,
+      canWrite,
+      file,
+      reader: undefined,
+      ahead: undefined,
+      isWriting: canWrite,
+    })
     return { handle, keepCache }
   }
 
@@ -106,8 +115,13 @@ export class OpenFiles {
   }
 
   async write(number: number, offset: number, bytes: Uint8Array): Promise<void> {
-    const { node, canWrite } = this.#handles.get(number)
+    const handle = this.#handles.get(number)
+    const { node, canWrite } = handle
     if (!canWrite) throw new FsError('EBADF', `${node.path} is not open for writing`)
+    if (!handle.isWriting) {
+      handle.isWriting = true // one descriptor of several was closed; this is another
+      node.writers++
+    }
     const local = node.local ?? (await this.makeLocal(node))
     await local.staging.write(offset, bytes)
     this.#touch(node, local)
@@ -124,13 +138,16 @@ export class OpenFiles {
 
   /**
    * close(2) of a descriptor. The last one of a file that may write stores what was written; its error is the errno of
-   * close(). A new file that is still empty waits: the shell closes the first descriptor of `>` before a program
-   * writes to the second.
+   * close(). Which one is the last is known here only: the kernel's release() comes when close() has long returned.
+   * A new file that is still empty waits: the shell closes the first descriptor of `>` before a program writes to the
+   * second.
    */
   async flush(number: number, signal?: AbortSignal): Promise<void> {
-    const { node, canWrite } = this.#handles.get(number)
+    const handle = this.#handles.get(number)
+    const { node } = handle
+    this.#stopWriting(handle)
     const { local } = node
-    if (!canWrite || !local?.isDirty() || node.writers > 1 || isTemporaryName(node.name)) return
+    if (!handle.canWrite || !local?.isDirty() || node.writers > 0 || isTemporaryName(node.name)) return
     if (local.isNew && local.staging.sizeBytes === 0) return
     await withSignal(this.#send(local), signal)
   }
@@ -142,9 +159,10 @@ export class OpenFiles {
   }
 
   release(number: number): void {
-    const { node, canWrite, reader } = this.#handles.remove(number)
+    const handle = this.#handles.remove(number)
+    const { node, reader } = handle
     if (reader) this.#options.readers.release(reader)
-    if (canWrite) node.writers--
+    this.#stopWriting(handle)
     node.handles--
     if (node.local) this.settle(node, node.local)
     this.#options.table.release(node)
@@ -224,6 +242,11 @@ export class OpenFiles {
       throw error
     })
     inBackground(log, `rename to ${local.path}: the old name is still there`, left)
+  }
+
+  #stopWriting(handle: FileHandle): void {
+    if (handle.isWriting) handle.node.writers--
+    handle.isWriting = false
   }
 
   #touch(node: Node, local: LocalFile): void {

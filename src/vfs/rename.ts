@@ -45,19 +45,19 @@ export class Renames {
     if (displaced && !options.mayReplace) throw new FsError('EEXIST', `${displaced.path} exists`)
     if (node.kind === 'directory') return this.#renameDirectory(node, to.parent, to.name, displaced)
     if (displaced?.kind === 'directory') throw new FsError('EISDIR', `${displaced.path} is a directory`)
-    this.#requireAllowed(node, to.parent, displaced)
+    this.#requireAllowed(node, to, displaced)
 
     const before = to.parent.overlay.get(to.name)
     const replaces = isHidden(before) ? before.hidden : (displaced?.local?.replaces ?? displaced?.file)
     return this.#renameFile(node, { ...to, displaced, replaces })
   }
 
-  #requireAllowed(node: Node, parent: Node, displaced: Node | undefined): void {
+  #requireAllowed(node: Node, to: { parent: Node; name: string }, displaced: Node | undefined): void {
     const { archive, isReadOnly } = this.#options
     if (isReadOnly) throw new FsError('EROFS', `${node.path}: the mount is read-only`)
     const lack =
       (node.entry && archive.lacks(node.entry, 'remove')) ??
-      archive.lacks(parent.directory, 'create') ??
+      archive.lacks(to.parent.directory, 'create', to.name) ??
       (displaced?.entry && archive.lacks(displaced.entry, 'write'))
     if (lack) throw lack
   }
@@ -66,7 +66,8 @@ export class Renames {
   async #renameDirectory(node: Node, parent: Node, name: string, displaced: Node | undefined): Promise<void> {
     const { archive, names, table, isReadOnly } = this.#options
     if (isReadOnly) throw new FsError('EROFS', `${node.path}: the mount is read-only`)
-    const lack = archive.lacks(node.directory, 'remove') ?? archive.lacks(parent.directory, 'make-directory')
+    const lack =
+      archive.lacks(node.directory, 'remove') ?? archive.lacks(parent.directory, 'make-directory', name)
     if (lack) throw lack
     const inside = await names.list(node)
     const isMovable = node.isLocalFolder && !archive.keepsEmpty(parent.directory)

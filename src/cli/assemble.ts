@@ -1,0 +1,66 @@
+import { XnatArchive } from '../archive/xnat-archive.js'
+import { MemoryBlockCache } from '../cache/memory-block-cache.js'
+import { FileReaders } from '../data/file-readers.js'
+import type { Log } from '../util/log.js'
+import { Vfs } from '../vfs/vfs.js'
+import { Http } from '../xnat/http.js'
+import { Session } from '../xnat/session.js'
+import type { Credentials } from '../xnat/session.js'
+import type { MountFlags } from './options.js'
+import { version } from './version.js'
+
+/** Blocks of the cache, and the largest read of the portable driver. */
+const blockSizeBytes = 128 * 1024
+/** New empty files wait this long for their bytes. */
+const quietMs = 1000
+
+export interface AssemblyPlan {
+  readonly url: string
+  readonly credentials: Credentials | undefined
+  readonly flags: MountFlags
+  readonly log: Log
+  /** For this mount alone. */
+  readonly stagingDirectory: string
+}
+
+export interface Assembly {
+  readonly session: Session
+  readonly vfs: Vfs
+  /** Ends the server's session and every connection. What is unsent is not sent. */
+  close(): Promise<void>
+}
+
+/** Builds the layers of one mount, from the server up to the file system. The only place that knows all of them. */
+export function assemble(plan: AssemblyPlan): Assembly {
+  const { url, credentials, flags, log, stagingDirectory } = plan
+  const http = new Http({ baseUrl: url, userAgent: `xnatfs/${version()}`, connections: flags.connections })
+  const session = new Session(http, credentials)
+  const archive = new XnatArchive({
+    session,
+    log,
+    listingTtlMs: flags.listingTtl * 1000,
+    allowRawWrites: flags.allowRawWrites ?? false,
+  })
+  const cache = new MemoryBlockCache({ blockSizeBytes, maxBytes: flags.memory * 1024 * 1024 })
+  const readers = new FileReaders({ archive, cache, log, spoolDirectory: stagingDirectory })
+  const vfs = new Vfs({
+    archive,
+    readers,
+    log,
+    stagingDirectory,
+    isReadOnly: flags.readOnly ?? false,
+    quietMs,
+    uid: process.getuid!(),
+    gid: process.getgid!(),
+    umask: 0o022,
+  })
+  return {
+    session,
+    vfs,
+    close: async () => {
+      await readers.close()
+      await session.end().catch(() => {}) // the server forgets the session by itself
+      await http.close()
+    },
+  }
+}

@@ -1,0 +1,78 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander'
+import { causeChain } from '../util/log.js'
+import { CliError, exitCodes } from './exit.js'
+import type { ExitCode } from './exit.js'
+import { addOptions } from './options.js'
+import type { DemoFlags, MountFlags, ServeFlags, UmountFlags } from './options.js'
+import { version } from './version.js'
+
+/** Only what a command needs is loaded: `umount` answers at once. */
+function createProgram(setExitCode: (code: ExitCode) => void): Command {
+  const program = new Command('xnatfs')
+    .description('Mounts an XNAT imaging archive as a file system.')
+    .version(version())
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true })
+    .addHelpText('after', examplesAndExitCodes)
+
+  addOptions(program.command('mount <mountpoint>'), 'mount')
+    .description('mount an archive; returns when the mount answers')
+    .addHelpText('after', passwordHelp)
+    .action(async (mountpoint: string, flags: MountFlags) => {
+      const { mountCommand } = await import('./mount-command.js')
+      setExitCode(await mountCommand(mountpoint, flags))
+    })
+
+  addOptions(program.command('umount <mountpoint>'), 'umount')
+    .description('send what is unsent, and unmount')
+    .action(async (mountpoint: string, flags: UmountFlags) => {
+      const { umountCommand } = await import('./umount-command.js')
+      setExitCode(await umountCommand(mountpoint, flags))
+    })
+
+  addOptions(program.command('serve'), 'serve')
+    .description('run an XNAT of our own on this machine, to try things and for tests')
+    .action(async (flags: ServeFlags) => {
+      const { serveCommand } = await import('./serve-command.js')
+      setExitCode(await serveCommand(flags))
+    })
+
+  addOptions(program.command('demo'), 'demo')
+    .description(
+      'show the main job: serve, mount, convert with dcm2niix, read the result back from the server',
+    )
+    .action(async (flags: DemoFlags) => {
+      const { demoCommand } = await import('./demo-command.js')
+      setExitCode(await demoCommand(flags))
+    })
+  return program
+}
+
+const examplesAndExitCodes = `
+Examples:
+  xnatfs demo
+  xnatfs mount ~/xnat --url https://xnat.example.org --user me
+  dcm2niix -o /tmp/out ~/xnat/PROJECT/SUBJECT/SESSION/scans
+  xnatfs umount ~/xnat
+
+Exit codes: 0 success, 1 failure, 2 usage, 3 not logged in, 4 server not reachable, 5 not found, 6 FUSE missing`
+
+const passwordHelp = `
+The password comes from XNAT_PASS, or from ~/.netrc (mode 0600; a port belongs into the machine name: "machine
+localhost:8080"), or is asked for on the terminal. Without a user the mount is a guest's.`
+
+async function main(): Promise<ExitCode> {
+  let exitCode: ExitCode = exitCodes.success
+  try {
+    await createProgram((code) => (exitCode = code)).parseAsync()
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.success : exitCodes.usage
+    process.stderr.write(`xnatfs: ${causeChain(error)}\n`)
+    return error instanceof CliError ? error.exitCode : exitCodes.failure
+  }
+  return exitCode
+}
+
+// Open sockets and the FUSE library's handles must not keep a finished command running.
+process.exit(await main())
