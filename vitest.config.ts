@@ -10,6 +10,7 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
+          globalSetup: './test/support/build.ts',
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
@@ -19,6 +20,7 @@ export default defineConfig({
       {
         test: {
           name: 'conformance',
+          globalSetup: './test/support/build.ts',
           include: ['test/conformance/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,

@@ -1,0 +1,47 @@
+import { afterAll, beforeAll, describe, it } from 'vitest'
+import type { FileSystem } from '../support/file-system.js'
+import type { Server } from '../support/server.js'
+import { bytesChecks } from './bytes-checks.js'
+import { limitsChecks } from './limits-checks.js'
+import { namesChecks } from './names-checks.js'
+
+const checks = { ...bytesChecks, ...namesChecks, ...limitsChecks }
+
+export interface Subject {
+  readonly fs: FileSystem
+  readonly server: Server
+  stop(): Promise<void>
+}
+
+/** Runs the table of checks over one file system. */
+export function runChecks(name: string, start: () => Promise<Subject>): void {
+  describe(name, () => {
+    let subject: Subject
+    beforeAll(async () => {
+      subject = await start()
+    })
+    afterAll(() => subject.stop())
+
+    Object.entries(checks).forEach(([title, check], index) => {
+      it(title, async () => {
+        const { fs, server } = subject
+        const label = `CHECK_${index}`
+        const here = `TEST/1/MR1/resources/${label}`
+        const uri = `/data/projects/TEST/subjects/1/experiments/MR1/resources/${label}/files`
+        await fs.mkdir(here)
+        await check({
+          fs,
+          here,
+          stored: async (path) => {
+            const { status, body } = await server.rest('GET', `${uri}/${path}`)
+            return status === 200 ? body : undefined
+          },
+          put: async (path, bytes) => {
+            const { status } = await server.rest('PUT', `${uri}/${path}`, bytes)
+            if (status !== 200) throw new Error(`PUT ${path}: ${status}`)
+          },
+        })
+      })
+    })
+  })
+}
