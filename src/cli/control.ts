@@ -17,7 +17,10 @@ export interface ControlAnswer {
 const longestLine = 64 * 1024
 
 export interface ControlServer {
+  /** Takes no more questions. */
   close(): Promise<void>
+  /** Resolves when every question has got its answer. */
+  answered(): Promise<void>
 }
 
 /** Listens on the socket of a mount. Its directory lets nobody else in. */
@@ -26,7 +29,11 @@ export async function serveControl(
   handle: (request: ControlRequest) => Promise<ControlAnswer>,
 ): Promise<ControlServer> {
   await rm(path, { force: true })
+  const connections = new Set<Promise<void>>()
   const server: Server = createServer((socket) => {
+    const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
+    connections.add(closed)
+    void closed.then(() => connections.delete(closed))
     readLine(socket)
       .then((line) => handle(JSON.parse(line) as ControlRequest))
       .catch((error: unknown) => ({
@@ -45,6 +52,7 @@ export async function serveControl(
       server.close()
       await rm(path, { force: true })
     },
+    answered: async () => void (await Promise.all(connections)),
   }
 }
 
@@ -60,7 +68,9 @@ export async function askControl(path: string, request: ControlRequest): Promise
   })
   if (!socket) return undefined
   socket.write(JSON.stringify(request) + '\n')
-  return JSON.parse(await readLine(socket)) as ControlAnswer
+  const answer = JSON.parse(await readLine(socket)) as ControlAnswer
+  socket.end()
+  return answer
 }
 
 function readLine(socket: Socket): Promise<string> {

@@ -43,13 +43,17 @@ export class RunningMount {
   readonly #stagingDirectory: string
   #control: ControlServer | undefined
   #fuse: FuseMount | undefined
+  #isMounted = false
   #stopping: Promise<ControlAnswer> | undefined
+  readonly #stopped: Promise<ControlAnswer>
+  #resolveStopped: (answer: ControlAnswer) => void = () => {}
 
   private constructor(plan: MountPlan, log: Log, stagingDirectory: string) {
     this.#plan = plan
     this.#log = log
     this.#stagingDirectory = stagingDirectory
     this.#layers = assemble({ ...plan, log, stagingDirectory })
+    this.#stopped = new Promise((resolve) => (this.#resolveStopped = resolve))
   }
 
   /** Mounts. Resolves when the mount answers. @throws CliError */
@@ -73,10 +77,15 @@ export class RunningMount {
     }
   }
 
-  /** Resolves when the mount is gone and everything that could be sent is sent. */
+  /** Resolves when the mount is gone, whoever unmounted it, and what could be sent is sent. */
   async ended(): Promise<ControlAnswer> {
-    await this.#fuse!.closed
-    return this.stop(false)
+    void this.#fuse!.closed.then(() => {
+      this.#isMounted = false
+      return this.stop(false)
+    })
+    const answer = await this.#stopped
+    await this.#control?.answered()
+    return answer
   }
 
   refresh(): void {
@@ -87,7 +96,8 @@ export class RunningMount {
   /** Sends what is unsent, unmounts, ends. What cannot be sent is kept where the answer says. */
   stop(isLazy: boolean): Promise<ControlAnswer> {
     this.#stopping ??= this.#stop(isLazy).then((answer) => {
-      if (!answer.isDone) this.#stopping = undefined
+      if (answer.isDone) this.#resolveStopped(answer)
+      else this.#stopping = undefined
       return answer
     })
     return this.#stopping
@@ -99,7 +109,7 @@ export class RunningMount {
       this.#log.info(`sending ${this.#layers.vfs.unsentCount} files before the end`)
     await this.#layers.vfs.drain()
     try {
-      if (await this.#isMounted()) await unmount(mountpoint, { lazy: isLazy })
+      if (this.#isMounted) await unmount(mountpoint, { lazy: isLazy })
     } catch (error) {
       const advice = 'close what uses it (lsof, fuser -m), or use --lazy'
       return { isDone: false, message: `${mountpoint} is not unmounted: ${causeChain(error)}; ${advice}` }
@@ -111,11 +121,6 @@ export class RunningMount {
     const message = `${mountpoint} is unmounted, but ${kept.length} files are not on the server; they are kept here`
     this.#log.error(`${message}: ${kept.join(' ')}`)
     return { isDone: true, message, kept }
-  }
-
-  async #isMounted(): Promise<boolean> {
-    const closed = await Promise.race([this.#fuse?.closed.then(() => true), Promise.resolve(false)])
-    return closed !== true
   }
 
   async #logIn(): Promise<string> {
@@ -137,6 +142,7 @@ export class RunningMount {
       entryTimeoutMs: kernelTimeoutMs,
       negativeTimeoutMs: Math.min(kernelTimeoutMs, negativeTimeoutMs),
     })
+    this.#isMounted = true
     this.#control = await serveControl(await controlSocket(mountpoint), (request) => this.#obey(request))
   }
 

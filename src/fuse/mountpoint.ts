@@ -73,7 +73,8 @@ export async function unmount(path: string, options: { readonly lazy?: boolean }
     }
   }
   const said = failure instanceof Error && 'stderr' in failure ? String(failure.stderr).trim() : ''
-  throw new Error(said === '' ? `cannot unmount ${path}` : said, { cause: failure })
+  if (said !== '') throw new Error(said.replace(/\s*\n\s*/g, '; ')) // the cause would only say it again
+  throw new Error(`cannot unmount ${path}`, { cause: failure })
 }
 
 /** Resolves when the mount with this ID is no longer there. The kernel tells nobody, so the list is read now and then. */

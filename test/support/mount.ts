@@ -64,6 +64,14 @@ export class Mount {
     return xnatfs(parameters, { env: this.env })
   }
 
+  /** The mount believes no listing any more. */
+  async refresh(): Promise<void> {
+    process.kill(await this.pid(), 'SIGHUP')
+    await expect
+      .poll(async () => (await this.log()).some((line) => line.includes('listings are forgotten')))
+      .toBe(true)
+  }
+
   /** The process that serves the mount. */
   async pid(): Promise<number> {
     const { stdout } = await run('pgrep', ['-f', '--', `main.js mount ${this.path}( |$)`])

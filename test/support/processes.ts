@@ -47,6 +47,7 @@ export function run(
         resolve({ code, stdout, stderr })
       },
     )
+    child.stdin?.on('error', () => {}) // a program need not read its input
     child.stdin?.end(input ?? '')
   })
 }

@@ -1,0 +1,20 @@
+import { chmod, cp, mkdir, mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, relative } from 'node:path'
+import { repository, shell } from './processes.js'
+
+/** The built program with what it needs at run time, where any user can read it: a clone may lie in a private home. */
+export async function installForAnybody(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'xnatfs-program-'))
+  await chmod(folder, 0o755)
+  await mkdir(join(folder, 'node_modules'))
+  for (const part of ['dist', 'package.json'])
+    await cp(join(repository, part), join(folder, part), { recursive: true })
+  const listed = await shell('npm ls --omit=dev --all --parseable 2>/dev/null | tail -n +2', {
+    cwd: repository,
+  })
+  for (const path of listed.split('\n').filter((line) => line !== '')) {
+    await cp(path, join(folder, relative(repository, path)), { recursive: true })
+  }
+  return folder
+}
