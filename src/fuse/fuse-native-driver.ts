@@ -1,4 +1,4 @@
-import { access, constants as fsConstants } from 'node:fs/promises'
+import { access, constants as fsConstants, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import type Fuse from 'fuse-native'
 import type { DriverProbe, FuseDriver, FuseMount, FuseOperations, MountOptions } from './driver.js'
@@ -68,8 +68,17 @@ export class FuseNativeDriver implements FuseDriver {
     }
     const mounted = await mountAt(options.mountpoint)
     if (!mounted) throw new Error(`${options.mountpoint} is not mounted, though libfuse said so`)
+    await raiseReadAhead(mounted.device)
     return { closed: unmounted(mounted.id) }
   }
+}
+
+/**
+ * The kernel reads 128 KiB ahead, which is one request under way at a time; with 1 MiB it has eight. Only root may
+ * say so.
+ */
+async function raiseReadAhead(device: string): Promise<void> {
+  await writeFile(`/sys/class/bdi/${device}/read_ahead_kb`, '1024').catch(() => {})
 }
 
 function loadFuse(): typeof Fuse {

@@ -7,6 +7,8 @@ const run = promisify(execFile)
 /** A mounted file system, as the kernel lists it. */
 export interface MountInfo {
   readonly id: number
+  /** `major:minor`, as /sys names it. */
+  readonly device: string
   readonly mountpoint: string
   readonly fsType: string
   readonly source: string
@@ -25,6 +27,7 @@ export function parseMountInfo(text: string): MountInfo[] {
     return [
       {
         id: Number(fields[0]),
+        device: fields[2]!,
         mountpoint: unescapeOctal(fields[4]!),
         fsType: type,
         source: unescapeOctal(source ?? ''),

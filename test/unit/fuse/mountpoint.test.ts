@@ -7,8 +7,14 @@ describe('parseMountInfo', () => {
 31 22 0:44 / /home/me/my\\040xnat\\303\\251 rw,nosuid,nodev,relatime - fuse.xnatfs https://xnat.example.org rw,user_id=0
 `
     expect(parseMountInfo(text)).toEqual([
-      { id: 22, mountpoint: '/', fsType: 'ext4', source: '/dev/vda' },
-      { id: 31, mountpoint: '/home/me/my xnaté', fsType: 'fuse.xnatfs', source: 'https://xnat.example.org' },
+      { id: 22, device: '0:21', mountpoint: '/', fsType: 'ext4', source: '/dev/vda' },
+      {
+        id: 31,
+        device: '0:44',
+        mountpoint: '/home/me/my xnaté',
+        fsType: 'fuse.xnatfs',
+        source: 'https://xnat.example.org',
+      },
     ])
   })
 })
