@@ -27,8 +27,9 @@ const attempts: Partial<Record<XnatErrorCode, number>> = {
   server: 2,
   unreachable: 2,
   timeout: 2,
+  throttled: 4,
 }
-const retryMs = 150
+const retryMs = 250
 
 /**
  * Changes on the server. XNAT's answers are no proof (xnat-wire.md §5, §6): a 200 may mean that nothing was stored, a
