@@ -114,10 +114,10 @@ describe('views', () => {
       const basic = Buffer.from(`${emulator.user}:${emulator.password}`).toString('base64')
       const response = await http.send({ method: 'GET', path, headers: { authorization: `Basic ${basic}` } })
       const { ResultSet } = JSON.parse(await response.text()) as { ResultSet: { Result: { URI: string }[] } }
-      const theirs = new Set(ResultSet.Result.map(({ URI }) => /\/scans\/([^/]+)\//.exec(URI)![1]))
+      const theirs = new Set(ResultSet.Result.map(({ URI }) => /\/scans\/([^/]+)\//.exec(URI)![1]!))
       expect([selection, await names(`TEST/1/MR1/scans/${selection}`)]).toEqual([
         selection,
-        [...theirs].toSorted(),
+        [...theirs].toSorted((a, b) => Number(a) - Number(b)),
       ])
     }
   })
