@@ -78,6 +78,14 @@ export interface FetchedBytes {
   discard(): void
 }
 
+/** What an answer showed a file to be. */
+export interface FileFacts {
+  readonly sizeBytes: number
+  readonly answerVersion: string
+  /** Undefined where the listed one is known to be wrong. */
+  readonly digest: string | undefined
+}
+
 /** A local file whose bytes are to be stored. */
 export interface StoreSource {
   readonly path: string
@@ -108,9 +116,9 @@ export interface Archive {
   ): Promise<FetchedBytes>
   /**
    * The stored file turned out to be another than the listing says. Believed until the listing says something new:
-   * the file's entry gets this size and a version of its own.
+   * the file's entry gets this size and digest, and a version of its own.
    */
-  contradict(file: FileEntry, sizeBytes: number, answerVersion: string): void
+  contradict(file: FileEntry, facts: FileFacts): void
   /**
    * Stores a file and makes sure that the server has exactly these bytes.
    * @param replaces the file as it was when it was opened; undefined = there was none
@@ -122,6 +130,16 @@ export interface Archive {
     replaces: FileEntry | undefined,
     signal?: AbortSignal,
   ): Promise<FileEntry>
+  /**
+   * Whether `remove` of this file would succeed now, by a fresh listing.
+   * @param after what is to be stored before it is removed
+   * @throws FsError EBUSY when the server would remove more than this file
+   */
+  requireRemovable(
+    file: FileEntry,
+    after?: { readonly directory: DirectoryEntry; readonly name: string },
+    signal?: AbortSignal,
+  ): Promise<void>
   /** Removes a file, or a directory that is empty on the server. */
   remove(entry: FileEntry | DirectoryEntry, signal?: AbortSignal): Promise<void>
   /**

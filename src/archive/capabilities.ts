@@ -85,8 +85,11 @@ function labelProblem(label: string): string | undefined {
 /** Why XNAT cannot keep a file, or files in a folder, of this name (§2.4, §3.6, §5). */
 function fileNameProblem(name: string, isFolder: boolean): string | undefined {
   const label = unescapeName(name)
-  if (/[/\\\0]/.test(label)) return 'XNAT takes no backslash, slash or NUL in a name'
-  if (label === '.' || label === '..') return 'this name means a directory'
+  if (/[/\\\p{Cc}]/u.test(label)) return 'XNAT takes no backslash, slash or control character in a name'
+  if (label.includes('\ufffd')) return 'a name must be valid UTF-8'
+  if (/^(\.|%2e){1,2}$/i.test(label)) return 'this name means a directory'
+  if (label.endsWith('*')) return 'XNAT takes a star at the end for "all files whose names begin so"'
+  if (/\.(zip|jar|rar|ear|gar|mrb)!/i.test(label)) return 'XNAT takes this for a file in an archive file'
   if (isFolder && /\.(zip|jar|rar|ear|gar|mrb)$/i.test(label)) {
     return 'XNAT takes a folder of this name for an archive file, and its files could not be read'
   }

@@ -1,20 +1,13 @@
 import { createHash } from 'node:crypto'
 import type { ResourceAddress } from '../xnat/address.js'
+import type { StoredFile } from '../xnat/catalog-xml.js'
 import type { XnatClient } from '../xnat/client.js'
-import { shownPath } from '../xnat/wire-path.js'
+import { exactPath, readPath, shownPath } from '../xnat/wire-path.js'
 import { XnatError } from '../xnat/xnat-error.js'
 import type { DirectoryEntry, FileEntry } from './archive.js'
 import type { Corrections } from './corrections.js'
 import { DirectoryListing, placeOf } from './layout.js'
 import type { Child, FilePlace, ResourcePart, TreePlace } from './layout.js'
-
-/** A file as its resource's catalog tells it. */
-export interface ListedFile {
-  readonly storedPath: string
-  readonly sizeBytes: number | undefined
-  readonly digest: string | undefined
-  readonly modifiedMs: number | undefined
-}
 
 /** A folder of a resource, by the names shown (before they are escaped for the file system). */
 export interface Folder {
@@ -22,9 +15,10 @@ export interface Folder {
   readonly files: TreeFile[]
 }
 
-interface TreeFile extends ListedFile {
+interface TreeFile extends StoredFile {
   readonly name: string
   readonly part: ResourcePart
+  readonly isShadowed: boolean
 }
 
 /**
@@ -35,7 +29,7 @@ export async function loadFiles(
   client: XnatClient,
   part: ResourcePart,
   signal: AbortSignal | undefined,
-): Promise<ListedFile[]> {
+): Promise<StoredFile[]> {
   const listed = await catalogFiles(client, part.address, signal)
   if (listed && listed.every((file) => file.sizeBytes !== undefined)) return listed
   const rows = await client.files(part.address, signal)
@@ -44,9 +38,9 @@ export async function loadFiles(
       const reason = `the catalog of resource ${part.address.resource} cannot be read on the server`
       throw new XnatError('bad-response', `${reason}: it should list ${part.fileCount} files`)
     }
-    return rows.map(({ path, ...file }) => ({ ...file, storedPath: path, modifiedMs: undefined }))
+    return rows
   }
-  const sizes = new Map(rows.map((row) => [row.path, row.sizeBytes]))
+  const sizes = new Map(rows.map((row) => [row.storedPath, row.sizeBytes]))
   return listed.map((file) => ({ ...file, sizeBytes: file.sizeBytes ?? sizes.get(file.storedPath) }))
 }
 
@@ -54,15 +48,9 @@ async function catalogFiles(
   client: XnatClient,
   address: ResourceAddress,
   signal: AbortSignal | undefined,
-): Promise<ListedFile[] | undefined> {
+): Promise<StoredFile[] | undefined> {
   try {
-    const entries = await client.catalog(address, signal)
-    return entries.map(({ path, sizeBytes, digest, modifiedMs }) => ({
-      storedPath: path,
-      sizeBytes,
-      digest,
-      modifiedMs,
-    }))
+    return await client.catalog(address, signal)
   } catch (error) {
     if (error instanceof XnatError && error.code === 'not-found') return undefined
     throw error
@@ -70,9 +58,10 @@ async function catalogFiles(
 }
 
 /** Sorts the files of one or more resources into folders. */
-export function buildTree(parts: readonly (readonly [ResourcePart, readonly ListedFile[]])[]): Folder {
+export function buildTree(parts: readonly (readonly [ResourcePart, readonly StoredFile[]])[]): Folder {
   const root: Folder = { folders: new Map(), files: [] }
   for (const [part, files] of parts) {
+    const stored = new Set(files.map((file) => file.storedPath))
     for (const file of files) {
       const segments = shownPath(file.storedPath)
         .split('/')
@@ -81,11 +70,17 @@ export function buildTree(parts: readonly (readonly [ResourcePart, readonly List
       if (name === undefined) continue
       let folder = root
       for (const segment of segments) folder = subfolder(folder, segment)
-      folder.files.push({ ...file, name, part })
+      folder.files.push({ ...file, name, part, isShadowed: isShadowed(file.storedPath, stored) })
     }
   }
   if (parts.length > 1) tellApart(root)
   return root
+}
+
+function isShadowed(storedPath: string, others: ReadonlySet<string>): boolean {
+  if (exactPath(storedPath) !== undefined) return false
+  const path = readPath(storedPath)
+  return path !== undefined && others.has(path)
 }
 
 function subfolder(parent: Folder, name: string): Folder {
@@ -161,23 +156,23 @@ function fileChild(
   const listedVersion = versionOf(file)
   const correction = corrections.of(key, listedVersion)
   const content = correction
-    ? {
-        sizeBytes: correction.sizeBytes,
-        version: `${listedVersion}!${correction.answerVersion}`,
-        digest: undefined,
-      }
+    ? { ...correction, version: `${listedVersion}!${correction.answerVersion}` }
     : { sizeBytes, version: listedVersion, digest }
   const filePlace: FilePlace = {
     level: 'file',
     address: part.address,
     storedPath,
     listedVersion,
+    isShadowed: file.isShadowed,
     isProtected: place.isProtected,
     ...(place.isView && { isView: true }),
   }
   return {
     label: file.name,
-    id: createHash('md5').update(key).digest('hex').slice(0, 8),
+    // Seldom needed: only where two siblings want one name.
+    get id() {
+      return createHash('md5').update(key).digest('hex').slice(0, 8)
+    },
     entry: (name): FileEntry => ({
       kind: 'file',
       name,
@@ -185,14 +180,16 @@ function fileChild(
       mtimeMs: file.modifiedMs ?? directory.mtimeMs,
       place: filePlace,
       key,
-      ...content,
+      sizeBytes: content.sizeBytes,
+      version: content.version,
+      digest: content.digest,
       isSeriesMember: part.isSeries,
     }),
   }
 }
 
 /** The bytes' digest names them best; without one, XNAT tells size and time only. */
-export function versionOf(file: ListedFile): string {
+export function versionOf(file: StoredFile): string {
   const size = file.sizeBytes ?? '?'
   return file.digest === undefined ? `${size}@${file.modifiedMs ?? '?'}` : `${size}#${file.digest}`
 }

@@ -1,13 +1,12 @@
 import type { ItemAddress } from '../xnat/address.js'
 import type { Labelled, Scan } from '../xnat/client.js'
-import { XnatError } from '../xnat/xnat-error.js'
 import type { DirectoryEntry, Entry, SymlinkEntry } from './archive.js'
 import { buildTree, folderAt, treeListing } from './catalog.js'
 import type { Corrections } from './corrections.js'
 import { directoryEntry, linkEntry, shown } from './entries.js'
 import { DirectoryListing, isTree, placeOf } from './layout.js'
 import type { Child, ItemPlace, TreePlace } from './layout.js'
-import { ofCategory, resourceListing, resourcesOf, sidesListing } from './resources.js'
+import { ofCategory, resourceListing, resourcesOf, sidesListing, unseen } from './resources.js'
 import type { Sources } from './sources.js'
 import { selectScans } from './wildcard.js'
 
@@ -61,7 +60,7 @@ const builders: Record<ItemPlace['level'], Builder> = {
     const { project, subject } = place.item
     const [experiments, resources] = await Promise.all([
       sources.experiments(project!, subject!),
-      sources.resources({ subject: subject! }),
+      sources.orNone(unseen, () => sources.resources({ subject: subject! })),
     ])
     const children = experiments.map((experiment) =>
       itemChild(`experiment:${experiment.id}`, experiment, experiment.modifiedMs ?? 0, {
@@ -75,7 +74,7 @@ const builders: Record<ItemPlace['level'], Builder> = {
 
   experiment: async (directory, place, sources) => {
     const experiment = place.item.experiment!
-    const ask = askerOf(place.xsiType)
+    const ask = askerOf(place.xsiType, sources)
     const [scans, assessors, reconstructions, all] = await Promise.all([
       ask(() => sources.scans(experiment)),
       ask(() => sources.assessors(experiment)),
@@ -204,15 +203,13 @@ function scanChild(place: ItemPlace, scan: Scan, isView: boolean): Child {
  * How to ask for what only image sessions have. XNAT's own types that are none have no scans, and asking for them can
  * answer 500 (xnat-wire.md §8); other people's types tell by such an answer that they are none.
  */
-function askerOf(xsiType: string | undefined): <T>(question: () => Promise<T[]>) => Promise<T[]> {
+function askerOf(
+  xsiType: string | undefined,
+  sources: Sources,
+): <T>(question: () => Promise<T[]>) => Promise<T[]> {
+  const isDoubtful =
+    xsiType !== undefined && (!xsiType.startsWith('xnat:') || xsiType === 'xnat:otherDicomSessionData')
+  if (isDoubtful) return (question) => sources.orNone(['not-found', 'server'], question)
   if (xsiType === undefined || xsiType.endsWith('SessionData')) return (question) => question()
-  if (xsiType.startsWith('xnat:')) return () => Promise.resolve([])
-  return async (question) => {
-    try {
-      return await question()
-    } catch (error) {
-      if (error instanceof XnatError && (error.code === 'not-found' || error.code === 'server')) return []
-      throw error
-    }
-  }
+  return () => Promise.resolve([])
 }

@@ -1,10 +1,10 @@
 import { LRUCache } from 'lru-cache'
+import type { FileFacts } from './archive.js'
 
 export interface Correction {
   /** What the listing said when it was found out; with another version it is believed again. */
   readonly listedVersion: string
-  readonly sizeBytes: number
-  readonly answerVersion: string
+  readonly facts: FileFacts
 }
 
 const correctionsKept = 10_000
@@ -20,8 +20,8 @@ export class Corrections {
     this.#byKey.set(key, correction)
   }
 
-  of(key: string, listedVersion: string): Correction | undefined {
+  of(key: string, listedVersion: string): FileFacts | undefined {
     const known = this.#byKey.get(key)
-    return known?.listedVersion === listedVersion ? known : undefined
+    return known?.listedVersion === listedVersion ? known.facts : undefined
   }
 }

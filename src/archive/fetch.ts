@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import { FsError } from '../util/fs-error.js'
 import { readFile } from '../xnat/file-transfer.js'
 import type { FileBytes } from '../xnat/file-transfer.js'
@@ -17,10 +18,16 @@ export async function fetchBytes(
   urgency: Urgency,
   signal: AbortSignal | undefined,
 ): Promise<FetchedBytes> {
-  const { address, storedPath } = placeOf(file) as FilePlace
+  const { address, storedPath, isShadowed } = placeOf(file) as FilePlace
   const what = `read ${file.name}`
   try {
+    if (isShadowed)
+      throw new FsError('EIO', `${what}: on the server another file's name hides it from every URL`)
     const bytes = await readFile(session, address, storedPath, { range, priority: urgency, signal })
+    if (bytes.servedName === `${basename(storedPath)}.gz`) {
+      bytes.body.destroy()
+      throw new FsError('EIO', `${what}: it is missing on the server, which has ${bytes.servedName} only`)
+    }
     return {
       first: bytes.first,
       rangeHonoured: bytes.rangeHonoured,

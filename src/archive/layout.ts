@@ -150,6 +150,8 @@ export interface FilePlace extends Place {
   readonly storedPath: string
   /** As its catalog has it. */
   readonly listedVersion: string
+  /** Every URL that could mean this file means another one. */
+  readonly isShadowed: boolean
   readonly isProtected: boolean
   readonly isView?: boolean
 }

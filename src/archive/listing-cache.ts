@@ -16,8 +16,8 @@ export interface ListingCacheOptions {
   readonly now?: () => number
 }
 
-/** Rows of listings kept, over all listings: some 200 bytes each. The largest is kept whatever its size. */
-const rowsKept = 400_000
+/** Rows of listings kept, over all listings: some 300 bytes each. The largest is kept whatever its size. */
+const rowsKept = 150_000
 
 /**
  * Answers of the server, each asked for once by however many callers want it, and believed for `ttlMs`. Failures are
@@ -32,7 +32,9 @@ export class ListingCache {
       Math.min(rowsKept, 1 + (Array.isArray(source.value) ? source.value.length : 0)),
   })
   readonly #flights = new SingleFlight<Source>()
-  /** Counts what was forgotten: a listing that was under way meanwhile may be older than the write. */
+  /** Listings under way that a write has made untrue before they came. */
+  readonly #outrun = new Set<AbortSignal>()
+  readonly #asking = new Map<AbortSignal, string>()
   #epoch = 0
 
   constructor(options: ListingCacheOptions) {
@@ -55,6 +57,11 @@ export class ListingCache {
     return source as Source<T>
   }
 
+  /** Changes with every `forget`: what was put together before may be untrue. */
+  get epoch(): number {
+    return this.#epoch
+  }
+
   forget(matches: (key: string) => boolean): void {
     this.#epoch++
     for (const [key, source] of this.#sources.entries()) {
@@ -62,6 +69,7 @@ export class ListingCache {
       source.isForgotten = true
       this.#sources.delete(key)
     }
+    for (const [question, key] of this.#asking) if (matches(key)) this.#outrun.add(question)
     this.#flights.forgetAll(matches)
   }
 
@@ -70,10 +78,16 @@ export class ListingCache {
     ask: (signal: AbortSignal) => Promise<T>,
     signal: AbortSignal,
   ): Promise<Source<T>> {
-    const epoch = this.#epoch
-    const value = await ask(signal)
-    const source = { key, value, expiresMs: this.#now() + this.#ttlMs, isForgotten: epoch !== this.#epoch }
-    if (!source.isForgotten) this.#sources.set(key, source)
-    return source
+    this.#asking.set(signal, key)
+    try {
+      const value = await ask(signal)
+      const isForgotten = this.#outrun.has(signal)
+      const source = { key, value, expiresMs: this.#now() + this.#ttlMs, isForgotten }
+      if (!isForgotten) this.#sources.set(key, source)
+      return source
+    } finally {
+      this.#asking.delete(signal)
+      this.#outrun.delete(signal)
+    }
   }
 }

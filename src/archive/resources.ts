@@ -7,6 +7,9 @@ import { DirectoryListing, levels, placeOf } from './layout.js'
 import type { Child, ItemPlace, ResourcePart, TreePlace } from './layout.js'
 import type { Sources } from './sources.js'
 
+/** Answers to somebody who may not see a thing (xnat-wire.md §7). */
+export const unseen = ['forbidden', 'not-found'] as const
+
 export function ofCategory(resources: readonly Resource[], category: string, owner?: string): Resource[] {
   if (category === 'resources') {
     const others = new Set(['scans', 'reconstructions', 'assessors'])
@@ -26,7 +29,11 @@ export async function resourcesOf(item: ItemAddress, sources: Sources): Promise<
     // another item is its answer for a scan that is gone (xnat-wire.md §2.3, the wrong-parent trap).
     return ofCategory(await sources.resources({ experiment, scan }), 'scans', scan)
   }
-  if (assessor !== undefined || reconstruction !== undefined) return sources.resources(item)
+  // As for scans, but without the owner: rows of other categories are another item's.
+  const category = assessor !== undefined ? 'assessors' : 'reconstructions'
+  if (assessor !== undefined || reconstruction !== undefined) {
+    return (await sources.resources(item)).filter((resource) => resource.category === category)
+  }
   return ofCategory(await sources.allResources(experiment), 'resources')
 }
 
@@ -75,7 +82,7 @@ export async function sidesListing(
   await Promise.all(
     names.map(async (name) => {
       const { item } = placeOf(fixedEntry(directory, name)) as ItemPlace
-      present[name] = (await resourcesOf(item, sources)).length > 0
+      present[name] = (await sources.orNone(unseen, () => resourcesOf(item, sources))).length > 0
     }),
   )
   return new DirectoryListing(place.level, [], shown(directory, present))

@@ -1,5 +1,6 @@
 import type { ItemAddress } from '../xnat/address.js'
 import { itemPath } from '../xnat/address.js'
+import type { StoredFile } from '../xnat/catalog-xml.js'
 import type {
   Experiment,
   Labelled,
@@ -12,8 +13,8 @@ import type {
 } from '../xnat/client.js'
 import type { Row } from '../xnat/rows.js'
 import { XnatError } from '../xnat/xnat-error.js'
+import type { XnatErrorCode } from '../xnat/xnat-error.js'
 import { loadFiles } from './catalog.js'
-import type { ListedFile } from './catalog.js'
 import type { ResourcePart } from './layout.js'
 import type { ListingCache, Source } from './listing-cache.js'
 
@@ -22,6 +23,8 @@ import type { ListingCache, Source } from './listing-cache.js'
  */
 export class Sources {
   readonly used: Source[] = []
+  /** False when a question that failed was taken for "none" (`orNone`): believed this once only. */
+  isCertain = true
   readonly #client: XnatClient
   readonly #cache: ListingCache
   readonly #signal: AbortSignal | undefined
@@ -74,17 +77,8 @@ export class Sources {
     return this.#use(`assessors ${experiment}`, (signal) => this.#client.assessors(experiment, signal))
   }
 
-  /** The resources of an item alone. A user who may not see them sees none (xnat-wire.md §7: 403 and 404). */
   resources(item: ItemAddress): Promise<Resource[]> {
-    return this.#use(`resources ${itemPath(item, 'get')}`, async (signal) => {
-      try {
-        return await this.#client.resources(item, signal)
-      } catch (error) {
-        if (error instanceof XnatError && (error.code === 'forbidden' || error.code === 'not-found'))
-          return []
-        throw error
-      }
-    })
+    return this.#use(`resources ${itemPath(item, 'get')}`, (signal) => this.#client.resources(item, signal))
   }
 
   /** The resources of an experiment and of what is in it. */
@@ -92,8 +86,22 @@ export class Sources {
     return this.#use(`all-resources ${experiment}`, (signal) => this.#client.allResources(experiment, signal))
   }
 
-  files(part: ResourcePart): Promise<ListedFile[]> {
+  files(part: ResourcePart): Promise<StoredFile[]> {
     return this.#use(filesKey(part.address.resource), (signal) => loadFiles(this.#client, part, signal))
+  }
+
+  /**
+   * What a listing is needed for only to tell whether there is anything: a user who may not see it sees none, and a
+   * server that fails for one kind of item does not hide the others.
+   */
+  async orNone<T>(codes: readonly XnatErrorCode[], question: () => Promise<T[]>): Promise<T[]> {
+    try {
+      return await question()
+    } catch (error) {
+      if (!(error instanceof XnatError) || !codes.includes(error.code)) throw error
+      this.isCertain = false
+      return []
+    }
   }
 
   async #use<T>(key: string, ask: (signal: AbortSignal) => Promise<T>): Promise<T> {

@@ -5,15 +5,15 @@ import { KeyedLock } from '../util/lock.js'
 import type { Log } from '../util/log.js'
 import { sleep } from '../util/sleep.js'
 import type { ItemAddress } from '../xnat/address.js'
+import type { StoredFile } from '../xnat/catalog-xml.js'
 import type { XnatClient } from '../xnat/client.js'
 import { deleteFile, putFile, readFile } from '../xnat/file-transfer.js'
 import type { Session } from '../xnat/session.js'
-import { shownPath, storedAs } from '../xnat/wire-path.js'
+import { exactPath, shownPath, storedAs } from '../xnat/wire-path.js'
 import { XnatError } from '../xnat/xnat-error.js'
 import type { XnatErrorCode } from '../xnat/xnat-error.js'
 import type { DirectoryEntry, FileEntry, StoreSource } from './archive.js'
 import { versionOf } from './catalog.js'
-import type { ListedFile } from './catalog.js'
 import { placeOf } from './layout.js'
 import type { FilePlace, ResourcePart, TreePlace } from './layout.js'
 import type { ListingCache } from './listing-cache.js'
@@ -64,31 +64,48 @@ export class Writer {
     return this.#locks.run(part.address.resource, async () => {
       if (replaces) await this.#checkUnchanged(part, replaces)
       const stored = replaces && (placeOf(replaces) as FilePlace).storedPath
-      const md5 = await this.#put(part, path, stored, source, signal)
+      const md5 = await this.#put(part, path, replaces, source, signal)
       return this.#verify(part, path, stored, { sizeBytes: source.sizeBytes, md5 }, signal)
     })
   }
 
+  /** @param after where something is to be stored before the file is removed */
+  async requireRemovable(
+    file: FileEntry,
+    after?: { directory: DirectoryEntry; name: string },
+  ): Promise<void> {
+    const stored = (await this.#freshFiles(partOf(file))).map((other) => other.storedPath)
+    const place = after && (placeOf(after.directory) as TreePlace)
+    if (place?.parts[0]?.address.resource === partOf(file).address.resource)
+      stored.push(storedAs([...place.path, unescapeName(after.name)].join('/')))
+    requireAlone(file, stored)
+  }
+
   removeFile(file: FileEntry, signal?: AbortSignal): Promise<void> {
     const { address, storedPath } = placeOf(file) as FilePlace
-    const part: ResourcePart = { address, item: '', fileCount: undefined, isSeries: false }
+    const isThere = async (): Promise<readonly StoredFile[] | undefined> => {
+      const files = await this.#freshFiles(partOf(file))
+      return files.some((other) => other.storedPath === storedPath) ? files : undefined
+    }
     return this.#locks.run(address.resource, async () => {
-      const files = await this.#freshFiles(part)
-      if (!files.some((other) => other.storedPath === storedPath)) return // gone already, as wanted
-      const victims = files.filter((other) => other.storedPath.startsWith(storedPath))
-      if (victims.length > 1) {
-        const others = victims.map((other) => other.storedPath).filter((other) => other !== storedPath)
-        const reason = `XNAT deletes by prefix and would take ${others.length} more with it, such as '${others[0]}'`
-        throw new FsError('EBUSY', `remove ${storedPath}: ${reason}; nothing was deleted. Remove those first`)
-      }
+      const files = await isThere()
+      if (!files) return // gone already, as wanted
+      requireAlone(
+        file,
+        files.map((other) => other.storedPath),
+      )
       await deleteFile(this.#session, address, storedPath, signal)
-      this.#cache.forget(isFilesOf(address.resource))
+      if (await isThere())
+        throw new FsError('EIO', `the server says it deleted ${storedPath}, but still lists it`)
     })
   }
 
   /** Removes a resource that has no files. */
   removeResource(directory: DirectoryEntry, signal?: AbortSignal): Promise<void> {
-    const part = (placeOf(directory) as TreePlace).parts[0]!
+    const place = placeOf(directory) as TreePlace
+    // A folder has no place of its own on the server: what would be removed is the resource it lies in.
+    if (place.level !== 'resource') throw new FsError('ENOTEMPTY', `remove ${directory.name}: it has files`)
+    const part = place.parts[0]!
     return this.#locks.run(part.address.resource, async () => {
       const files = await this.#freshFiles(part)
       if (files.length > 0)
@@ -107,7 +124,7 @@ export class Writer {
     this.#cache.forget(isResourcesOf(item))
   }
 
-  async #freshFiles(part: ResourcePart): Promise<readonly ListedFile[]> {
+  async #freshFiles(part: ResourcePart): Promise<readonly StoredFile[]> {
     this.#cache.forget(isFilesOf(part.address.resource))
     return new Sources(this.#client, this.#cache, undefined).files(part)
   }
@@ -128,10 +145,11 @@ export class Writer {
   async #put(
     part: ResourcePart,
     path: string,
-    stored: string | undefined,
+    replaces: FileEntry | undefined,
     source: StoreSource,
     signal: AbortSignal | undefined,
   ): Promise<string> {
+    const stored = replaces && (placeOf(replaces) as FilePlace).storedPath
     const target = stored === undefined ? { new: path } : { stored }
     let overwrite = stored !== undefined
     for (let attempt = 1; ; attempt++) {
@@ -158,7 +176,7 @@ export class Writer {
     }
   }
 
-  async #find(part: ResourcePart, path: string, stored: string | undefined): Promise<ListedFile | undefined> {
+  async #find(part: ResourcePart, path: string, stored: string | undefined): Promise<StoredFile | undefined> {
     const files = await this.#freshFiles(part)
     const wanted = stored ?? storedAs(path)
     return (
@@ -191,6 +209,26 @@ export class Writer {
     const hash = createHash('md5')
     for await (const chunk of bytes.body) hash.update(chunk as Buffer)
     return hash.digest('hex')
+  }
+}
+
+function partOf(file: FileEntry): ResourcePart {
+  return { address: (placeOf(file) as FilePlace).address, item: '', fileCount: undefined, isSeries: false }
+}
+
+/** XNAT deletes every file whose path begins like this one, or matches it where it ends in a star (§6). */
+function requireAlone(file: FileEntry, storedPaths: readonly string[]): void {
+  const { storedPath } = placeOf(file) as FilePlace
+  const isPattern = storedPath.endsWith('*')
+  const others = storedPaths.filter(
+    (other) => other !== storedPath && (isPattern || other.startsWith(storedPath)),
+  )
+  if (others.length > 0) {
+    const reason = `XNAT deletes by prefix and would take ${others.length} more with it, such as '${others[0]}'`
+    throw new FsError('EBUSY', `remove ${storedPath}: ${reason}; nothing was deleted. Remove those first`)
+  }
+  if (exactPath(storedPath) === undefined) {
+    throw new FsError('EBUSY', `remove ${storedPath}: no URL names this file alone; delete it on the server`)
   }
 }
 

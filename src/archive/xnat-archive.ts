@@ -13,6 +13,7 @@ import type {
   Entry,
   FetchedBytes,
   FileEntry,
+  FileFacts,
   MaybePromise,
   Place,
   StoreSource,
@@ -46,9 +47,12 @@ export interface XnatArchiveOptions extends CapabilityOptions {
 interface BuiltDirectory {
   readonly listing: DirectoryListing
   readonly sources: readonly Source[]
+  /** False: something could not be asked, and is not shown; the next one asks again. */
+  readonly isCertain: boolean
 }
 
-const directoriesKept = 5000
+/** Entries of built directories kept, some 500 bytes each. */
+const entriesKept = 100_000
 
 /** The archive of one XNAT server, as the user of one session may see it. */
 export class XnatArchive implements Archive {
@@ -58,7 +62,10 @@ export class XnatArchive implements Archive {
   readonly #cache: ListingCache
   readonly #writer: Writer
   readonly #corrections = new Corrections()
-  readonly #directories = new LRUCache<string, BuiltDirectory>({ max: directoriesKept })
+  readonly #directories = new LRUCache<string, BuiltDirectory>({
+    maxSize: entriesKept,
+    sizeCalculation: ({ listing }) => Math.min(entriesKept, 1 + listing.entries.length),
+  })
   readonly #builds = new SingleFlight<BuiltDirectory | undefined>()
 
   constructor(options: XnatArchiveOptions) {
@@ -116,9 +123,9 @@ export class XnatArchive implements Archive {
     return fetchBytes(this.#options.session, file, range, urgency, signal)
   }
 
-  contradict(file: FileEntry, sizeBytes: number, answerVersion: string): void {
+  contradict(file: FileEntry, facts: FileFacts): void {
     const { address, listedVersion } = placeOf(file) as FilePlace
-    this.#corrections.note(file.key, { listedVersion, sizeBytes, answerVersion })
+    this.#corrections.note(file.key, { listedVersion, facts })
     this.#cache.forget(isFilesOf(address.resource))
   }
 
@@ -139,6 +146,10 @@ export class XnatArchive implements Archive {
       if (!stored) throw new FsError('EIO', `store ${name}: stored as '${storedPath}', which is not listed`)
       return stored
     })
+  }
+
+  requireRemovable(file: FileEntry, after?: { directory: DirectoryEntry; name: string }): Promise<void> {
+    return withFsErrors(`remove ${file.name}`, () => this.#writer.requireRemovable(file, after))
   }
 
   remove(entry: FileEntry | DirectoryEntry, signal?: AbortSignal): Promise<void> {
@@ -176,14 +187,14 @@ export class XnatArchive implements Archive {
     signal: AbortSignal | undefined,
   ): Promise<DirectoryListing> {
     const built = await withFsErrors(`list ${directory.name || '/'}`, () =>
-      this.#builds.run(key, signal, async (shared) => {
+      this.#builds.run(`${this.#cache.epoch} ${key}`, signal, async (shared) => {
         const sources = new Sources(this.#client, this.#cache, shared)
         const listing = await listDirectory(directory, sources, this.#corrections)
-        return listing && { listing, sources: sources.used }
+        return listing && { listing, sources: sources.used, isCertain: sources.isCertain }
       }),
     )
     if (!built) throw new FsError('ENOENT', `list ${directory.name}: it is no longer there`)
-    this.#directories.set(key, built)
+    if (built.isCertain) this.#directories.set(key, built)
     return built.listing
   }
 

@@ -1,5 +1,6 @@
 import type { Archive, FetchedBytes, FileEntry, MaybePromise, Urgency } from '../archive/archive.js'
 import type { BlockCache } from '../cache/block-cache.js'
+import { Attempts } from '../util/attempts.js'
 import { inBackground } from '../util/background.js'
 import { FsError } from '../util/fs-error.js'
 import type { Log } from '../util/log.js'
@@ -18,6 +19,9 @@ export interface FileReaderOptions {
   /** The version that earlier answers for this listed version belonged to, if any: only its blocks may be mixed. */
   readonly answerVersion: string | undefined
   readonly onAnswerVersion: (answerVersion: string) => void
+  /** The MD5 of an earlier download of this file that did not fit its catalog. */
+  readonly damagedDigest: string | undefined
+  readonly onDamaged: (md5: string) => void
   /** Files up to this size are fetched in one piece, whatever part is asked for. */
   readonly wholeFileBytes: number
   /** Where the bytes of a large file go when the server sends it whole. */
@@ -28,9 +32,6 @@ export interface FileReaderOptions {
 
 /** One request brings at most this; larger stretches become several at once. */
 const longestRunBytes = 8 * 1024 * 1024
-/** A transfer that breaks off is taken up again where it stopped, so often without progress in between. */
-const bodyAttempts = 3
-const bodyRetryMs = 200
 
 /**
  * Reads one version of one file. Bytes of another version are never mixed in: when an answer shows that the stored
@@ -111,7 +112,7 @@ export class FileReader {
 
   /** A download that failed is forgotten, so that the next reader begins another. */
   #usableSpool(): boolean {
-    if (this.#spool?.hasFailed) {
+    if (this.#spool?.state === 'failed') {
       const failed = this.#spool
       this.#spool = undefined
       inBackground(this.#options.log, 'remove a failed download', failed.remove())
@@ -171,9 +172,10 @@ export class FileReader {
     }
   }
 
-  /** Blocks are handed on as they come; what breaks off is taken up again. */
+  /** Blocks are handed on as they come; what breaks off is taken up again where it stopped. */
   async #fetchRange(run: BlockRun, urgency: Urgency): Promise<void> {
-    for (let attempt = 1; !run.isDone; attempt++) {
+    const attempts = new Attempts({ limit: 3, delayMs: 200, sleep: this.#sleep })
+    while (!run.isDone) {
       const range = { first: run.next * this.#blockSize, last: this.#endOf(run.last) - 1 }
       const bytes = await this.#fetch(range, urgency, run.signal)
       if (!bytes.rangeHonoured) {
@@ -184,9 +186,9 @@ export class FileReader {
       try {
         await this.#deliver(bytes, run)
       } catch (error) {
-        if (run.next > before) attempt = 0
-        if (run.signal.aborted || attempt >= bodyAttempts || this.#stale) throw error
-        await this.#sleep(bodyRetryMs * attempt, run.signal)
+        if (run.next > before) attempts.progress()
+        if (this.#stale) throw this.#stale
+        await attempts.again(error, run.signal)
       }
     }
   }
@@ -259,7 +261,7 @@ export class FileReader {
         ? 'it was changed on the server while it was read'
         : `it has ${sizeBytes} bytes on the server, not ${this.file.sizeBytes} as listed`
     this.#stale = new FsError('ESTALE', `read ${this.file.name}: ${what}; open it again`)
-    this.#options.archive.contradict(this.file, sizeBytes, answerVersion)
+    this.#options.archive.contradict(this.file, { sizeBytes, answerVersion, digest: undefined })
     for (const run of this.#runs) run.fail(this.#stale)
     return this.#stale
   }
@@ -268,9 +270,41 @@ export class FileReader {
   #adoptWhole(bytes: FetchedBytes): void {
     if (this.#usableSpool()) return bytes.discard()
     const fetch = (signal: AbortSignal): Promise<FetchedBytes> => this.#fetch(undefined, 'foreground', signal)
-    const { name, sizeBytes } = this.file
-    const directory = this.#options.spoolDirectory
-    this.#spool = new Spool({ name, sizeBytes, directory, fetch, sleep: this.#sleep }, bytes)
+    this.#spool = new Spool(
+      {
+        ...this.file,
+        directory: this.#options.spoolDirectory,
+        fetch,
+        onOtherSize: (sizeBytes, answerVersion) => this.#contradict(sizeBytes, answerVersion),
+        checkDamaged: (md5) => this.#checkDamaged(md5, bytes.answerVersion),
+        sleep: this.#sleep,
+      },
+      bytes,
+    )
+  }
+
+  /**
+   * Either the transfer went wrong, or the file was changed in place and its catalog not: when another download brings
+   * the same bytes it was the latter. Pages that the kernel has of the first belong to a version that is no longer.
+   */
+  #checkDamaged(md5: string, answerVersion: string): void {
+    const { file } = this
+    const { log, archive } = this.#options
+    if (md5 === this.#options.damagedDigest) {
+      log.warn(`read ${file.name}: its digest in the catalog is out of date; the stored bytes are shown`)
+      return
+    }
+    this.#options.onDamaged(md5)
+    this.#stale = new FsError(
+      'EIO',
+      `read ${file.name}: what came is not what the catalog says; open it again`,
+    )
+    archive.contradict(file, {
+      sizeBytes: file.sizeBytes,
+      answerVersion: `${answerVersion} ${md5}`,
+      digest: file.digest,
+    })
+    throw this.#stale
   }
 
   #endOf(index: number): number {

@@ -24,6 +24,8 @@ const seriesFileBytes = 8 * 1024 * 1024
 const readAheadBudgetBytes = 48 * 1024 * 1024
 /** Downloads of servers without ranges are kept for the next open, up to this, the newest at least. */
 const spoolBudgetBytes = 4 * 1024 ** 3
+/** A download that nobody has open any more goes on for this time. */
+const graceMs = 3000
 const answerVersionsKept = 100_000
 
 interface Shared {
@@ -39,6 +41,8 @@ export class FileReaders {
   readonly #kept = new Map<string, FileReader>()
   /** Which version on the server the cached blocks of a listed version belong to. */
   readonly #answerVersions = new LRUCache<string, string>({ max: answerVersionsKept })
+  /** MD5s of downloads that did not fit their catalog, by file. */
+  readonly #damaged = new LRUCache<string, string>({ max: 1000 })
   #aheadBytes = 0
 
   constructor(options: FileReadersOptions) {
@@ -66,6 +70,11 @@ export class FileReaders {
     if (!reader.spool) return
     this.#kept.set(key, reader)
     this.#dropOldSpools(spoolBudgetBytes)
+    // A tool that looked at the head of a file does not want the rest; one that opens it again at once does.
+    const timer = setTimeout(() => {
+      if (this.#kept.get(key) === reader && reader.spool?.state === 'filling') this.#drop(key, reader)
+    }, graceMs)
+    timer.unref()
   }
 
   /** Fetches what a handle will probably be asked for, while the mount's budget for that lasts. */
@@ -86,7 +95,11 @@ export class FileReaders {
       sizeBytes = 0
       for await (const chunk of bytes.body) sizeBytes += chunk.length
     } else bytes.discard()
-    this.#options.archive.contradict(file, sizeBytes, bytes.answerVersion)
+    this.#options.archive.contradict(file, {
+      sizeBytes,
+      answerVersion: bytes.answerVersion,
+      digest: file.digest,
+    })
     return sizeBytes
   }
 
@@ -103,8 +116,15 @@ export class FileReaders {
       ...this.#options,
       answerVersion: this.#answerVersions.get(key),
       onAnswerVersion: (answerVersion) => this.#answerVersions.set(key, answerVersion),
+      damagedDigest: this.#damaged.get(file.key),
+      onDamaged: (md5) => this.#damaged.set(file.key, md5),
       wholeFileBytes: file.isSeriesMember ? seriesFileBytes : smallFileBytes,
     })
+  }
+
+  #drop(key: string, reader: FileReader): void {
+    this.#kept.delete(key)
+    if (reader.spool) inBackground(this.#options.log, 'remove a download', reader.spool.remove())
   }
 
   #dropOldSpools(budgetBytes: number): void {
@@ -112,8 +132,7 @@ export class FileReaders {
     for (const [key, reader] of [...this.#kept].reverse()) {
       bytes += reader.spool?.sizeBytes ?? 0
       if (bytes <= budgetBytes || bytes === reader.spool?.sizeBytes) continue
-      this.#kept.delete(key)
-      if (reader.spool) inBackground(this.#options.log, 'remove a download', reader.spool.remove())
+      this.#drop(key, reader)
     }
   }
 }

@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { file as temporaryFile } from 'tmp-promise'
 import { withSignal } from '../util/single-flight.js'
+import { writeAll } from './write-all.js'
 
 interface Waiter {
   readonly end: number
@@ -15,6 +16,8 @@ export class SpoolFile {
   readonly #handle: FileHandle
   readonly #remove: () => Promise<void>
   #arrived = 0
+  /** Set when the whole has been found to be what it should be. */
+  #isProved = false
   #waiters: Waiter[] = []
   #error: unknown
 
@@ -39,16 +42,21 @@ export class SpoolFile {
     return this.#arrived
   }
 
-  get isComplete(): boolean {
-    return this.#arrived >= this.sizeBytes
+  /** The last byte is shown only when all of them have been found to be right. */
+  get #shownBytes(): number {
+    return this.#isProved ? this.#arrived : Math.min(this.#arrived, this.sizeBytes - 1)
   }
 
   async append(bytes: Uint8Array): Promise<void> {
-    await this.#handle.write(bytes, 0, bytes.length, this.#arrived)
+    await writeAll(this.#handle, bytes, this.#arrived)
     this.#arrived += bytes.length
-    const served = this.#waiters.filter((waiter) => waiter.end <= this.#arrived)
-    this.#waiters = this.#waiters.filter((waiter) => waiter.end > this.#arrived)
-    for (const waiter of served) waiter.resolve()
+    this.#serve()
+  }
+
+  /** All of it is here and right. */
+  prove(): void {
+    this.#isProved = true
+    this.#serve()
   }
 
   /** No more will come: those who wait fail, and later readers beyond what has come fail as well. */
@@ -62,7 +70,7 @@ export class SpoolFile {
   async read(offset: number, lengthBytes: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
     const end = Math.min(offset + lengthBytes, this.sizeBytes)
     if (end <= offset) return new Uint8Array(0)
-    if (end > this.#arrived) await withSignal(this.#arrival(end), signal)
+    if (end > this.#shownBytes) await withSignal(this.#arrival(end), signal)
     const buffer = Buffer.allocUnsafe(end - offset)
     let done = 0
     while (done < buffer.length) {
@@ -77,6 +85,13 @@ export class SpoolFile {
     this.fail(new Error('the temporary file was removed'))
     await this.#handle.close()
     await this.#remove()
+  }
+
+  #serve(): void {
+    const shown = this.#shownBytes
+    const served = this.#waiters.filter((waiter) => waiter.end <= shown)
+    this.#waiters = this.#waiters.filter((waiter) => waiter.end > shown)
+    for (const waiter of served) waiter.resolve()
   }
 
   #arrival(end: number): Promise<void> {

@@ -1,27 +1,36 @@
+import { createHash } from 'node:crypto'
 import type { FetchedBytes } from '../archive/archive.js'
+import { Attempts } from '../util/attempts.js'
 import { FsError } from '../util/fs-error.js'
 import { SpoolFile } from './spool-file.js'
 
 export interface SpoolRequest {
   readonly name: string
   readonly sizeBytes: number
+  readonly digest: string | undefined
   readonly directory: string
   /** Asks for the whole file anew. */
   readonly fetch: (signal: AbortSignal) => Promise<FetchedBytes>
+  /** More came than listed, from a server that does not announce sizes. @returns the error to throw */
+  readonly onOtherSize: (sizeBytes: number, answerVersion: string) => FsError
+  /**
+   * The digest of what came is not the one in the catalog. Returns if that is all right, and throws if the bytes, of
+   * which readers have seen all but the last, are not to be trusted.
+   */
+  readonly checkDamaged: (md5: string) => void
   readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>
 }
 
-/** A transfer that breaks off is begun again so often without progress. */
-const attempts = 3
-const retryMs = 200
-
-/** The one download of a file whose server sends it whole or not at all. */
+/**
+ * The one download of a file whose server sends it whole or not at all. Readers get what has come; the end of the file
+ * only when size and digest agree with the catalog.
+ */
 export class Spool {
   readonly #request: SpoolRequest
   readonly #file: Promise<SpoolFile>
   readonly #stop = new AbortController()
   readonly #filled: Promise<void>
-  #hasFailed = false
+  #state: 'filling' | 'complete' | 'failed' = 'filling'
 
   /** @param bytes the answer that showed that ranges are ignored: the download has begun with it */
   constructor(request: SpoolRequest, bytes: FetchedBytes) {
@@ -30,9 +39,8 @@ export class Spool {
     this.#filled = this.#fill(bytes)
   }
 
-  /** A failed download is of no use any more. */
-  get hasFailed(): boolean {
-    return this.#hasFailed
+  get state(): 'filling' | 'complete' | 'failed' {
+    return this.#state
   }
 
   get sizeBytes(): number {
@@ -54,38 +62,51 @@ export class Spool {
     let file: SpoolFile | undefined
     try {
       file = await this.#file
-      let bytes = firstBytes
-      for (let attempt = 1; ; attempt++) {
-        const before = file.arrivedBytes
-        try {
-          return await this.#append(file, bytes)
-        } catch (error) {
-          if (file.arrivedBytes > before) attempt = 1
-          if (this.#stop.signal.aborted || attempt >= attempts) throw error
-        }
-        await this.#request.sleep(retryMs * attempt, this.#stop.signal)
-        bytes = await this.#request.fetch(this.#stop.signal)
-      }
+      const md5 = await this.#download(file, firstBytes)
+      const { digest } = this.#request
+      if (digest !== undefined && md5 !== digest) this.#request.checkDamaged(md5)
+      file.prove()
+      this.#state = 'complete'
     } catch (error) {
-      this.#hasFailed = true
+      this.#state = 'failed'
       firstBytes.discard()
       file?.fail(error)
     }
   }
 
-  /** What has arrived before is skipped: there is no other way to go on where a transfer broke off. */
-  async #append(file: SpoolFile, bytes: FetchedBytes): Promise<void> {
-    let skip = file.arrivedBytes
-    for await (const chunk of bytes.body) {
-      if (this.#stop.signal.aborted) throw this.#stop.signal.reason
-      const rest = chunk.subarray(Math.min(skip, chunk.length))
-      skip -= chunk.length - rest.length
-      if (rest.length > 0) await file.append(rest)
+  /** @returns the MD5 of all bytes */
+  async #download(file: SpoolFile, firstBytes: FetchedBytes): Promise<string> {
+    const { signal } = this.#stop
+    const attempts = new Attempts({ limit: 3, delayMs: 200, sleep: this.#request.sleep })
+    const hash = createHash('md5')
+    for (let bytes = firstBytes; ; bytes = await this.#request.fetch(signal)) {
+      const before = file.arrivedBytes
+      try {
+        for await (const chunk of this.#rest(bytes, before)) {
+          hash.update(chunk)
+          await file.append(chunk)
+        }
+        return hash.digest('hex')
+      } catch (error) {
+        if (file.arrivedBytes > before) attempts.progress()
+        if (error instanceof FsError && error.code === 'ESTALE') throw error
+        await attempts.again(error, signal)
+      }
     }
-    if (file.isComplete) return
-    throw new FsError(
-      'EIO',
-      `read ${this.#request.name}: ${file.arrivedBytes} bytes came of ${file.sizeBytes}`,
-    )
+  }
+
+  /** What has arrived before is skipped: there is no other way to go on where a transfer broke off. */
+  async *#rest(bytes: FetchedBytes, skipBytes: number): AsyncGenerator<Uint8Array> {
+    const { name, sizeBytes } = this.#request
+    let received = 0
+    for await (const chunk of bytes.body) {
+      this.#stop.signal.throwIfAborted()
+      const fresh = chunk.subarray(Math.min(Math.max(skipBytes - received, 0), chunk.length))
+      received += chunk.length
+      if (received > sizeBytes) throw this.#request.onOtherSize(received, bytes.answerVersion)
+      if (fresh.length > 0) yield fresh
+    }
+    if (received !== sizeBytes)
+      throw new FsError('EIO', `read ${name}: ${received} bytes came of ${sizeBytes}`)
   }
 }

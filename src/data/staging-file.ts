@@ -4,6 +4,8 @@ import { file as temporaryFile } from 'tmp-promise'
 import { FsError } from '../util/fs-error.js'
 import { Lock } from '../util/lock.js'
 import { ByteRanges } from './byte-ranges.js'
+import type { ByteSpan } from './byte-ranges.js'
+import { writeAll } from './write-all.js'
 
 /** The stored bytes below what was written: how large they are, and a way to read them. */
 export interface StagingBase {
@@ -110,6 +112,19 @@ export class StagingFile {
     })
   }
 
+  /**
+   * Completes the local file as far as the stored bytes can be read.
+   * @returns the stretches that could not be: zeros in the local file
+   */
+  async salvage(): Promise<readonly ByteSpan[]> {
+    try {
+      await this.#changes.run(() => this.#fill(undefined))
+    } catch {
+      return this.#written.missing(0, this.#baseEnd)
+    }
+    return []
+  }
+
   /** Resolves when no change and no `withBytes` is under way. */
   idle(): Promise<void> {
     return this.#changes.run(() => {})
@@ -126,7 +141,7 @@ export class StagingFile {
       for (let start = gap.start; start < gap.end; start += fillBytes) {
         const end = Math.min(start + fillBytes, gap.end)
         const bytes = await this.#readBase(start, end, signal)
-        await this.#handle.write(bytes, 0, bytes.length, start)
+        await writeAll(this.#handle, bytes, start)
         this.#written.add(start, end)
       }
     }

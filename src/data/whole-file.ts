@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { FetchedBytes } from '../archive/archive.js'
+import { Attempts } from '../util/attempts.js'
 import { FsError } from '../util/fs-error.js'
 import type { Log } from '../util/log.js'
 
@@ -15,10 +16,6 @@ export interface WholeFileRequest {
   readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>
   readonly signal: AbortSignal
 }
-
-/** A transfer that breaks off is begun again so often. */
-const attempts = 3
-const retryMs = 200
 
 /** The blocks of a small file, once all are here and prove to be what the catalog says. */
 export async function fetchWholeFile(request: WholeFileRequest): Promise<Buffer[]> {
@@ -39,13 +36,14 @@ export async function fetchWholeFile(request: WholeFileRequest): Promise<Buffer[
 }
 
 async function download(request: WholeFileRequest): Promise<Buffer[]> {
-  for (let attempt = 1; ; attempt++) {
+  const attempts = new Attempts({ limit: 3, delayMs: 200, sleep: request.sleep })
+  for (;;) {
     const bytes = await request.fetch()
     try {
       return await collect(request, bytes)
     } catch (error) {
-      if (request.signal.aborted || attempt >= attempts || isStale(error)) throw error
-      await request.sleep(retryMs * attempt, request.signal)
+      if (isStale(error)) throw error
+      await attempts.again(error, request.signal)
     }
   }
 }

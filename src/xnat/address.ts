@@ -44,9 +44,12 @@ export function resourcePath(address: ResourceAddress, use: Use = 'change'): str
   return `${itemPath(address, use)}/resources/${encodeURIComponent(address.resource)}`
 }
 
-/** A comma separates scan IDs in a URL and `%2F` is refused, so a scan ID with either cannot be named (§3.6, §8). */
+/**
+ * A comma separates scan IDs in a URL and `%2F` is refused (§3.6, §8); URLs are rewritten where a segment is '.' or
+ * '..'. A scan with such an ID cannot be named.
+ */
 export function isNameableScan(scan: string): boolean {
-  return !/[,/\\]/.test(scan)
+  return !/[,/\\]/.test(scan) && scan !== '.' && scan !== '..'
 }
 
 function withinExperiment(item: ItemAddress, use: Use): string {

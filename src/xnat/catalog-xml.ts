@@ -1,16 +1,15 @@
 import { XMLParser } from 'fast-xml-parser'
 import { parseTimeMs } from './rows.js'
 
-/** One file of a resource, as its catalog describes it. */
-export interface CatalogEntry {
+/** One file of a resource, as a catalog or a listing describes it. */
+export interface StoredFile {
   /** Relative to the resource, as the server stores it: neither decoded nor encoded. */
-  readonly path: string
+  readonly storedPath: string
+  /** Undefined where the catalog has none and the file is missing on the server's disk. */
   readonly sizeBytes: number | undefined
   /** Lower-case hex MD5, where the site computes digests. */
   readonly digest: string | undefined
   readonly modifiedMs: number | undefined
-  readonly format: string | undefined
-  readonly content: string | undefined
 }
 
 type XmlElement = { readonly [name: string]: unknown }
@@ -32,16 +31,16 @@ const parser = new XMLParser({
  * sets included.
  * @throws Error when the text is no catalog
  */
-export function parseCatalog(text: string): CatalogEntry[] {
+export function parseCatalog(text: string): StoredFile[] {
   const document = parser.parse(text, true) as XmlElement
   const catalog = Object.entries(document).find(([name]) => /^(dcm)?catalog$/i.test(name))?.[1]
   if (catalog === undefined) throw new Error('XML without a catalog')
-  const entries: CatalogEntry[] = []
+  const entries: StoredFile[] = []
   if (isElement(catalog)) collect(catalog, entries)
   return entries
 }
 
-function collect(element: XmlElement, into: CatalogEntry[]): void {
+function collect(element: XmlElement, into: StoredFile[]): void {
   for (const list of children(element, 'entries')) {
     for (const entry of children(list, 'entry')) {
       const parsed = toEntry(entry)
@@ -53,17 +52,15 @@ function collect(element: XmlElement, into: CatalogEntry[]): void {
   }
 }
 
-function toEntry(element: XmlElement): CatalogEntry | undefined {
+function toEntry(element: XmlElement): StoredFile | undefined {
   const path = pathOf(element)
   if (path === undefined) return undefined
   const size = metaField(element, 'SIZE') ?? metaField(element, 'size_in_bytes')
   return {
-    path,
+    storedPath: path,
     sizeBytes: size !== undefined && /^\s*\d+\s*$/.test(size) ? Number(size) : undefined,
     digest: attribute(element, 'digest')?.toLowerCase(),
     modifiedMs: parseTimeMs(attribute(element, 'modifiedTime') ?? attribute(element, 'createdTime')),
-    format: attribute(element, 'format'),
-    content: attribute(element, 'content'),
   }
 }
 

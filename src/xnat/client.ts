@@ -1,11 +1,12 @@
 import { itemPath, resourcePath } from './address.js'
 import type { ItemAddress, ResourceAddress } from './address.js'
 import { parseCatalog } from './catalog-xml.js'
-import type { CatalogEntry } from './catalog-xml.js'
+import type { StoredFile } from './catalog-xml.js'
 import type { HttpResponse } from './http.js'
 import { cell, numberCell, parseItemFields, parseRows, parseTimeMs } from './rows.js'
 import type { Row } from './rows.js'
 import type { Session } from './session.js'
+import { XnatError } from './xnat-error.js'
 
 export interface Project {
   readonly id: string
@@ -54,14 +55,6 @@ export interface Resource {
   readonly ownerId: string
   /** As the database has it: may be out of date, and undefined when it was never counted. */
   readonly fileCount: number | undefined
-}
-
-export interface StoredFile {
-  /** Relative to the resource, as stored. */
-  readonly path: string
-  /** Undefined where the catalog has no size and the file is missing, or in legacy resources. */
-  readonly sizeBytes: number | undefined
-  readonly digest: string | undefined
 }
 
 const documentAttempts = 3
@@ -152,7 +145,7 @@ export class XnatClient {
   }
 
   /** Path, size, digest and time of every file of a resource. 404 for legacy resources that have no catalog. */
-  async catalog(resource: ResourceAddress, signal?: AbortSignal): Promise<CatalogEntry[]> {
+  async catalog(resource: ResourceAddress, signal?: AbortSignal): Promise<StoredFile[]> {
     return this.#read(resourcePath(resource, 'get'), parseCatalog, signal)
   }
 
@@ -184,7 +177,8 @@ export class XnatClient {
       try {
         return parsed(response, await response.text(), parse)
       } catch (error) {
-        if (signal?.aborted || attempt === documentAttempts) throw error
+        const isSlow = error instanceof XnatError && error.code === 'timeout'
+        if (signal?.aborted || isSlow || attempt === documentAttempts) throw error
       }
     }
   }
@@ -245,7 +239,8 @@ function toResource(row: Row): Resource[] {
 
 /** The path is what follows `/resources/<id>/files/` in URI: `Name` is the last part only (xnat-wire.md §2.4). */
 function toStoredFile(row: Row): StoredFile[] {
-  const path = /\/resources\/[^/]*\/files\/([\s\S]+)$/.exec(row['URI'] ?? '')?.[1] ?? cell(row, 'Name')
-  if (path === undefined) return []
-  return [{ path, sizeBytes: numberCell(row, 'Size'), digest: cell(row, 'digest')?.toLowerCase() }]
+  const storedPath = /\/resources\/[^/]*\/files\/([\s\S]+)$/.exec(row['URI'] ?? '')?.[1] ?? cell(row, 'Name')
+  if (storedPath === undefined) return []
+  const digest = cell(row, 'digest')?.toLowerCase()
+  return [{ storedPath, sizeBytes: numberCell(row, 'Size'), digest, modifiedMs: undefined }]
 }

@@ -27,6 +27,8 @@ export interface FileBytes {
   readonly rangeHonoured: boolean
   /** The second-exact time of the stored file; with the size it is the only version XNAT tells (xnat-wire.md §3.1). */
   readonly lastModified: string | undefined
+  /** The name the server gives the file; `x.gz` for `x` where only that is on its disk (§3.6). */
+  readonly servedName: string | undefined
   readonly body: Readable
   error(code: XnatError['code'], reason: string): XnatError
 }
@@ -50,9 +52,11 @@ export async function readFile(
   options: { range?: ByteRange | undefined; priority?: Priority; signal?: AbortSignal | undefined } = {},
 ): Promise<FileBytes> {
   const { range, priority, signal } = options
+  const path = readPath(storedPath)
+  if (path === undefined) throw new XnatError('bad-response', `no URL names the stored file '${storedPath}'`)
   const response = await session.send({
     method: 'GET',
-    path: `${resourcePath(resource, 'get')}/files/${readPath(storedPath)}`,
+    path: `${resourcePath(resource, 'get')}/files/${path}`,
     html: 'as-file',
     signal,
     ...(range && { headers: { range: `bytes=${range.first}-${range.last}` } }),
@@ -100,8 +104,7 @@ export async function putFile(
       hash = createHash('md5')
       return Readable.from(multipart(head, upload, hash, tail), { objectMode: false })
     },
-    // The same bytes once more end in the same file; without overwrite a repeat could only meet its own success.
-    repeatable: upload.overwrite,
+    repeatable: false, // not before a listing shows what became of it
     headersTimeoutMs: uploadTimeoutMs,
     signal,
   })
@@ -143,7 +146,7 @@ async function checkStored(response: HttpResponse): Promise<void> {
 /**
  * Deletes by prefix: every file of the resource whose stored path begins with `storedPath` goes (§6). The caller must
  * know from a fresh listing that there is one such file only.
- * @throws XnatError 'conflict' when no URL can name this file alone
+ * @throws XnatError 'locked' when no URL can name this file alone
  */
 export async function deleteFile(
   session: Session,
@@ -169,24 +172,16 @@ function requireExact(storedPath: string): string {
 function partOf(response: HttpResponse, range: ByteRange | undefined): FileBytes {
   const match = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(response.header('content-range') ?? '')
   const [first, last, total] = match ? match.slice(1).map(Number) : []
-  const isTrue =
-    range !== undefined && first === range.first && last === range.last && total !== undefined && last < total // Restlet repeats a range beyond the end as it was asked, and then stalls (§3.2)
-  if (!isTrue) {
-    // A file that shrank is answered so; its true size is in the header.
-    const reason = `range ${range?.first}-${range?.last} was answered with ${response.header('content-range')}`
+  const isRange = range !== undefined && first === range.first && last === range.last && total !== undefined
+  if (!isRange) {
     response.discard()
-    throw response.error(
-      total !== undefined && range && range.last >= total ? 'changed' : 'bad-response',
-      reason,
-    )
+    const asked = range && `${range.first}-${range.last}`
+    const reason = `range ${asked} was answered with ${response.header('content-range')}`
+    throw response.error('bad-response', reason)
   }
-  return {
-    first,
-    lengthBytes: last - first + 1,
-    totalBytes: total,
-    rangeHonoured: true,
-    ...common(response),
-  }
+  // Beyond the end Restlet repeats the range as it was asked, and then stalls (§3.2): the caller sees by the total
+  // that the file has shrunk, and does not read on.
+  return { first, lengthBytes: last - first + 1, totalBytes: total, rangeHonoured: true, ...common(response) }
 }
 
 function wholeOf(response: HttpResponse, wasAsked: boolean): FileBytes {
@@ -195,9 +190,10 @@ function wholeOf(response: HttpResponse, wasAsked: boolean): FileBytes {
   return { first: 0, lengthBytes: size, totalBytes: size, rangeHonoured: wasAsked, ...common(response) }
 }
 
-function common(response: HttpResponse): Pick<FileBytes, 'lastModified' | 'body' | 'error'> {
+function common(response: HttpResponse): Pick<FileBytes, 'lastModified' | 'servedName' | 'body' | 'error'> {
   return {
     lastModified: response.header('last-modified'),
+    servedName: /filename="(.*)"/.exec(response.header('content-disposition') ?? '')?.[1],
     body: response.body,
     error: (code, reason) => response.error(code, reason),
   }

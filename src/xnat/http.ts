@@ -48,6 +48,7 @@ export class HttpResponse {
   readonly status: number
   readonly body: Readable
   readonly #headers: Dispatcher.ResponseData['headers']
+  #bytes: Promise<Buffer> | undefined
 
   constructor(method: HttpMethod, url: string, data: Dispatcher.ResponseData<unknown>) {
     this.method = method
@@ -71,8 +72,13 @@ export class HttpResponse {
     return (this.header('content-type') ?? '').toLowerCase().startsWith('text/html')
   }
 
-  /** The whole body. @throws XnatError when it breaks off */
-  async bytes(): Promise<Buffer> {
+  /** The whole body; may be asked for more than once. @throws XnatError when it breaks off */
+  bytes(): Promise<Buffer> {
+    this.#bytes ??= this.#readBody()
+    return this.#bytes
+  }
+
+  async #readBody(): Promise<Buffer> {
     const chunks: Buffer[] = []
     try {
       for await (const chunk of this.body) chunks.push(chunk as Buffer)

@@ -75,7 +75,8 @@ export function failureOf(cause: unknown, method: string, url: string, signal?: 
     return { error: new XnatError('unreachable', `cannot connect (${code})`, details), retry: 'always' }
   }
   if (tooSlow.has(code)) {
-    return { error: new XnatError('timeout', 'no answer in time', details), retry: 'repeatable' }
+    // Once more would be as slow, and the caller, who cannot be interrupted, has waited long enough.
+    return { error: new XnatError('timeout', 'no answer in time', details), retry: 'never' }
   }
   if (brokenOff.has(code)) {
     return { error: new XnatError('unreachable', 'the connection broke off', details), retry: 'repeatable' }

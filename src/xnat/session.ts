@@ -12,8 +12,8 @@ export interface Credentials {
 
 export interface SessionRequest extends HttpRequest {
   /**
-   * What an HTML answer to this request means. 'never': data was asked for, so it is the log-in page or a proxy's
-   * error. 'as-file': fine where the stored file itself is HTML. 'allowed': XNAT answers this request in HTML.
+   * What an HTML answer to this request means, if it is not the log-in page. 'never': data was asked for, so it is an
+   * error. 'as-file': fine where the stored file itself is HTML. 'allowed': XNAT may answer this request in HTML.
    */
   readonly html: 'never' | 'as-file' | 'allowed'
 }
@@ -53,9 +53,10 @@ export class Session {
       if (this.#credentials && this.#generation === 0) await withSignal(this.#renew(0), request.signal)
       const generation = this.#generation
       const response = await this.#http.send(this.#withCookies(request))
-      if (!isLoggedOut(response, request.html)) return response
-      if (again || !this.#credentials) throw await notLoggedIn(response, this.#credentials !== undefined)
+      if (!this.#credentials) this.#keepGuestCookies(response)
+      if (!(await isLoggedOut(response, request.html))) return response
       response.discard()
+      if (again || !this.#credentials) throw notLoggedIn(response, this.#credentials !== undefined)
       await withSignal(this.#renew(generation), request.signal)
     }
   }
@@ -73,6 +74,11 @@ export class Session {
     if (this.#cookies.size === 0) return request
     const cookie = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ')
     return { ...request, headers: { ...request.headers, cookie } }
+  }
+
+  /** A guest's session lasts as long as its cookie comes back; otherwise each request would open one. */
+  #keepGuestCookies(response: HttpResponse): void {
+    if (this.#cookies.size === 0) this.#cookies = new Map(response.cookies.flatMap(nameAndValue))
   }
 
   #renew(usedGeneration: number): Promise<void> {
@@ -104,6 +110,13 @@ export class Session {
     if (response.status === 200 && /^[\w.!-]{8,128}$/.test(text)) return text
     const code = response.status === 200 ? 'bad-response' : codeOfStatus(response.status)
     const sentence = sentenceOfPage(text)
+    const target = response.header('location')
+    if (response.status >= 300 && response.status < 400 && target !== undefined) {
+      throw response.error(
+        'bad-response',
+        `the server sends us to ${withoutQuery(target)}; is that the URL to use?`,
+      )
+    }
     if (code === 'unauthorized' || code === 'forbidden') {
       const reason = `the server refused user '${this.user}'${sentence ? ` (${sentence})` : ''}; check user and password`
       const error = response.error('unauthorized', reason)
@@ -123,27 +136,29 @@ export class Session {
 /**
  * An expired session is answered 401, or 302 to the log-in page, or 200 with that page (xnat-wire.md §7). A stored
  * HTML file comes with the Last-Modified of a file, the page without.
+ * @throws XnatError for another page than that, where data was asked for
  */
-function isLoggedOut(response: HttpResponse, html: SessionRequest['html']): boolean {
+async function isLoggedOut(response: HttpResponse, html: SessionRequest['html']): Promise<boolean> {
   const { status } = response
   if (status === 401 || (status >= 300 && status < 400 && status !== 304)) return true
-  if (status >= 300 || !response.isHtml || html === 'allowed') return false
-  return html === 'never' || response.header('last-modified') === undefined
+  if (status >= 300 || !response.isHtml) return false
+  if (html === 'as-file' && response.header('last-modified') !== undefined) return false
+  const page = await response.text()
+  if (looksLikeLogin(page)) return true
+  if (html === 'allowed') return false
+  const sentence = sentenceOfPage(page)
+  throw response.error('bad-response', `an HTML page came instead of data${sentence ? ` (${sentence})` : ''}`)
 }
 
-async function notLoggedIn(response: HttpResponse, hasCredentials: boolean): Promise<XnatError> {
-  const page = await response.text().catch(() => '')
-  if (response.status < 300 && !looksLikeLogin(page)) {
-    const sentence = sentenceOfPage(page)
-    return response.error(
-      'bad-response',
-      `an HTML page came instead of data${sentence ? ` (${sentence})` : ''}`,
-    )
-  }
+function notLoggedIn(response: HttpResponse, hasCredentials: boolean): XnatError {
   const advice = hasCredentials
-    ? 'the server does not accept the session it gave'
+    ? 'the server does not accept the session it gave, and asks for a log-in again'
     : 'the server asks for a log-in; give --user and XNAT_PASS, or a ~/.netrc'
   return response.error('unauthorized', advice)
+}
+
+function withoutQuery(url: string): string {
+  return url.replace(/[?#].*$/, '')
 }
 
 function looksLikeLogin(page: string): boolean {

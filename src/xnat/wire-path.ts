@@ -14,14 +14,27 @@ function isDecodedByServer(path: string): boolean {
   return /[ +]/.test(path)
 }
 
-/** The URL path under which a GET finds the file that is stored as `storedPath`. */
-export function readPath(storedPath: string): string {
-  return storedPath.split('/').map(encodeURIComponent).join('/')
+/** URLs are rewritten where a segment is empty, '.' or '..', escaped or not: such a path would name another file. */
+function isRewritten(path: string): boolean {
+  return path.split('/').some((segment) => /^(\.|%2e){0,2}$/i.test(segment))
+}
+
+/**
+ * The URL path under which a GET finds the file that is stored as `storedPath`, or undefined if there is none. XNAT
+ * looks for the path as it was sent first: where no URL is exact (`exactPath`), a file that is stored under the very
+ * escapes hides the one that was meant.
+ */
+export function readPath(storedPath: string): string | undefined {
+  return isRewritten(storedPath) ? undefined : (exactPath(storedPath) ?? encodeAll(storedPath))
+}
+
+function encodeAll(path: string): string {
+  return path.split('/').map(encodeURIComponent).join('/')
 }
 
 /** The URL path that a PUT of a new file with this name needs. */
 export function storePath(path: string): string {
-  return isDecodedByServer(path) ? readPath(path) : path.replace(plain, (text) => encodeURIComponent(text))
+  return isDecodedByServer(path) ? encodeAll(path) : path.replace(plain, (text) => encodeURIComponent(text))
 }
 
 /** The name under which a file put to `storePath(path)` is stored and listed. */
@@ -34,7 +47,8 @@ export function storedAs(path: string): string {
  * a name such as `a#b` that came in by import cannot be written into a URL so that the server sees it again.
  */
 export function exactPath(storedPath: string): string | undefined {
-  if (isDecodedByServer(storedPath)) return readPath(storedPath)
+  if (isRewritten(storedPath)) return undefined
+  if (isDecodedByServer(storedPath)) return encodeAll(storedPath)
   const isUrlText = storedPath.replace(/%[0-9A-Fa-f]{2}/g, '').search(plain) === -1
   return isUrlText && !/%20|%2B/.test(storedPath) ? storedPath : undefined
 }

@@ -1,4 +1,4 @@
-/** What a server or the network did, as a closed set: `archive/xnat-archive.ts` gives each its errno. */
+/** What a server or the network did, as a closed set: `archive/errors.ts` gives each its errno. */
 export type XnatErrorCode =
   | 'unauthorized'
   | 'forbidden'

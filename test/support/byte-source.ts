@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Archive, ByteRange, FetchedBytes, FileEntry } from '../../src/archive/archive.js'
+import type { Archive, ByteRange, FetchedBytes, FileEntry, FileFacts } from '../../src/archive/archive.js'
 import type { SizedFile } from '../../src/data/file-reader.js'
 import { FsError } from '../../src/util/fs-error.js'
 
@@ -48,7 +48,7 @@ export class ByteSource implements Pick<Archive, 'fetch' | 'contradict'> {
   /** Called before each chunk; may wait, change things or throw. */
   beforeChunk: (sent: number, fetch: number) => Promise<void> | void = () => {}
   readonly fetches: Fetch[] = []
-  readonly contradictions: { sizeBytes: number; answerVersion: string }[] = []
+  readonly contradictions: FileFacts[] = []
   sentBytes = 0
 
   constructor(bytes: Uint8Array) {
@@ -76,8 +76,8 @@ export class ByteSource implements Pick<Archive, 'fetch' | 'contradict'> {
     })
   }
 
-  contradict(_: FileEntry, sizeBytes: number, answerVersion: string): void {
-    this.contradictions.push({ sizeBytes, answerVersion })
+  contradict(_: FileEntry, facts: FileFacts): void {
+    this.contradictions.push(facts)
   }
 
   async *#body(bytes: Uint8Array, number: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {

@@ -30,6 +30,8 @@ function readerOf(
     log: new Log({ write: (line) => lines.push(line) }),
     answerVersion: undefined,
     onAnswerVersion: () => {},
+    damagedDigest: undefined,
+    onDamaged: () => {},
     wholeFileBytes: 0,
     spoolDirectory: directory,
     sleep: () => Promise.resolve(),
@@ -147,13 +149,13 @@ describe('versions', () => {
     source.answerVersion = 'a2'
     await expect(reader.read(5 * block, 10)).rejects.toMatchObject({ code: 'ESTALE' })
     expect(() => reader.read(0, 10)).toThrow(/changed on the server/)
-    expect(source.contradictions).toEqual([{ sizeBytes: bytes.length, answerVersion: 'a2' }])
+    expect(source.contradictions).toMatchObject([{ sizeBytes: bytes.length, answerVersion: 'a2' }])
   })
 
   it('notices a file that shrank', async () => {
     const source = new ByteSource(bytes.subarray(0, 10 * block))
     await expect(readerOf(source).read(0, 10)).rejects.toMatchObject({ code: 'ESTALE' })
-    expect(source.contradictions).toEqual([{ sizeBytes: 10 * block, answerVersion: 'a1' }])
+    expect(source.contradictions).toMatchObject([{ sizeBytes: 10 * block, answerVersion: 'a1' }])
   })
 
   it('does not use cached blocks of a version that another answer replaced', async () => {
@@ -252,6 +254,31 @@ describe('a server that ignores ranges', () => {
     const reader = readerOf(source)
     await expectRead(reader, 0, bytes.length)
     expect(source.fetches).toHaveLength(3)
+    await reader.spool!.remove()
+  })
+
+  it('does not show the end of a damaged download, and proves the next one by the digest', async () => {
+    const damaged = Buffer.from(bytes)
+    damaged[5000] = damaged[5000]! ^ 1
+    const source = new ByteSource(damaged)
+    source.honoursRange = false
+    let seen: string | undefined
+    const first = readerOf(source, { digest: md5(bytes) }, { onDamaged: (digest) => (seen = digest) })
+    await expect(first.read(0, bytes.length)).rejects.toMatchObject({ code: 'EIO' })
+    expect(seen).toBe(md5(damaged))
+    expect(source.contradictions).toMatchObject([{ sizeBytes: bytes.length, digest: md5(bytes) }])
+    source.bytes = bytes
+    const second = readerOf(source, { digest: md5(bytes) }, { damagedDigest: seen })
+    await expectRead(second, 0, bytes.length)
+    await Promise.all([first.spool?.remove(), second.spool?.remove()])
+  })
+
+  it('whose catalog is out of date is believed when it sends the same bytes twice', async () => {
+    const source = new ByteSource(bytes)
+    source.honoursRange = false
+    const reader = readerOf(source, { digest: md5(Buffer.from('old')) }, { damagedDigest: md5(bytes) })
+    await expectRead(reader, 0, bytes.length)
+    expect(lines.join()).toContain('out of date')
     await reader.spool!.remove()
   })
 

@@ -16,12 +16,10 @@ describe('parseCatalog', () => {
       </cat:entries></cat:Catalog>`
     expect(parseCatalog(text)).toEqual([
       {
-        path: 'a/b.dcm',
+        storedPath: 'a/b.dcm',
         sizeBytes: 123,
         digest: 'abcdef0123456789abcdef0123456789',
         modifiedMs: new Date(2026, 0, 2, 10, 0, 0, 250).getTime(),
-        format: 'DICOM',
-        content: 'RAW',
       },
     ])
   })
@@ -32,21 +30,21 @@ describe('parseCatalog', () => {
         <cat:metaFields><cat:metaField name="size_in_bytes">192046</cat:metaField></cat:metaFields></cat:entry>
       </cat:entries></cat:DCMCatalog>`
     expect(parseCatalog(text)).toMatchObject([
-      { path: '1.dcm', sizeBytes: 192046, digest: undefined, modifiedMs: undefined },
+      { storedPath: '1.dcm', sizeBytes: 192046, digest: undefined, modifiedMs: undefined },
     ])
   })
 
   it('keeps blanks, entities and character references in names as they are meant', () => {
     const text = `${head}<cat:entries>
       <cat:entry URI=" a&amp;b &#233;&#x1F600;&lt;x&gt; " /><cat:entry URI="1e3"/></cat:entries></cat:Catalog>`
-    expect(parseCatalog(text).map((entry) => entry.path)).toEqual([' a&b é😀<x> ', '1e3'])
+    expect(parseCatalog(text).map((entry) => entry.storedPath)).toEqual([' a&b é😀<x> ', '1e3'])
   })
 
   it('takes the cache path or ID of an entry that lies elsewhere', () => {
     const text = `${head}<cat:entries>
       <cat:entry URI="/data/xnat/archive/P/1.dcm" ID="i1" cachePath="c/1.dcm"/>
       <cat:entry URI="https://host/x.nii" ID="x.nii"/></cat:entries></cat:Catalog>`
-    expect(parseCatalog(text).map((entry) => entry.path)).toEqual(['c/1.dcm', 'x.nii'])
+    expect(parseCatalog(text).map((entry) => entry.storedPath)).toEqual(['c/1.dcm', 'x.nii'])
   })
 
   it('descends into entry sets', () => {
@@ -54,7 +52,7 @@ describe('parseCatalog', () => {
       <cat:sets><cat:entrySet ID="s"><cat:entries><cat:entry URI="2"/></cat:entries>
         <cat:sets><cat:entrySet><cat:entries><cat:entry URI="3"/></cat:entries></cat:entrySet></cat:sets>
       </cat:entrySet></cat:sets></cat:Catalog>`
-    expect(parseCatalog(text).map((entry) => entry.path)).toEqual(['1', '2', '3'])
+    expect(parseCatalog(text).map((entry) => entry.storedPath)).toEqual(['1', '2', '3'])
   })
 
   it('reads an empty catalog', () => {

@@ -12,10 +12,12 @@ function javaDecode(text: string): string {
   return decodeURIComponent(text.replaceAll('+', '%20'))
 }
 
-/** Whether a GET of this URL finds the file stored under this name. */
-function isFound(urlPath: string, stored: string): boolean {
+/** The file that a GET of this URL finds among these: the path as sent comes before its decoded form. */
+function found(urlPath: string, stored: readonly string[]): string | undefined {
   const path = serverPath(urlPath)
-  return path === stored || safely(() => javaDecode(path)) === stored
+  return (
+    stored.find((name) => name === path) ?? stored.find((name) => name === safely(() => javaDecode(path)))
+  )
 }
 
 function safely(decode: () => string): string | undefined {
@@ -36,7 +38,7 @@ const names = fc
   )
   .map((parts) => parts.join(''))
   .filter((name) => name.isWellFormed() && !/\p{Cc}/u.test(name))
-  .filter((name) => name.split('/').every((part) => part !== '' && part !== '.' && part !== '..'))
+  .filter((name) => name.split('/').every((part) => part !== '' && !/^(\.|%2e){1,2}$/i.test(part)))
 
 describe('the path of a file in a URL', () => {
   it.each([
@@ -64,11 +66,22 @@ describe('the path of a file in a URL', () => {
     )
   })
 
-  it('finds any stored file for reading', () => {
+  it('finds any stored file for reading, also among others, unless one is stored under its very escapes', () => {
     fc.assert(
-      fc.property(names, (stored) => isFound(readPath(stored), stored)),
+      fc.property(names, fc.array(names, { maxLength: 3 }), (stored, others) => {
+        const path = readPath(stored)
+        expect(path).toBeDefined()
+        if (exactPath(stored) === undefined && others.includes(path!)) return // shadowed: nothing can be done
+        expect(found(path!, [...others, stored])).toBe(stored)
+      }),
       { numRuns: 3000 },
     )
+  })
+
+  it('does not exist where URLs are rewritten', () => {
+    for (const stored of ['./a', 'a/../b', '..', 'a//b', '%2e%2E/x', '.%2e']) {
+      expect([readPath(stored), exactPath(stored)]).toEqual([undefined, undefined])
+    }
   })
 
   it('hits exactly the stored file for overwriting and deleting, or does not exist', () => {
