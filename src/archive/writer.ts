@@ -75,9 +75,11 @@ export class Writer {
     after?: { directory: DirectoryEntry; name: string },
   ): Promise<void> {
     const stored = (await this.#freshFiles(partOf(file))).map((other) => other.storedPath)
-    const place = after && (placeOf(after.directory) as TreePlace)
-    if (place?.parts[0]?.address.resource === partOf(file).address.resource)
-      stored.push(storedAs([...place.path, unescapeName(after.name)].join('/')))
+    if (after) {
+      const place = placeOf(after.directory) as TreePlace
+      const isSameResource = place.parts[0]!.address.resource === partOf(file).address.resource
+      if (isSameResource) stored.push(storedAs([...place.path, unescapeName(after.name)].join('/')))
+    }
     requireAlone(file, stored)
   }
 

@@ -1,6 +1,7 @@
 import { XnatArchive } from '../archive/xnat-archive.js'
 import { MemoryBlockCache } from '../cache/memory-block-cache.js'
 import { FileReaders } from '../data/file-readers.js'
+import type { UnsentBytes } from '../data/unsent.js'
 import type { Log } from '../util/log.js'
 import { Vfs } from '../vfs/vfs.js'
 import { Http } from '../xnat/http.js'
@@ -21,6 +22,8 @@ export interface AssemblyPlan {
   readonly log: Log
   /** For this mount alone. */
   readonly stagingDirectory: string
+  /** Copies bytes that cannot be sent to where their owner finds them. @returns where that is */
+  readonly keepBytes: (bytes: UnsentBytes) => Promise<string>
 }
 
 export interface Assembly {
@@ -32,7 +35,7 @@ export interface Assembly {
 
 /** Builds the layers of one mount, from the server up to the file system. The only place that knows all of them. */
 export function assemble(plan: AssemblyPlan): Assembly {
-  const { url, credentials, flags, log, stagingDirectory } = plan
+  const { url, credentials, flags, log, stagingDirectory, keepBytes } = plan
   const http = new Http({ baseUrl: url, userAgent: `xnatfs/${version()}`, connections: flags.connections })
   const session = new Session(http, credentials)
   const archive = new XnatArchive({
@@ -48,6 +51,7 @@ export function assemble(plan: AssemblyPlan): Assembly {
     readers,
     log,
     stagingDirectory,
+    keepBytes,
     isReadOnly: flags.readOnly ?? false,
     quietMs,
     uid: process.getuid!(),

@@ -52,7 +52,14 @@ export class RunningMount {
     this.#plan = plan
     this.#log = log
     this.#stagingDirectory = stagingDirectory
-    this.#layers = assemble({ ...plan, log, stagingDirectory })
+    const { url, mountpoint } = plan
+    this.#layers = assemble({
+      ...plan,
+      log,
+      stagingDirectory,
+      keepBytes: (bytes) =>
+        keepUnsent(join(stateDirectory(), 'unsent'), bytes, { url, mountpoint, at: new Date() }),
+    })
     this.#stopped = new Promise((resolve) => (this.#resolveStopped = resolve))
   }
 
@@ -107,14 +114,15 @@ export class RunningMount {
     const { mountpoint } = this.#plan
     if (this.#layers.vfs.unsentCount > 0)
       this.#log.info(`sending ${this.#layers.vfs.unsentCount} files before the end`)
-    await this.#layers.vfs.drain()
+    await this.#layers.vfs.drain({ includeOpen: false })
     try {
       if (this.#isMounted) await unmount(mountpoint, { lazy: isLazy })
     } catch (error) {
       const advice = 'close what uses it (lsof, fuser -m), or use --lazy'
       return { isDone: false, message: `${mountpoint} is not unmounted: ${causeChain(error)}; ${advice}` }
     }
-    const kept = await this.#keepUnsent()
+    await this.#layers.vfs.drain({ includeOpen: true })
+    const kept = await this.#layers.vfs.keepUnsent()
     await this.#release()
     if (kept.length === 0)
       return { isDone: true, message: `${mountpoint} is unmounted; everything is on the server` }
@@ -150,15 +158,6 @@ export class RunningMount {
     if (request.command === 'unmount') return this.stop(request.lazy)
     this.refresh()
     return { isDone: true, message: 'listings are forgotten' }
-  }
-
-  async #keepUnsent(): Promise<string[]> {
-    const unsent = await this.#layers.vfs.drain()
-    if (unsent.length === 0) return []
-    const files = unsent.map(({ file, error }) => ({ ...file, reason: causeChain(error) }))
-    for (const { path, reason } of files) this.#log.error(`${path} is not on the server: ${reason}`)
-    const { url, mountpoint } = this.#plan
-    return keepUnsent(join(stateDirectory(), 'unsent'), files, { url, mountpoint, at: new Date() })
   }
 
   async #release(): Promise<void> {

@@ -5,8 +5,10 @@ import type { Log } from '../util/log.js'
 export interface Outgoing {
   /** For messages. */
   readonly path: string
-  /** Whether the server lacks anything. */
+  /** Whether there is anything to do for `upload`. */
   isDirty(): boolean
+  /** Somebody has it open and may write on: it is not to be sent unasked. */
+  isBeingWritten(): boolean
   /** Sends what is there now. Two calls at once must not send twice. */
   upload(): Promise<void>
 }
@@ -31,14 +33,16 @@ export class WriteBack {
 
   /** Sends the file, unless the server has it, and fails when that fails. */
   async flush(file: Outgoing): Promise<void> {
-    this.#stopTimer(file)
+    this.cancel(file)
     if (file.isDirty()) await file.upload()
   }
 
-  /** Sends the file after the quiet time. */
+  /** Sends the file after the quiet time, unless somebody writes to it again. */
   later(file: Outgoing): void {
-    this.#stopTimer(file)
+    this.cancel(file)
     const timer = setTimeout(() => {
+      this.#timers.delete(file)
+      if (file.isBeingWritten()) return // its close() sends it, or asks for this again
       this.flush(file).catch((error: unknown) => {
         this.#options.log.error(
           `${file.path} is not on the server: ${causeChain(error)}; kept to be sent at unmount`,
@@ -48,12 +52,8 @@ export class WriteBack {
     this.#timers.set(file, timer)
   }
 
-  /** The file is not to be sent any more: it was deleted, or is not to leave this machine under its name. */
+  /** The file is not to be sent by itself: it is open again, was deleted, or is sent right now. */
   cancel(file: Outgoing): void {
-    this.#stopTimer(file)
-  }
-
-  #stopTimer(file: Outgoing): void {
     clearTimeout(this.#timers.get(file))
     this.#timers.delete(file)
   }

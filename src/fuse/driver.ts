@@ -62,6 +62,10 @@ export interface FuseOperations {
     options: { readonly mayReplace: boolean },
     signal?: AbortSignal,
   ): MaybePromise<Errno>
+  /** For a library that takes the name of an open file away before it is removed or replaced: answers its number. */
+  hide(parent: number, name: string, signal?: AbortSignal): MaybePromise<{ readonly ino: number } | Errno>
+  /** Nobody has the hidden file open any more. */
+  unhide(ino: number): MaybePromise<Errno>
 }
 
 export interface MountOptions {

@@ -114,5 +114,8 @@ export function createOperations(vfs: Vfs, log: Log): FuseOperations {
     unlink: (parent, name, signal) => succeed('unlink', () => vfs.unlink(parent, name, signal)),
     rename: (parent, name, newParent, newName, options, signal) =>
       succeed('rename', () => vfs.rename(parent, name, newParent, newName, options, signal)),
+    hide: (parent, name, signal) =>
+      answer('unlink', async () => ({ ino: await vfs.hide(parent, name, signal) })),
+    unhide: (ino) => succeed('release', () => vfs.unhide(ino)),
   }
 }

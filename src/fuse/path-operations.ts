@@ -7,7 +7,7 @@ import { directoryStat, finish, owners, reply, statfs, andThen, toStat } from '.
 const { EIO, ENOENT, EPERM } = constants.errno
 const rootIno = 1
 const accessModeMask = 3
-/** libfuse 2.9 renames a file that is unlinked while open to such a name, and unlinks that when it is closed. */
+/** libfuse 2.9 gives an open file that is unlinked or replaced such a name, and unlinks that when it is closed. */
 const hiddenName = /\/\.fuse_hidden[^/]*$/
 
 /**
@@ -16,7 +16,7 @@ const hiddenName = /\/\.fuse_hidden[^/]*$/
  */
 export class PathOperations {
   readonly #operations: FuseOperations
-  /** Files that were unlinked while open, by the name libfuse gave them. */
+  /** Files that lost their name while open, by the one that libfuse gave them. */
   readonly #hidden = new Map<string, number>()
 
   constructor(operations: FuseOperations) {
@@ -130,7 +130,11 @@ export class PathOperations {
   }
 
   #unlink(path: string, done: (errno: number) => void): void {
-    if (this.#hidden.delete(path)) return done(0)
+    const hidden = this.#hidden.get(path)
+    if (hidden !== undefined) {
+      this.#hidden.delete(path)
+      return finish(this.#operations.unhide(hidden), done)
+    }
     finish(
       this.#inParent(path, (parent, name) => this.#operations.unlink(parent, name)),
       done,
@@ -148,16 +152,10 @@ export class PathOperations {
     finish(renamed, done)
   }
 
-  /** The file is unlinked now; those who have it open go on by their handles. */
+  /** Those who have the file open go on by their handles. */
   #hide(from: string, to: string, done: (errno: number) => void): void {
-    const unlinked = this.#at(from, (ino) => {
-      const removed = this.#inParent(from, (parent, name) => this.#operations.unlink(parent, name))
-      return andThen(removed, (errno) => {
-        if (errno === 0) this.#hidden.set(to, ino)
-        return errno
-      })
-    })
-    finish(unlinked, done)
+    const hidden = this.#inParent(from, (parent, name) => this.#operations.hide(parent, name))
+    reply(hidden, done, ({ ino }) => void this.#hidden.set(to, ino))
   }
 
   /** The attributes of a path, walked from the root. */

@@ -20,8 +20,8 @@ export interface AttributeDefaults {
 }
 
 export function attributesOf(node: Node, defaults: AttributeDefaults): Attributes {
-  const { overrides, local, entry } = node
-  const mtimeMs = overrides.mtimeMs ?? local?.mtimeMs ?? entry?.mtimeMs ?? 0
+  const { overrides, local } = node
+  const mtimeMs = overrides.mtimeMs ?? local?.mtimeMs ?? node.shownTimeMs
   return {
     ino: node.ino,
     kind: node.kind,

@@ -6,9 +6,8 @@ import type { InodeTable } from './inode-table.js'
 import type { LocalFile } from './local-file.js'
 import type { Namespace } from './namespace.js'
 import { isHidden } from './node.js'
-import type { Node } from './node.js'
+import type { Hidden, Node } from './node.js'
 import type { OpenFiles } from './open-files.js'
-import { leaveOrigin } from './origin.js'
 
 export interface ChangesOptions {
   readonly archive: Archive
@@ -24,6 +23,7 @@ const longestNameBytes = 255
 /** What changes names: files and directories come and go. (Renames: rename.ts.) */
 export class Changes {
   readonly #options: ChangesOptions
+  readonly #hidden = new Map<Node, { parent: Node; name: string; hidden: Hidden }>()
 
   constructor(options: ChangesOptions) {
     this.#options = options
@@ -31,17 +31,12 @@ export class Changes {
 
   /** A file that does not exist yet. Nothing goes to the server before it is closed. */
   async create(parent: Node, name: string): Promise<Node> {
-    const { archive, table, files } = this.#options
+    const { table, files } = this.#options
     this.#requireName(name)
     this.#requireCapability(parent, 'create', name)
-    const before = parent.overlay.get(name)
-    const replaces = isHidden(before) ? before.hidden : undefined
-    if (replaces) {
-      const lack = archive.lacks(replaces, 'write')
-      if (lack) throw lack
-    }
     const node = table.internLocal(parent, 'file', name, undefined)
-    await files.startNew(node, replaces)
+    const before = parent.overlay.get(name)
+    await files.startNew(node, isHidden(before) ? before : undefined)
     parent.overlay.set(name, node)
     return node
   }
@@ -87,6 +82,37 @@ export class Changes {
     if (node.local) this.#options.files.settle(node, node.local)
   }
 
+  /**
+   * Takes the name of an open file away, for a driver whose library does so instead of removing or replacing it. What
+   * is stored stays until `unhide`, or until another file of this name replaces it.
+   */
+  async hide(parent: Node, name: string, signal?: AbortSignal): Promise<Node> {
+    const { table, names } = this.#options
+    const node = await names.require(parent, name, signal)
+    this.#requireCapability(node, 'remove')
+    await node.local?.settled()
+    const stored = node.local ? node.local.replaces : node.file
+    if (stored) {
+      const hidden: Hidden = { hidden: stored }
+      parent.overlay.set(name, hidden)
+      this.#hidden.set(node, { parent, name, hidden })
+    } else parent.overlay.delete(name)
+    table.detach(node)
+    return node
+  }
+
+  /** The last handle of a hidden file is closed: if nothing has replaced it, it goes from the server too. */
+  async unhide(node: Node): Promise<void> {
+    const place = this.#hidden.get(node)
+    this.#hidden.delete(node)
+    if (!place || place.parent.overlay.get(place.name) !== place.hidden) return
+    try {
+      await this.#removeStored(place.parent, place.hidden.hidden)
+    } finally {
+      if (place.parent.overlay.get(place.name) === place.hidden) place.parent.overlay.delete(place.name)
+    }
+  }
+
   /** @throws FsError when the mount or the archive does not allow it */
   #requireCapability(node: Node, capability: Capability, newName?: string): void {
     if (this.#options.isReadOnly) throw new FsError('EROFS', `${node.path}: the mount is read-only`)
@@ -105,8 +131,10 @@ export class Changes {
     node.isRemoved = true // an upload that has not begun will not begin
     try {
       await local.settled()
-      if (local.replaces && node.parent) await this.#removeStored(node.parent, local.replaces)
-      await leaveOrigin(local, this.#options.archive) // deleted under its new name, so gone under the old one too
+      // What somebody else has made of the file is theirs.
+      if (local.replaces && !local.isOutrun && node.parent)
+        await this.#removeStored(node.parent, local.replaces)
+      await local.removeOrigin()
     } catch (error) {
       node.isRemoved = false
       if (local.isDirty()) this.#options.writeBack.later(local)

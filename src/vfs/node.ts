@@ -46,6 +46,8 @@ export class Node {
   children = 0
   /** Handles that may write and have not been closed, as far as is known. */
   writers = 0
+  /** Versions that came one after the other and happened to have one time. */
+  #sameTimes = 0
 
   constructor(ino: number, kind: NodeKind, parent: Node | undefined, name: string, entry: Entry | undefined) {
     this.ino = ino
@@ -87,14 +89,32 @@ export class Node {
   /** Takes over what the archive says now. Times set here go when somebody else has changed the bytes. */
   adopt(entry: Entry): void {
     const old = this.file
-    if (old && entry.kind === 'file' && old.version !== entry.version) {
-      delete this.overrides.mtimeMs
-      delete this.overrides.atimeMs
-    }
+    const shown = this.shownTimeMs
     this.entry = entry
+    if (!old || entry.kind !== 'file' || old.version === entry.version) return
+    delete this.overrides.mtimeMs
+    delete this.overrides.atimeMs
+    if (this.shownTimeMs === shown) this.#sameTimes++
+  }
+
+  /**
+   * The time of the entry, to the second; for files the milliseconds tell versions apart. Kernels and tools that find
+   * size and time unchanged take the bytes for unchanged too, and XNAT's times do not change with each version.
+   */
+  get shownTimeMs(): number {
+    const { entry } = this
+    if (entry?.kind !== 'file') return entry?.mtimeMs ?? 0
+    const seconds = Math.floor(entry.mtimeMs / 1000)
+    return seconds * 1000 + ((hashOf(entry.version) + this.#sameTimes) % 1000)
   }
 }
 
 export function isHidden(found: Node | Hidden | undefined): found is Hidden {
   return found !== undefined && 'hidden' in found
+}
+
+function hashOf(text: string): number {
+  let hash = 0
+  for (let i = 0; i < text.length; i++) hash = (Math.imul(hash, 31) + text.charCodeAt(i)) | 0
+  return Math.abs(hash)
 }

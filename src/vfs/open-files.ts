@@ -13,8 +13,7 @@ import { HandleTable } from './handle-table.js'
 import type { InodeTable } from './inode-table.js'
 import { LocalFile } from './local-file.js'
 import type { Namespace } from './namespace.js'
-import type { Node } from './node.js'
-import { leaveOrigin } from './origin.js'
+import type { Hidden, Node } from './node.js'
 import { isTemporaryName } from './temporary-names.js'
 
 export interface OpenFilesOptions {
@@ -26,6 +25,8 @@ export interface OpenFilesOptions {
   /** Where the bytes of files being written are kept. */
   readonly stagingDirectory: string
   readonly isReadOnly: boolean
+  /** Moves bytes that cannot be sent to where their owner finds them. @returns where, in the order of `files` */
+  readonly keepUnsent: (files: readonly LocalFile[]) => Promise<string[]>
   readonly log: Log
   readonly now: () => number
 }
@@ -75,7 +76,10 @@ export class OpenFiles {
     const keepCache = version !== undefined && node.openedVersion === version
     node.openedVersion = version
     this.#options.table.ref(node, 'handles')
-    if (canWrite) node.writers++
+    if (canWrite) {
+      node.writers++
+      if (node.local) this.#options.writeBack.cancel(node.local)
+    }
     const handle = this.#handles.add({
       node,
       canWrite,
@@ -93,19 +97,12 @@ export class OpenFiles {
     if (lack) throw lack
   }
 
-  nodeOf(handle: number): Node {
-    return this.#handles.get(handle).node
-  }
-
   read(number: number, offset: number, lengthBytes: number, signal?: AbortSignal): MaybePromise<Uint8Array> {
     const handle = this.#handles.get(number)
     const { node, file } = handle
     if (node.local) return node.local.staging.read(offset, lengthBytes, signal)
     if (!file) return new Uint8Array(0)
-    if (file.version !== node.file?.version) {
-      // The kernel keeps one set of pages for all handles: those of two versions would mix in it.
-      throw new FsError('ESTALE', `read ${node.path}: it was changed on the server; open it again`)
-    }
+    this.#requireOpenedVersion(handle)
     handle.reader ??= this.#options.readers.acquire(file)
     handle.ahead ??= new ReadAhead(file.sizeBytes)
     const bytes = handle.reader.read(offset, lengthBytes, signal)
@@ -122,6 +119,7 @@ export class OpenFiles {
       handle.isWriting = true // one descriptor of several was closed; this is another
       node.writers++
     }
+    if (!node.local) this.#requireOpenedVersion(handle)
     const local = node.local ?? (await this.makeLocal(node))
     await local.staging.write(offset, bytes)
     this.#touch(node, local)
@@ -129,11 +127,40 @@ export class OpenFiles {
 
   async truncate(node: Node, sizeBytes: number): Promise<void> {
     this.requireWritable(node)
-    const local = node.local ?? (await this.makeLocal(node))
-    await local.staging.truncate(sizeBytes)
-    this.#touch(node, local)
-    // Without a handle there is no close() that could store it, or tell that it failed.
-    if (node.writers === 0 && !isTemporaryName(node.name)) await this.#options.writeBack.flush(local)
+    this.#options.table.ref(node, 'handles') // the bytes are not to be let go of meanwhile
+    try {
+      if (sizeBytes === 0 && node.local?.isOutrun && node.handles <= 2)
+        await this.#startOver(node, node.local)
+      const local = node.local ?? (await this.makeLocal(node))
+      await local.staging.truncate(sizeBytes)
+      this.#touch(node, local)
+      // Without a handle there is no close() that could store it, or tell that it failed.
+      if (node.writers === 0 && !isTemporaryName(node.name)) await this.#options.writeBack.flush(local)
+    } finally {
+      this.#options.table.unref(node, 'handles')
+      if (node.local) this.settle(node, node.local)
+    }
+  }
+
+  /**
+   * Somebody else has changed the file, so these bytes can never be stored; now it is overwritten from its beginning.
+   * They are put aside, and the file is what the server has.
+   */
+  async #startOver(node: Node, local: LocalFile): Promise<void> {
+    const [kept] = await this.#options.keepUnsent([local])
+    this.#options.log.warn(
+      `${node.path} was changed by somebody else; what was written before is kept as ${kept}`,
+    )
+    this.#letGo(node, local)
+    if (node.parent?.overlay.get(node.name) === node) node.parent.overlay.delete(node.name)
+    try {
+      await this.#options.names.refresh(node)
+    } catch (error) {
+      if (!(error instanceof FsError && error.code === 'ENOENT')) throw error
+      node.entry = undefined
+      await this.startNew(node, undefined)
+      node.parent?.overlay.set(node.name, node)
+    }
   }
 
   /**
@@ -149,13 +176,13 @@ export class OpenFiles {
     const { local } = node
     if (!handle.canWrite || !local?.isDirty() || node.writers > 0 || isTemporaryName(node.name)) return
     if (local.isNew && local.staging.sizeBytes === 0) return
-    await withSignal(this.#send(local), signal)
+    await withSignal(this.#options.writeBack.flush(local), signal)
   }
 
   async fsync(number: number, signal?: AbortSignal): Promise<void> {
     const { node } = this.#handles.get(number)
     if (!node.local?.isDirty() || isTemporaryName(node.name)) return
-    await withSignal(this.#send(node.local), signal)
+    await withSignal(this.#options.writeBack.flush(node.local), signal)
   }
 
   release(number: number): void {
@@ -176,24 +203,32 @@ export class OpenFiles {
       return
     }
     if (isTemporaryName(node.name) && !node.isRemoved) return
+    this.#letGo(node, local)
+  }
+
+  #letGo(node: Node, local: LocalFile): void {
     this.#options.writeBack.cancel(local)
+    this.#locals.delete(local)
     node.local = undefined
     node.openedVersion = undefined
-    this.#locals.delete(local)
     this.#options.table.release(node)
     inBackground(this.#options.log, `remove the local bytes of ${node.path}`, local.discard())
   }
 
   /** Files whose bytes are nowhere but here. */
   get unsent(): readonly LocalFile[] {
-    return [...this.#locals].filter((local) => local.isDirty() && !local.isCopyOfStored)
+    return [...this.#locals].filter((local) => local.isUnsent)
   }
 
-  /** A place for the bytes of a new file. */
-  async startNew(node: Node, replaces: FileEntry | undefined): Promise<void> {
+  /**
+   * A place for the bytes of a new file.
+   * @param covers the stored file of that name which is hidden here: the new one replaces it
+   */
+  async startNew(node: Node, covers: Hidden | undefined): Promise<void> {
     const staging = await StagingFile.create(this.#options.stagingDirectory)
-    node.local = this.#localFile(node, staging, replaces, () => {})
-    if (replaces) node.local.retarget(replaces)
+    node.local = this.#localFile(node, staging, undefined, () => {})
+    node.local.covers = covers
+    if (covers) node.local.retarget(covers.hidden)
   }
 
   /** Prepares a stored file for changes. */
@@ -203,12 +238,18 @@ export class OpenFiles {
       const file = sizedFile(node.file)
       if (!file) throw new FsError('EIO', `${node.path} has no bytes to change`)
       const reader = this.#options.readers.acquire(file)
-      const staging = await StagingFile.create(this.#options.stagingDirectory, {
-        sizeBytes: file.sizeBytes,
-        read: (offset, lengthBytes, signal) => reader.read(offset, lengthBytes, signal),
-      })
-      node.local = this.#localFile(node, staging, file, () => this.#options.readers.release(reader))
-      return node.local
+      const release = (): void => this.#options.readers.release(reader)
+      try {
+        const staging = await StagingFile.create(this.#options.stagingDirectory, {
+          sizeBytes: file.sizeBytes,
+          read: (offset, lengthBytes, signal) => reader.read(offset, lengthBytes, signal),
+        })
+        node.local = this.#localFile(node, staging, file, release)
+        return node.local
+      } catch (error) {
+        release()
+        throw error
+      }
     })
   }
 
@@ -231,17 +272,10 @@ export class OpenFiles {
     return local
   }
 
-  async #send(local: LocalFile): Promise<void> {
-    const { archive, writeBack, log } = this.#options
-    await writeBack.flush(local)
-    const { origin } = local
-    if (!origin) return
-    // The bytes are safe under the new name, which is what close() promises; the old name may outlive it.
-    const left = leaveOrigin(local, archive).catch((error: unknown) => {
-      origin.parent.overlay.delete(origin.name)
-      throw error
-    })
-    inBackground(log, `rename to ${local.path}: the old name is still there`, left)
+  /** The kernel keeps one set of pages for all handles of a file: those of two versions would mix in it. */
+  #requireOpenedVersion({ node, file }: FileHandle): void {
+    if (!file || file.version === node.file?.version) return
+    throw new FsError('ESTALE', `${node.path} was changed on the server; open it again`)
   }
 
   #stopWriting(handle: FileHandle): void {

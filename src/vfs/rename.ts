@@ -1,25 +1,16 @@
 import type { FileEntry } from '../archive/archive.js'
 import { FsError } from '../util/fs-error.js'
-import { causeChain } from '../util/log.js'
-import type { Log } from '../util/log.js'
 import type { ChangesOptions } from './changes.js'
 import type { LocalFile } from './local-file.js'
 import { isHidden } from './node.js'
 import type { Node } from './node.js'
-import { leaveOrigin } from './origin.js'
 import { isTemporaryName } from './temporary-names.js'
-
-export interface RenameOptions extends ChangesOptions {
-  readonly log: Log
-}
 
 interface Destination {
   readonly parent: Node
   readonly name: string
   /** What has this name now. */
   readonly displaced: Node | undefined
-  /** The stored file of this name, which the renamed one replaces. */
-  readonly replaces: FileEntry | undefined
 }
 
 /**
@@ -27,9 +18,9 @@ interface Destination {
  * when that is proved. A file that has not been sent yet only changes the name under which it will be.
  */
 export class Renames {
-  readonly #options: RenameOptions
+  readonly #options: ChangesOptions
 
-  constructor(options: RenameOptions) {
+  constructor(options: ChangesOptions) {
     this.#options = options
   }
 
@@ -46,10 +37,7 @@ export class Renames {
     if (node.kind === 'directory') return this.#renameDirectory(node, to.parent, to.name, displaced)
     if (displaced?.kind === 'directory') throw new FsError('EISDIR', `${displaced.path} is a directory`)
     this.#requireAllowed(node, to, displaced)
-
-    const before = to.parent.overlay.get(to.name)
-    const replaces = isHidden(before) ? before.hidden : (displaced?.local?.replaces ?? displaced?.file)
-    return this.#renameFile(node, { ...to, displaced, replaces })
+    return this.#renameFile(node, { ...to, displaced })
   }
 
   #requireAllowed(node: Node, to: { parent: Node; name: string }, displaced: Node | undefined): void {
@@ -84,48 +72,68 @@ export class Renames {
   }
 
   async #renameFile(node: Node, to: Destination): Promise<void> {
-    const { files, table, writeBack } = this.#options
+    const { archive, files, table, writeBack } = this.#options
     const local = node.local ?? (await files.makeLocal(node))
     writeBack.cancel(local)
+    if (to.displaced?.local) {
+      writeBack.cancel(to.displaced.local)
+      await to.displaced.local.settled()
+    }
     // Waits for an upload that is under way, and brings the stored bytes here: they go with the old name.
-    const revision = await local.staging.withBytes((current) => Promise.resolve(current))
+    await local.staging.withBytes(() => Promise.resolve())
+    if (local.replaces && !local.isNew && !isTemporaryName(to.name)) {
+      await archive.requireRemovable(local.replaces, { directory: to.parent.directory, name: to.name })
+    }
+    const covered = to.parent.overlay.get(to.name)
+    const replaces = isHidden(covered)
+      ? covered.hidden
+      : (to.displaced?.local?.replaces ?? to.displaced?.file)
     const undo = this.#snapshot(node, local, to)
     try {
-      this.#move(node, local, to, revision)
-      if (await this.#store(node, local)) await this.#leave(node, local)
+      this.#move(node, local, to, replaces)
+      // A file that is open for writing is stored by its close(), a temporary name not at all.
+      if (!isTemporaryName(node.name) && node.writers === 0) await writeBack.flush(local)
     } catch (error) {
+      // Stored under its new name, but still there under the old one: as before means without the new one.
+      const copy = local.origin && !replaces ? node.file : undefined
       undo()
       files.settle(node, local)
+      if (copy) await archive.remove(copy)
       throw error
     }
     if (to.displaced) {
-      if (to.displaced.local) writeBack.cancel(to.displaced.local)
       table.detach(to.displaced)
       if (to.displaced.local) files.settle(to.displaced, to.displaced.local)
     }
     files.settle(node, local)
   }
 
-  #move(node: Node, local: LocalFile, to: Destination, revision: number): void {
-    const { parent, name } = node
+  #move(node: Node, local: LocalFile, to: Destination, replaces: FileEntry | undefined): void {
+    const { name } = node
+    const parent = node.parent!
     const stored = local.isNew ? undefined : local.replaces
     const { origin } = local
-    node.overrides.mtimeMs ??= stored && !local.isDirty() ? stored.mtimeMs : local.mtimeMs
+    node.overrides.mtimeMs ??= stored && !local.hasUnstoredBytes ? stored.mtimeMs : local.mtimeMs
     this.#options.table.rename(node, to.parent, to.name)
-    parent!.overlay.delete(name)
-    to.parent.overlay.set(to.name, node)
+    parent.overlay.delete(name)
     if (stored) {
-      local.origin = { parent: parent!, name, hidden: { hidden: stored }, revision }
-      parent!.overlay.set(name, local.origin.hidden)
+      local.origin = { parent, name, hidden: { hidden: stored }, storedRevision: local.storedRevision }
+      parent.overlay.set(name, local.origin.hidden)
       node.entry = undefined
+    } else if (local.covers) {
+      local.origin ??= { parent, name, hidden: local.covers, storedRevision: undefined }
+      parent.overlay.set(name, local.covers)
     }
-    if (origin && to.replaces === origin.hidden.hidden) {
+    const covered = to.parent.overlay.get(to.name)
+    local.covers = isHidden(covered) ? covered : undefined
+    to.parent.overlay.set(to.name, node)
+    if (origin && replaces === origin.hidden.hidden) {
       // Back under the name where its stored bytes still are: there may be nothing to do.
-      node.entry = to.replaces
-      local.returnTo(to.replaces, origin.revision)
+      node.entry = replaces
+      local.returnTo(origin)
       if (!local.isDirty()) to.parent.overlay.delete(to.name)
     } else {
-      local.retarget(to.replaces)
+      local.retarget(replaces)
     }
   }
 
@@ -144,28 +152,6 @@ export class Renames {
       restoreFrom()
       restoreLocal()
       node.entry = entry
-    }
-  }
-
-  /** @returns whether the server has the file under its new name now */
-  async #store(node: Node, local: LocalFile): Promise<boolean> {
-    if (isTemporaryName(node.name)) return false
-    if (node.writers > 0) return false // its close() stores it
-    await this.#options.writeBack.flush(local)
-    return true
-  }
-
-  /** The new name is stored: deletes the old one, or else the new one again. */
-  async #leave(node: Node, local: LocalFile): Promise<void> {
-    const { archive, log } = this.#options
-    try {
-      await leaveOrigin(local, archive)
-    } catch (error) {
-      log.warn(
-        `rename to ${node.path}: the old name cannot be deleted, so the new one is: ${causeChain(error)}`,
-      )
-      if (node.file) await archive.remove(node.file)
-      throw error
     }
   }
 }

@@ -8,14 +8,16 @@ const patterns: readonly RegExp[] = [
   /~$/, // vim, emacs, nano: backups
   /^\.#/, // emacs: locks
   /^#.*#$/, // emacs: auto-save
-  /^sed[A-Za-z0-9]{6}$/, // sed -i
-  /^\..+\.[A-Za-z0-9]{6}$/, // rsync
-  /^zi[A-Za-z0-9]{6}$/, // zip
   /\.part$/, // downloads
-  /^\.fuse_hidden/, // libfuse: removed while open
   /^\.nfs[0-9a-f]+$/,
 ]
 
+/** sed -i, zip and rsync end their names in six random letters and digits. Words do not look random. */
+const randomEnd = /^(?:sed|zi|\..+\.)([A-Za-z0-9]{6})$/
+const looksRandom = /[A-Z0-9]/
+
 export function isTemporaryName(name: string): boolean {
+  const end = randomEnd.exec(name)?.[1]
+  if (end !== undefined && looksRandom.test(end)) return true
   return patterns.some((pattern) => pattern.test(name))
 }

@@ -2,7 +2,9 @@ import { basename } from 'node:path'
 import type { Archive, MaybePromise } from '../archive/archive.js'
 import type { FileReaders } from '../data/file-readers.js'
 import { WriteBack } from '../data/write-back.js'
+import type { UnsentBytes } from '../data/unsent.js'
 import { FsError } from '../util/fs-error.js'
+import { causeChain } from '../util/log.js'
 import type { Log } from '../util/log.js'
 import { attributesOf } from './attributes.js'
 import type { AttributeDefaults, Attributes } from './attributes.js'
@@ -25,6 +27,8 @@ export interface VfsOptions extends AttributeDefaults {
   readonly isReadOnly: boolean
   /** How long a file that nobody waits for stays here before it is sent. */
   readonly quietMs: number
+  /** Moves bytes that cannot be sent to where their owner finds them. @returns where that is */
+  readonly keepBytes: (bytes: UnsentBytes) => Promise<string>
   readonly now?: () => number
 }
 
@@ -36,14 +40,6 @@ export interface DirectoryItem {
 /** What setattr may change; what is absent stays. */
 export interface AttributeChanges extends Overrides {
   readonly sizeBytes?: number
-}
-
-/** A file whose bytes are on this machine only. */
-export interface UnsentFile {
-  /** From the mountpoint. */
-  readonly path: string
-  /** The local file that holds them. */
-  readonly stagingPath: string
 }
 
 /** What access(2) asks for. */
@@ -69,7 +65,14 @@ export class Vfs {
     this.#table = new InodeTable(archive.root)
     this.#names = new Namespace(archive, this.#table)
     this.#writeBack = new WriteBack({ log, quietMs: options.quietMs })
-    const shared = { ...options, table: this.#table, names: this.#names, writeBack: this.#writeBack }
+    const keepUnsent = (files: readonly LocalFile[]): Promise<string[]> => keepAside(files, options.keepBytes)
+    const shared = {
+      ...options,
+      keepUnsent,
+      table: this.#table,
+      names: this.#names,
+      writeBack: this.#writeBack,
+    }
     this.#files = new OpenFiles({ ...shared, now: options.now ?? Date.now })
     const changes = { ...shared, files: this.#files }
     this.#changes = new Changes(changes)
@@ -160,9 +163,11 @@ export class Vfs {
     const directory = this.#table.get(parent)
     const existing = await this.#names.find(directory, name, signal)
     if (existing && options.isExclusive) throw new FsError('EEXIST', `${existing.path} exists`)
-    const node = existing ?? (await this.#changes.create(directory, name))
-    if (!existing) node.overrides.mode = options.mode & 0o7777 & ~this.#options.umask
-    const opened = existing ? await this.#files.open(node, true, signal) : this.#files.addHandle(node, true)
+    // The kernel believed that there is none. It looks again, and then truncates the file or not, as it was asked to.
+    if (existing) throw new FsError('ESTALE', `${existing.path} has come to be; it is looked up again`)
+    const node = await this.#changes.create(directory, name)
+    node.overrides.mode = options.mode & 0o7777 & ~this.#options.umask
+    const opened = this.#files.addHandle(node, true)
     this.#table.ref(node, 'lookups')
     return { ...opened, attributes: this.#report(node) }
   }
@@ -219,20 +224,35 @@ export class Vfs {
     this.#options.archive.refresh()
   }
 
-  /** Sends everything that is not on the server. @returns what is on this machine only after that, and why */
-  async drain(): Promise<{ file: UnsentFile; error: unknown }[]> {
-    const failed: { file: UnsentFile; error: unknown }[] = []
+  /** As `unlink`, for a driver whose library takes the name of an open file away instead. @returns its number */
+  async hide(parent: number, name: string, signal?: AbortSignal): Promise<number> {
+    return (await this.#changes.hide(this.#table.get(parent), name, signal)).ino
+  }
+
+  /** The last handle of a hidden file is closed. */
+  unhide(ino: number): Promise<void> {
+    return this.#changes.unhide(this.#table.get(ino))
+  }
+
+  /**
+   * Sends everything that is not on the server, as far as it can be sent.
+   * @param options.includeOpen files too that somebody may go on writing
+   */
+  async drain(options: { readonly includeOpen: boolean }): Promise<void> {
     const send = async (local: LocalFile): Promise<void> => {
+      if (isTemporaryName(basename(local.path)) || (local.isBeingWritten() && !options.includeOpen)) return
       try {
-        if (isTemporaryName(basename(local.path)))
-          throw new Error('a name that tools use for temporary files')
         await this.#writeBack.flush(local)
       } catch (error) {
-        failed.push({ file: { path: local.path, stagingPath: local.staging.path }, error })
+        this.#options.log.error(`${local.path} is not on the server: ${causeChain(error)}`)
       }
     }
     await Promise.all(this.#files.unsent.map(send))
-    return failed
+  }
+
+  /** Moves what could not be sent to where its owner finds it. @returns the paths there */
+  keepUnsent(): Promise<string[]> {
+    return keepAside(this.#files.unsent, this.#options.keepBytes)
   }
 
   /** Files that the server does not have as they are here. */
@@ -251,4 +271,14 @@ export class Vfs {
     node.reportedSizeBytes = attributes.sizeBytes
     return attributes
   }
+}
+
+async function keepAside(files: readonly LocalFile[], keep: VfsOptions['keepBytes']): Promise<string[]> {
+  const kept: string[] = []
+  for (const local of files) {
+    const missing = await local.staging.salvage()
+    const reason = local.failure === undefined ? 'it was not sent' : causeChain(local.failure)
+    kept.push(await keep({ path: local.path, stagingPath: local.staging.path, reason, missing }))
+  }
+  return kept
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { assemble } from '../../src/cli/assemble.js'
 import type { MountFlags } from '../../src/cli/options.js'
+import { keepUnsent } from '../../src/data/unsent.js'
 import { Log } from '../../src/util/log.js'
 import type { Vfs } from '../../src/vfs/vfs.js'
 import type { Server } from './server.js'
@@ -23,12 +24,18 @@ export async function startLocalVfs(server: Server, flags: Partial<MountFlags> =
     flags: { listingTtl: 60, memory: 32, connections: 8, logLevel: 'info', ...flags },
     log: new Log({ write: (line) => lines.push(line) }),
     stagingDirectory,
+    keepBytes: (bytes) =>
+      keepUnsent(join(stagingDirectory, 'unsent'), bytes, {
+        url: server.url,
+        mountpoint: '/',
+        at: new Date(),
+      }),
   })
   return {
     vfs: assembly.vfs,
     lines,
     stop: async () => {
-      await assembly.vfs.drain()
+      await assembly.vfs.drain({ includeOpen: true })
       await assembly.close()
       await rm(stagingDirectory, { recursive: true })
     },
