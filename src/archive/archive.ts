@@ -131,17 +131,19 @@ export interface Archive {
     signal?: AbortSignal,
   ): Promise<FileEntry>
   /**
-   * Whether `remove` of this file would succeed now, by a fresh listing.
-   * @param after what is to be stored before it is removed
-   * @throws FsError EBUSY when the server would remove more than this file
+   * The other files of the directory that the server would remove together with this one, by a fresh listing.
+   * @throws FsError EBUSY when there are such files elsewhere, or no request can name the file
    */
-  requireRemovable(
-    file: FileEntry,
-    after?: { readonly directory: DirectoryEntry; readonly name: string },
+  takenAlong(directory: DirectoryEntry, file: FileEntry, signal?: AbortSignal): Promise<readonly FileEntry[]>
+  /**
+   * Removes a file, or a directory that is empty on the server.
+   * @param andWith files that may go with it, as they are now; the caller has their bytes
+   */
+  remove(
+    entry: FileEntry | DirectoryEntry,
+    andWith?: readonly FileEntry[],
     signal?: AbortSignal,
   ): Promise<void>
-  /** Removes a file, or a directory that is empty on the server. */
-  remove(entry: FileEntry | DirectoryEntry, signal?: AbortSignal): Promise<void>
   /**
    * Whether directories made in this one exist on the server from the start. In a resource they do not: XNAT knows
    * files only, and a folder comes to be with its first file and goes with its last.
@@ -151,4 +153,6 @@ export interface Archive {
   makeDirectory(parent: DirectoryEntry, name: string, signal?: AbortSignal): Promise<DirectoryEntry>
   /** The entry of a folder that exists only locally so far, where not `keepsEmpty`. */
   folder(parent: DirectoryEntry, name: string): DirectoryEntry
+  /** Whether files of these two directories are stored in the same place, whatever their names are. */
+  isSamePlace(a: DirectoryEntry, b: DirectoryEntry): boolean
 }

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { FsError } from '../util/fs-error.js'
 import { KeyedLock } from '../util/lock.js'
 import type { Log } from '../util/log.js'
+import { md5OfFile } from '../util/md5.js'
 import { sleep } from '../util/sleep.js'
 import type { ItemAddress } from '../xnat/address.js'
 import type { StoredFile } from '../xnat/catalog-xml.js'
@@ -69,33 +69,32 @@ export class Writer {
     })
   }
 
-  /** @param after where something is to be stored before the file is removed */
-  async requireRemovable(
-    file: FileEntry,
-    after?: { directory: DirectoryEntry; name: string },
-  ): Promise<void> {
-    const stored = (await this.#freshFiles(partOf(file))).map((other) => other.storedPath)
-    if (after) {
-      const place = placeOf(after.directory) as TreePlace
-      const isSameResource = place.parts[0]!.address.resource === partOf(file).address.resource
-      if (isSameResource) stored.push(storedAs([...place.path, unescapeName(after.name)].join('/')))
-    }
-    requireAlone(file, stored)
+  /** The stored paths of other files that a delete of this one would take, by a fresh listing. */
+  async takenAlong(file: FileEntry): Promise<string[]> {
+    requireExact(file)
+    return othersTaken(file, await this.#freshFiles(partOf(file))).map((other) => other.storedPath)
   }
 
-  removeFile(file: FileEntry, signal?: AbortSignal): Promise<void> {
+  /** @param andWith files that may go with it, in this version */
+  removeFile(file: FileEntry, andWith: readonly FileEntry[], signal?: AbortSignal): Promise<void> {
     const { address, storedPath } = placeOf(file) as FilePlace
+    const allowed = new Map(andWith.map((other) => [storedPathOf(other), listedVersionOf(other)]))
     const isThere = async (): Promise<readonly StoredFile[] | undefined> => {
       const files = await this.#freshFiles(partOf(file))
       return files.some((other) => other.storedPath === storedPath) ? files : undefined
     }
+    requireExact(file)
     return this.#locks.run(address.resource, async () => {
       const files = await isThere()
       if (!files) return // gone already, as wanted
-      requireAlone(
-        file,
-        files.map((other) => other.storedPath),
+      const others = othersTaken(file, files).filter(
+        (other) => allowed.get(other.storedPath) !== versionOf(other),
       )
+      if (others.length > 0)
+        throw takesOthers(
+          storedPath,
+          others.map((other) => other.storedPath),
+        )
       await deleteFile(this.#session, address, storedPath, signal)
       if (await isThere())
         throw new FsError('EIO', `the server says it deleted ${storedPath}, but still lists it`)
@@ -218,24 +217,30 @@ function partOf(file: FileEntry): ResourcePart {
   return { address: (placeOf(file) as FilePlace).address, item: '', fileCount: undefined, isSeries: false }
 }
 
-/** XNAT deletes every file whose path begins like this one, or matches it where it ends in a star (§6). */
-function requireAlone(file: FileEntry, storedPaths: readonly string[]): void {
-  const { storedPath } = placeOf(file) as FilePlace
-  const isPattern = storedPath.endsWith('*')
-  const others = storedPaths.filter(
-    (other) => other !== storedPath && (isPattern || other.startsWith(storedPath)),
-  )
-  if (others.length > 0) {
-    const reason = `XNAT deletes by prefix and would take ${others.length} more with it, such as '${others[0]}'`
-    throw new FsError('EBUSY', `remove ${storedPath}: ${reason}; nothing was deleted. Remove those first`)
-  }
-  if (exactPath(storedPath) === undefined) {
-    throw new FsError('EBUSY', `remove ${storedPath}: no URL names this file alone; delete it on the server`)
-  }
+export function storedPathOf(file: FileEntry): string {
+  return (placeOf(file) as FilePlace).storedPath
 }
 
-async function md5OfFile(path: string): Promise<string> {
-  const hash = createHash('md5')
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer)
-  return hash.digest('hex')
+function listedVersionOf(file: FileEntry): string {
+  return (placeOf(file) as FilePlace).listedVersion
+}
+
+/** XNAT deletes every file whose path begins like this one, or matches it where it ends in a star (§6). */
+function othersTaken(file: FileEntry, files: readonly StoredFile[]): StoredFile[] {
+  const storedPath = storedPathOf(file)
+  const isPattern = storedPath.endsWith('*')
+  return files.filter(
+    (other) => other.storedPath !== storedPath && (isPattern || other.storedPath.startsWith(storedPath)),
+  )
+}
+
+function requireExact(file: FileEntry): void {
+  if (exactPath(storedPathOf(file)) !== undefined) return
+  throw new FsError('EBUSY', `remove ${file.name}: no URL names this file alone; delete it on the server`)
+}
+
+/** Why a delete is refused. */
+export function takesOthers(name: string, others: readonly string[]): FsError {
+  const reason = `XNAT deletes by prefix and would take ${others.length} more with it, such as '${others[0]}'`
+  return new FsError('EBUSY', `remove ${name}: ${reason}; nothing was deleted. Remove those first`)
 }

@@ -34,7 +34,7 @@ import { ListingCache } from './listing-cache.js'
 import type { Source } from './listing-cache.js'
 import { unescapeName } from './names.js'
 import { Sources, isFilesOf } from './sources.js'
-import { Writer } from './writer.js'
+import { Writer, storedPathOf, takesOthers } from './writer.js'
 
 export interface XnatArchiveOptions extends CapabilityOptions {
   readonly session: Session
@@ -140,22 +140,38 @@ export class XnatArchive implements Archive {
       const storedPath = await this.#writer.store(directory, name, source, replaces, signal)
       const listing = await this.list(directory)
       const stored = listing.entries.find(
-        (entry): entry is FileEntry =>
-          entry.kind === 'file' && 'storedPath' in entry.place && entry.place.storedPath === storedPath,
+        (entry): entry is FileEntry => entry.kind === 'file' && storedPathOf(entry) === storedPath,
       )
       if (!stored) throw new FsError('EIO', `store ${name}: stored as '${storedPath}', which is not listed`)
       return stored
     })
   }
 
-  requireRemovable(file: FileEntry, after?: { directory: DirectoryEntry; name: string }): Promise<void> {
-    return withFsErrors(`remove ${file.name}`, () => this.#writer.requireRemovable(file, after))
+  takenAlong(
+    directory: DirectoryEntry,
+    file: FileEntry,
+    signal?: AbortSignal,
+  ): Promise<readonly FileEntry[]> {
+    return withFsErrors(`remove ${file.name}`, async () => {
+      const paths = await this.#writer.takenAlong(file)
+      if (paths.length === 0) return []
+      const { entries } = await this.list(directory, signal)
+      const found = entries.filter(
+        (entry): entry is FileEntry => entry.kind === 'file' && paths.includes(storedPathOf(entry)),
+      )
+      if (found.length === paths.length) return found
+      throw takesOthers(file.name, paths)
+    })
   }
 
-  remove(entry: FileEntry | DirectoryEntry, signal?: AbortSignal): Promise<void> {
+  remove(
+    entry: FileEntry | DirectoryEntry,
+    andWith: readonly FileEntry[] = [],
+    signal?: AbortSignal,
+  ): Promise<void> {
     return withFsErrors(`remove ${entry.name}`, () =>
       entry.kind === 'file'
-        ? this.#writer.removeFile(entry, signal)
+        ? this.#writer.removeFile(entry, andWith, signal)
         : this.#writer.removeResource(entry, signal),
     )
   }
@@ -179,6 +195,13 @@ export class XnatArchive implements Archive {
 
   folder(parent: DirectoryEntry, name: string): DirectoryEntry {
     return folderEntry(parent, unescapeName(name), name)
+  }
+
+  isSamePlace(a: DirectoryEntry, b: DirectoryEntry): boolean {
+    const [here, there] = [placeOf(a), placeOf(b)]
+    if (!isTree(here) || !isTree(there)) return false
+    const isSameResource = here.parts[0]?.address.resource === there.parts[0]?.address.resource
+    return isSameResource && !here.isView && !there.isView && here.path.join('/') === there.path.join('/')
   }
 
   async #build(

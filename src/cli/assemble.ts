@@ -1,7 +1,6 @@
 import { XnatArchive } from '../archive/xnat-archive.js'
 import { MemoryBlockCache } from '../cache/memory-block-cache.js'
 import { FileReaders } from '../data/file-readers.js'
-import type { UnsentBytes } from '../data/unsent.js'
 import type { Log } from '../util/log.js'
 import { Vfs } from '../vfs/vfs.js'
 import { Http } from '../xnat/http.js'
@@ -13,17 +12,15 @@ import { version } from './version.js'
 /** Blocks of the cache, and the largest read of the portable driver. */
 const blockSizeBytes = 128 * 1024
 /** New empty files wait this long for their bytes. */
-const quietMs = 1000
+const emptyFileMs = 1000
 
 export interface AssemblyPlan {
   readonly url: string
   readonly credentials: Credentials | undefined
   readonly flags: MountFlags
   readonly log: Log
-  /** For this mount alone. */
+  /** The journal directory of this mount. */
   readonly stagingDirectory: string
-  /** Copies bytes that cannot be sent to where their owner finds them. @returns where that is */
-  readonly keepBytes: (bytes: UnsentBytes) => Promise<string>
 }
 
 export interface Assembly {
@@ -35,7 +32,7 @@ export interface Assembly {
 
 /** Builds the layers of one mount, from the server up to the file system. The only place that knows all of them. */
 export function assemble(plan: AssemblyPlan): Assembly {
-  const { url, credentials, flags, log, stagingDirectory, keepBytes } = plan
+  const { url, credentials, flags, log, stagingDirectory } = plan
   const http = new Http({ baseUrl: url, userAgent: `xnatfs/${version()}`, connections: flags.connections })
   const session = new Session(http, credentials)
   const archive = new XnatArchive({
@@ -51,9 +48,9 @@ export function assemble(plan: AssemblyPlan): Assembly {
     readers,
     log,
     stagingDirectory,
-    keepBytes,
+    writeMode: flags.writeMode,
     isReadOnly: flags.readOnly ?? false,
-    quietMs,
+    quietMs: flags.writeMode === 'back' ? flags.writeBackDelay * 1000 : emptyFileMs,
     uid: process.getuid!(),
     gid: process.getgid!(),
     umask: 0o022,

@@ -1,20 +1,26 @@
 import { rm } from 'node:fs/promises'
 import { createConnection, createServer } from 'node:net'
 import type { Server, Socket } from 'node:net'
+import type { UnsentFile } from '../vfs/vfs.js'
 
 /** What can be asked of a running mount, over its socket: one line of JSON each way. */
 export type ControlRequest =
-  { readonly command: 'unmount'; readonly lazy: boolean } | { readonly command: 'refresh' }
+  | { readonly command: 'unmount'; readonly lazy: boolean }
+  | { readonly command: 'refresh' }
+  | { readonly command: 'flush' }
+  /** Deletes local bytes of these files of the journal. */
+  | { readonly command: 'discard'; readonly ids: readonly string[] }
 
 export interface ControlAnswer {
   readonly isDone: boolean
   /** For the user: what was done, or why not. */
   readonly message: string
-  /** Files that were not on the server, where they are kept now. */
-  readonly kept?: readonly string[]
+  /** Files that are not on the server. */
+  readonly unsent?: readonly UnsentFile[]
 }
 
-const longestLine = 64 * 1024
+/** A list of unsent files may be long. */
+const longestLine = 64 * 1024 * 1024
 
 export interface ControlServer {
   /** Takes no more questions. */

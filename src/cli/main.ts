@@ -4,7 +4,15 @@ import { causeChain } from '../util/log.js'
 import { CliError, exitCodes } from './exit.js'
 import type { ExitCode } from './exit.js'
 import { addOptions } from './options.js'
-import type { DemoFlags, MountFlags, ServeFlags, UmountFlags } from './options.js'
+import type {
+  DemoFlags,
+  MountFlags,
+  PendingDiscardFlags,
+  PendingListFlags,
+  PendingRetryFlags,
+  ServeFlags,
+  UmountFlags,
+} from './options.js'
 import { version } from './version.js'
 
 /** Only what a command needs is loaded: `umount` answers at once. */
@@ -31,6 +39,16 @@ function createProgram(setExitCode: (code: ExitCode) => void): Command {
       setExitCode(await umountCommand(mountpoint, flags))
     })
 
+  program
+    .command('flush <mountpoint>')
+    .description('return when everything that was written is on the server')
+    .action(async (mountpoint: string) => {
+      const { flushCommand } = await import('./flush-command.js')
+      setExitCode(await flushCommand(mountpoint))
+    })
+
+  addPending(program.command('pending'), setExitCode)
+
   addOptions(program.command('serve'), 'serve')
     .description('run an XNAT of our own on this machine, to try things and for tests')
     .action(async (flags: ServeFlags) => {
@@ -47,6 +65,35 @@ function createProgram(setExitCode: (code: ExitCode) => void): Command {
       setExitCode(await demoCommand(flags))
     })
   return program
+}
+
+function addPending(pending: Command, setExitCode: (code: ExitCode) => void): void {
+  pending.description('files that were written and are not on the server yet')
+  addOptions(pending.command('list'), 'pending list')
+    .description('show them, and why they could not be sent')
+    .action(async (flags: PendingListFlags) => {
+      const { pendingListCommand } = await import('./pending-command.js')
+      setExitCode(await pendingListCommand(flags))
+    })
+  addOptions(pending.command('retry'), 'pending retry')
+    .description('send them, by the running mounts or without one')
+    .action(async (flags: PendingRetryFlags) => {
+      const { pendingRetryCommand } = await import('./pending-command.js')
+      setExitCode(await pendingRetryCommand(flags))
+    })
+  pending
+    .command('export <directory> [ids...]')
+    .description('copy their bytes into a directory, by default all')
+    .action(async (directory: string, ids: string[]) => {
+      const { pendingExportCommand } = await import('./pending-command.js')
+      setExitCode(await pendingExportCommand(directory, ids))
+    })
+  addOptions(pending.command('discard [ids...]'), 'pending discard')
+    .description('delete their bytes; they are nowhere else')
+    .action(async (ids: string[], flags: PendingDiscardFlags) => {
+      const { pendingDiscardCommand } = await import('./pending-command.js')
+      setExitCode(await pendingDiscardCommand(ids, flags))
+    })
 }
 
 const examplesAndExitCodes = `

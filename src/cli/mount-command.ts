@@ -71,7 +71,7 @@ async function serveUntilEnd(plan: MountPlan, mount: RunningMount): Promise<Exit
   process.on('SIGTERM', stop)
   process.on('SIGHUP', () => (plan.flags.foreground ? stop('SIGHUP') : mount.refresh()))
   const answer = await mount.ended()
-  return answer.kept === undefined ? exitCodes.success : exitCodes.failure
+  return (answer.unsent ?? []).length === 0 ? exitCodes.success : exitCodes.failure
 }
 
 /** In the background the starting process has made the log file our stderr. */

@@ -1,6 +1,3 @@
-import { mkdtemp, readdir, rm, rmdir } from 'node:fs/promises'
-import { join } from 'node:path'
-import { keepUnsent } from '../data/unsent.js'
 import type { FuseMount } from '../fuse/driver.js'
 import { FuseNativeDriver } from '../fuse/fuse-native-driver.js'
 import { unmount } from '../fuse/mountpoint.js'
@@ -9,14 +6,14 @@ import { causeChain } from '../util/log.js'
 import type { Log } from '../util/log.js'
 import { XnatClient } from '../xnat/client.js'
 import type { Credentials } from '../xnat/session.js'
-import { XnatError } from '../xnat/xnat-error.js'
 import { assemble } from './assemble.js'
 import type { Assembly } from './assemble.js'
-import { controlSocket, privateDirectory, stateDirectory } from './directories.js'
+import { controlSocket } from './directories.js'
 import { serveControl } from './control.js'
 import type { ControlAnswer, ControlRequest, ControlServer } from './control.js'
 import { CliError, exitCodes } from './exit.js'
-import type { ExitCode } from './exit.js'
+import { journalRoot, OpenJournal } from './journal.js'
+import { explainLogIn } from './log-in.js'
 import { prepareMountpoint } from './mount-point.js'
 import type { MountFlags } from './options.js'
 
@@ -40,7 +37,7 @@ export class RunningMount {
   readonly #plan: MountPlan
   readonly #log: Log
   readonly #layers: Assembly
-  readonly #stagingDirectory: string
+  readonly #journal: OpenJournal
   #control: ControlServer | undefined
   #fuse: FuseMount | undefined
   #isMounted = false
@@ -48,18 +45,11 @@ export class RunningMount {
   readonly #stopped: Promise<ControlAnswer>
   #resolveStopped: (answer: ControlAnswer) => void = () => {}
 
-  private constructor(plan: MountPlan, log: Log, stagingDirectory: string) {
+  private constructor(plan: MountPlan, log: Log, journal: OpenJournal) {
     this.#plan = plan
     this.#log = log
-    this.#stagingDirectory = stagingDirectory
-    const { url, mountpoint } = plan
-    this.#layers = assemble({
-      ...plan,
-      log,
-      stagingDirectory,
-      keepBytes: (bytes) =>
-        keepUnsent(join(stateDirectory(), 'unsent'), bytes, { url, mountpoint, at: new Date() }),
-    })
+    this.#journal = journal
+    this.#layers = assemble({ ...plan, log, stagingDirectory: journal.directory })
     this.#stopped = new Promise((resolve) => (this.#resolveStopped = resolve))
   }
 
@@ -70,15 +60,18 @@ export class RunningMount {
     if (!probe.isAvailable) {
       throw new CliError(exitCodes.fuseMissing, `FUSE does not work here: ${probe.reason}. ${probe.remedy}`)
     }
-    const staging = await privateDirectory(join(stateDirectory(), 'staging'))
-    await prepareMountpoint(plan.mountpoint, (text) => log.warn(text))
-    const mount = new RunningMount(plan, log, await mkdtemp(join(staging, 'mount-')))
+    const { url, mountpoint, credentials } = plan
+    await prepareMountpoint(mountpoint, (text) => log.warn(text))
+    const journal = await OpenJournal.open(await journalRoot(), { url, user: credentials?.user }, mountpoint)
+    const mount = new RunningMount(plan, log, journal)
     try {
       const user = await mount.#logIn()
+      if (!plan.flags.readOnly) await journal.resume(mount.#layers.vfs, log)
       await mount.#mount(driver)
-      log.info(`${plan.url} as ${user} is mounted on ${plan.mountpoint} (driver ${driver.name})`)
+      log.info(`${url} as ${user} is mounted on ${mountpoint} (driver ${driver.name})`)
       return mount
     } catch (error) {
+      await mount.#layers.vfs.leave()
       await mount.#release()
       throw error
     }
@@ -112,23 +105,24 @@ export class RunningMount {
 
   async #stop(isLazy: boolean): Promise<ControlAnswer> {
     const { mountpoint } = this.#plan
-    if (this.#layers.vfs.unsentCount > 0)
-      this.#log.info(`sending ${this.#layers.vfs.unsentCount} files before the end`)
-    await this.#layers.vfs.drain({ includeOpen: false })
+    const { vfs } = this.#layers
+    const count = vfs.unsent.filter(({ isTemporary }) => !isTemporary).length
+    if (count > 0) this.#log.info(`sending ${count} files before the end`)
+    await vfs.drain({ includeOpen: false })
     try {
       if (this.#isMounted) await unmount(mountpoint, { lazy: isLazy })
     } catch (error) {
       const advice = 'close what uses it (lsof, fuser -m), or use --lazy'
       return { isDone: false, message: `${mountpoint} is not unmounted: ${causeChain(error)}; ${advice}` }
     }
-    await this.#layers.vfs.drain({ includeOpen: true })
-    const kept = await this.#layers.vfs.keepUnsent()
+    await vfs.drain({ includeOpen: true })
+    const { unsent } = vfs
+    await vfs.leave()
     await this.#release()
-    if (kept.length === 0)
-      return { isDone: true, message: `${mountpoint} is unmounted; everything is on the server` }
-    const message = `${mountpoint} is unmounted, but ${kept.length} files are not on the server; they are kept here`
-    this.#log.error(`${message}: ${kept.join(' ')}`)
-    return { isDone: true, message, kept }
+    const lost = unsent.filter(({ isTemporary }) => !isTemporary)
+    const message = `${mountpoint} is unmounted${endOf(unsent.length - lost.length, lost.length)}`
+    if (lost.length > 0) this.#log.error(`${message}: ${lost.map(({ path }) => path).join(' ')}`)
+    return { isDone: true, message, unsent: lost }
   }
 
   async #logIn(): Promise<string> {
@@ -156,31 +150,37 @@ export class RunningMount {
 
   async #obey(request: ControlRequest): Promise<ControlAnswer> {
     if (request.command === 'unmount') return this.stop(request.lazy)
+    if (request.command === 'flush') return this.#flush()
+    if (request.command === 'discard') return this.#discard(request.ids)
     this.refresh()
     return { isDone: true, message: 'listings are forgotten' }
+  }
+
+  async #flush(): Promise<ControlAnswer> {
+    const { vfs } = this.#layers
+    await vfs.drain({ includeOpen: false })
+    const unsent = vfs.unsent.filter(({ isTemporary }) => !isTemporary)
+    const message =
+      unsent.length === 0 ? 'everything is on the server' : `${unsent.length} files are not on the server`
+    return { isDone: unsent.length === 0, message, unsent }
+  }
+
+  async #discard(ids: readonly string[]): Promise<ControlAnswer> {
+    let count = 0
+    for (const id of ids) if (await this.#layers.vfs.discard(id)) count++
+    return { isDone: true, message: `${count} files are discarded` }
   }
 
   async #release(): Promise<void> {
     await this.#control?.close()
     await this.#layers.close()
-    for (const name of await readdir(this.#stagingDirectory)) await rm(join(this.#stagingDirectory, name))
-    await rmdir(this.#stagingDirectory)
+    await this.#journal.close()
   }
 }
 
-function explainLogIn(error: unknown, url: string): unknown {
-  if (!(error instanceof XnatError)) return error
-  const codes: Partial<Record<XnatError['code'], ExitCode>> = {
-    unauthorized: exitCodes.notLoggedIn,
-    forbidden: exitCodes.notLoggedIn,
-    unreachable: exitCodes.notReachable,
-    timeout: exitCodes.notReachable,
-    throttled: exitCodes.notReachable,
-    server: exitCodes.notReachable,
-    'not-found': exitCodes.notFound,
-    'bad-response': exitCodes.notFound,
-  }
-  return new CliError(codes[error.code] ?? exitCodes.failure, `cannot use ${url}: ${error.message}`, {
-    cause: error,
-  })
+/** What is to be said of files that stay here. */
+function endOf(temporary: number, lost: number): string {
+  const names = temporary > 0 ? ` (${temporary} files with temporary names stay in the journal)` : ''
+  if (lost === 0) return `; everything is on the server${names}`
+  return `, but ${lost} files are not on the server; the next mount sends them, xnatfs pending has them${names}`
 }

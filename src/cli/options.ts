@@ -1,5 +1,4 @@
-import { Option } from 'commander'
-import type { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { CliError, exitCodes } from './exit.js'
 
 /** One option of the program: everything said about it is said here. */
@@ -15,12 +14,26 @@ interface OptionRow {
 
 const logLevels = ['error', 'warn', 'info', 'debug'] as const
 
+const writeModes = ['close', 'back'] as const
+
 const mountOptions: readonly OptionRow[] = [
   { flags: '--url <url>', env: 'XNAT_HOST', help: 'the XNAT server, such as https://xnat.example.org' },
   { flags: '--user <name>', env: 'XNAT_USER', help: 'user name, or alias of an alias token' },
   { flags: '--read-only', help: 'refuse every change' },
   { flags: '--allow-other', help: 'let other users of this machine use the mount' },
   { flags: '--allow-raw-writes', help: 'let raw scan data (DICOM) be changed and deleted' },
+  {
+    flags: '--write-mode <mode>',
+    default: 'close',
+    choices: writeModes,
+    help: 'close: a file is on the server when its close() returns; back: it is safe here then, and sent by and by',
+  },
+  {
+    flags: '--write-back-delay <seconds>',
+    default: 2,
+    parse: nonNegativeNumber,
+    help: 'with --write-mode back: a file is sent when nobody has changed it for so long',
+  },
   {
     flags: '--listing-ttl <seconds>',
     default: 60,
@@ -61,7 +74,29 @@ const demoOptions: readonly OptionRow[] = [
   { flags: '--keep', help: 'leave the mount and the server running until Ctrl-C' },
 ]
 
-const table = { mount: mountOptions, serve: serveOptions, umount: umountOptions, demo: demoOptions } as const
+const pendingRetryOptions: readonly OptionRow[] = [
+  { flags: '--user <name>', env: 'XNAT_USER', help: 'only what this user has left' },
+  {
+    flags: '--take-over',
+    help: 'also what mounts on other machines or in other containers have left; make sure that they have ended',
+  },
+]
+
+const pendingDiscardOptions: readonly OptionRow[] = [
+  { flags: '--all', help: 'everything that no running mount has' },
+]
+
+const pendingListOptions: readonly OptionRow[] = [{ flags: '--json', help: 'as JSON' }]
+
+const table = {
+  mount: mountOptions,
+  serve: serveOptions,
+  umount: umountOptions,
+  demo: demoOptions,
+  'pending list': pendingListOptions,
+  'pending retry': pendingRetryOptions,
+  'pending discard': pendingDiscardOptions,
+} as const
 
 export interface MountFlags {
   readonly url?: string
@@ -69,6 +104,9 @@ export interface MountFlags {
   readonly readOnly?: boolean
   readonly allowOther?: boolean
   readonly allowRawWrites?: boolean
+  readonly writeMode: (typeof writeModes)[number]
+  /** Seconds. */
+  readonly writeBackDelay: number
   readonly listingTtl: number
   readonly memory: number
   readonly connections: number
@@ -92,8 +130,26 @@ export interface UmountFlags {
   readonly lazy?: boolean
 }
 
+export interface PendingListFlags {
+  readonly json?: boolean
+}
+
+export interface PendingRetryFlags {
+  readonly user?: string
+  readonly takeOver?: boolean
+}
+
+export interface PendingDiscardFlags {
+  readonly all?: boolean
+}
+
 export interface DemoFlags {
   readonly keep?: boolean
+}
+
+/** The options of `mount` as they are when none is given. */
+export function defaultMountFlags(): MountFlags {
+  return addOptions(new Command(), 'mount').opts<MountFlags>()
 }
 
 export function addOptions(command: Command, name: keyof typeof table): Command {

@@ -1,6 +1,7 @@
 import { isDeadMount, mountAt, unmount } from '../fuse/mountpoint.js'
 import { causeChain } from '../util/log.js'
 import { askControl } from './control.js'
+import { unsentLine } from './unsent-line.js'
 import { controlSocket } from './directories.js'
 import { CliError, exitCodes } from './exit.js'
 import type { ExitCode } from './exit.js'
@@ -15,8 +16,9 @@ export async function umountCommand(path: string, flags: UmountFlags): Promise<E
   const answer = await askControl(await controlSocket(mountpoint), { command: 'unmount', lazy })
   if (answer) {
     if (!answer.isDone) throw new CliError(exitCodes.failure, answer.message)
-    process.stdout.write(`${[answer.message, ...(answer.kept ?? [])].join('\n  ')}\n`)
-    return answer.kept === undefined ? exitCodes.success : exitCodes.failure
+    const unsent = answer.unsent ?? []
+    process.stdout.write(`${[answer.message, ...unsent.map(unsentLine)].join('\n')}\n`)
+    return unsent.length === 0 ? exitCodes.success : exitCodes.failure
   }
   if (!mounted) throw new CliError(exitCodes.notFound, `nothing is mounted on ${mountpoint}`)
   if (!mounted.fsType.startsWith('fuse') || !(await isDeadMount(mountpoint))) {

@@ -1,5 +1,6 @@
-import { open } from 'node:fs/promises'
+import { open, rm } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { file as temporaryFile } from 'tmp-promise'
 import { FsError } from '../util/fs-error.js'
 import { Lock } from '../util/lock.js'
@@ -17,41 +18,61 @@ const emptyBase: StagingBase = { sizeBytes: 0, read: () => new Uint8Array(0) }
 /** The stored rest of a file is copied in pieces of this size before an upload. */
 const fillBytes = 4 * 1024 * 1024
 
+/** What of a staging file is kept elsewhere to open it again. */
+export interface StagingState {
+  readonly sizeBytes: number
+  readonly written: readonly ByteSpan[]
+  /** Bytes of the base from here on were cut off. */
+  readonly baseEnd: number
+}
+
 /**
  * The bytes of a file that is being written: a sparse local file over the stored one. What was not written here is
  * read from below, and copied only when the file is uploaded, which XNAT can only as a whole.
+ *
+ * A version that was promised to somebody is kept (`keep`): the next change is made to a copy, so that there is never
+ * a mixture of two versions on the disk.
  */
 export class StagingFile {
-  readonly path: string
-  readonly #handle: FileHandle
-  readonly #remove: () => Promise<void>
+  #path: string
+  #handle: FileHandle
   readonly #base: StagingBase
   readonly #written = new ByteRanges()
-  /** Bytes of the base from here on were cut off. */
   #baseEnd: number
   #sizeBytes: number
   /** Counts changes: tells whether what was uploaded is what is here. */
   #revision = 0
+  /** The next change needs a copy. */
+  #isKept = false
   /** Changes take turns, and wait while the bytes are read for an upload. */
   readonly #changes = new Lock()
 
-  private constructor(path: string, handle: FileHandle, remove: () => Promise<void>, base: StagingBase) {
-    this.path = path
+  private constructor(path: string, handle: FileHandle, base: StagingBase) {
+    this.#path = path
     this.#handle = handle
-    this.#remove = remove
     this.#base = base
     this.#baseEnd = base.sizeBytes
     this.#sizeBytes = base.sizeBytes
   }
 
   static async create(directory: string, base: StagingBase = emptyBase): Promise<StagingFile> {
-    const temporary = await temporaryFile({
-      tmpdir: directory,
-      prefix: 'staging-',
-      discardDescriptor: true,
-      mode: 0o600,
-    })
-    return new StagingFile(temporary.path, await open(temporary.path, 'r+'), temporary.cleanup, base)
+    const { path, handle } = await createTemporary(directory)
+    return new StagingFile(path, handle, base)
+  }
+
+  /** One that another process has left. It is kept until its next change. */
+  static async open(path: string, state: StagingState, base: StagingBase = emptyBase): Promise<StagingFile> {
+    const staging = new StagingFile(path, await open(path, 'r+'), base)
+    for (const { start, end } of state.written) staging.#written.add(start, end)
+    staging.#baseEnd = state.baseEnd
+    staging.#sizeBytes = state.sizeBytes
+    staging.#isKept = true
+    return staging
+  }
+
+  /** Changes with the first change after `keep`. */
+  get path(): string {
+    return this.#path
   }
 
   get sizeBytes(): number {
@@ -81,10 +102,8 @@ export class StagingFile {
   write(offset: number, bytes: Uint8Array): Promise<void> {
     if (bytes.length === 0) return Promise.resolve() // which changes nothing, not even the size
     return this.#changes.run(async () => {
-      for (let done = 0; done < bytes.length;) {
-        const { bytesWritten } = await this.#handle.write(bytes, done, bytes.length - done, offset + done)
-        done += bytesWritten
-      }
+      if (this.#isKept) await this.#fork(this.#sizeBytes)
+      await writeAll(this.#handle, bytes, offset)
       this.#written.add(offset, offset + bytes.length)
       this.#sizeBytes = Math.max(this.#sizeBytes, offset + bytes.length)
       this.#revision++
@@ -93,6 +112,7 @@ export class StagingFile {
 
   truncate(sizeBytes: number): Promise<void> {
     return this.#changes.run(async () => {
+      if (this.#isKept) await this.#fork(sizeBytes)
       await this.#handle.truncate(sizeBytes)
       this.#written.cut(sizeBytes)
       this.#baseEnd = Math.min(this.#baseEnd, sizeBytes)
@@ -113,16 +133,20 @@ export class StagingFile {
   }
 
   /**
-   * Completes the local file as far as the stored bytes can be read.
-   * @returns the stretches that could not be: zeros in the local file
+   * Keeps what is here as it is on the disk: `record` gets what has to be known of it. Later changes are made to a
+   * copy, under another path; whoever keeps removes this one when it is not needed any more.
+   * @param isDurable the bytes survive a power failure before `record` is called
    */
-  async salvage(): Promise<readonly ByteSpan[]> {
-    try {
-      await this.#changes.run(() => this.#fill(undefined))
-    } catch {
-      return this.#written.missing(0, this.#baseEnd)
-    }
-    return []
+  keep(
+    record: (kept: StagingState & { readonly path: string; readonly revision: number }) => Promise<void>,
+    options: { readonly isDurable: boolean },
+  ): Promise<void> {
+    return this.#changes.run(async () => {
+      if (options.isDurable) await this.#handle.datasync()
+      const state = { sizeBytes: this.#sizeBytes, written: this.#written.spans, baseEnd: this.#baseEnd }
+      this.#isKept = true
+      await record({ ...state, path: this.#path, revision: this.#revision })
+    })
   }
 
   /** Resolves when no change and no `withBytes` is under way. */
@@ -130,9 +154,42 @@ export class StagingFile {
     return this.#changes.run(() => {})
   }
 
+  /** Lets the bytes go. */
   async remove(): Promise<void> {
+    await this.close()
+    await rm(this.#path, { force: true })
+  }
+
+  /** Leaves the bytes where they are. */
+  close(): Promise<void> {
+    return this.#handle.close()
+  }
+
+  /** What was kept is not needed any more: changes may be made to it. */
+  release(): void {
+    this.#isKept = false
+  }
+
+  /** Goes on in a copy, as far as `sizeBytes`. */
+  async #fork(sizeBytes: number): Promise<void> {
+    const copy = await createTemporary(dirname(this.#path))
+    try {
+      for (const { start, end } of this.#written.spans) {
+        for (let from = start; from < Math.min(end, sizeBytes); from += fillBytes) {
+          const bytes = Buffer.alloc(Math.min(from + fillBytes, end, sizeBytes) - from)
+          await this.#readLocal(bytes, 0, from, bytes.length)
+          await writeAll(copy.handle, bytes, from)
+        }
+      }
+    } catch (error) {
+      await copy.handle.close()
+      await rm(copy.path, { force: true })
+      throw error
+    }
     await this.#handle.close()
-    await this.#remove()
+    this.#path = copy.path
+    this.#handle = copy.handle
+    this.#isKept = false
   }
 
   async #fill(signal: AbortSignal | undefined): Promise<void> {
@@ -162,4 +219,14 @@ export class StagingFile {
       done += bytesRead
     }
   }
+}
+
+async function createTemporary(directory: string): Promise<{ path: string; handle: FileHandle }> {
+  const { path } = await temporaryFile({
+    tmpdir: directory,
+    prefix: 'staging-',
+    discardDescriptor: true,
+    mode: 0o600,
+  })
+  return { path, handle: await open(path, 'r+') }
 }

@@ -37,3 +37,8 @@ export class FsError extends Error {
     this.code = code
   }
 }
+
+/** Whether an error of Node's says this: 'ENOENT', 'EEXIST' … */
+export function hasErrorCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
+}

@@ -1,7 +1,7 @@
-import type { Archive, Capability, FileEntry } from '../archive/archive.js'
+import type { Archive, Capability } from '../archive/archive.js'
 import type { WriteBack } from '../data/write-back.js'
 import { FsError } from '../util/fs-error.js'
-import { keepFolder, keepFolders } from './folders.js'
+import { keepFolder } from './folders.js'
 import type { InodeTable } from './inode-table.js'
 import type { LocalFile } from './local-file.js'
 import type { Namespace } from './namespace.js'
@@ -65,7 +65,7 @@ export class Changes {
       node.isLocalFolder = false
       parent.overlay.delete(name)
     } else {
-      await archive.remove(node.directory, signal)
+      await archive.remove(node.directory, [], signal)
     }
     table.detach(node)
   }
@@ -76,7 +76,7 @@ export class Changes {
     if (node.kind === 'directory') throw new FsError('EISDIR', `${node.path} is a directory`)
     this.#requireCapability(node, 'remove')
     if (node.local) await this.#unlinkLocal(node, node.local)
-    else if (node.file) await this.#removeStored(parent, node.file)
+    else if (node.file) await this.#options.files.removals.remove(parent, node.file)
     if (parent.overlay.get(name) === node) parent.overlay.delete(name)
     table.detach(node)
     if (node.local) this.#options.files.settle(node, node.local)
@@ -107,7 +107,7 @@ export class Changes {
     this.#hidden.delete(node)
     if (!place || place.parent.overlay.get(place.name) !== place.hidden) return
     try {
-      await this.#removeStored(place.parent, place.hidden.hidden)
+      await this.#options.files.removals.remove(place.parent, place.hidden.hidden)
     } finally {
       if (place.parent.overlay.get(place.name) === place.hidden) place.parent.overlay.delete(place.name)
     }
@@ -131,19 +131,16 @@ export class Changes {
     node.isRemoved = true // an upload that has not begun will not begin
     try {
       await local.settled()
+      await local.forget()
       // What somebody else has made of the file is theirs.
       if (local.replaces && !local.isOutrun && node.parent)
-        await this.#removeStored(node.parent, local.replaces)
+        await this.#options.files.removals.remove(node.parent, local.replaces)
       await local.removeOrigin()
     } catch (error) {
       node.isRemoved = false
-      if (local.isDirty()) this.#options.writeBack.later(local)
+      if (local.isUnsent) await local.keep({ isDurable: true })
+      this.#options.files.settle(node, local)
       throw error
     }
-  }
-
-  async #removeStored(parent: Node, file: FileEntry): Promise<void> {
-    await this.#options.archive.remove(file)
-    keepFolders(parent, this.#options.archive)
   }
 }

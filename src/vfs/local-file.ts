@@ -1,20 +1,27 @@
 import type { Archive, FileEntry } from '../archive/archive.js'
+import { entryId, removeEntry, removeRecord, writeRecord } from '../data/journal-record.js'
+import type { JournalRecord } from '../data/journal-record.js'
 import type { StagingFile } from '../data/staging-file.js'
 import type { Outgoing } from '../data/write-back.js'
 import { FsError } from '../util/fs-error.js'
-import { keepFolders } from './folders.js'
+import type { ErrnoName } from '../util/fs-error.js'
+import { causeChain } from '../util/log.js'
 import type { Hidden, Node } from './node.js'
 import { isTemporaryName } from './temporary-names.js'
 
 export interface LocalFileOptions {
-  readonly archive: Archive
+  readonly archive: Pick<Archive, 'store'>
   readonly node: Node
   readonly staging: StagingFile
   /** The stored file that an upload replaces, as it was when it was opened; undefined = it is new. */
   readonly replaces: FileEntry | undefined
   readonly mtimeMs: number
+  /** The bytes are those of a journal entry that another process has left; 'stored': the server has them too. */
+  readonly resumedAs?: 'unsent' | 'stored' | undefined
   /** Frees what the bytes below the staging file need. */
   readonly releaseBase: () => void
+  /** Deletes a stored file. */
+  readonly removeStored: (parent: Node, file: FileEntry) => Promise<void>
   /** Called after each upload that succeeded. */
   readonly onStored: () => void
 }
@@ -28,6 +35,16 @@ export interface Origin {
   readonly storedRevision: number | undefined
 }
 
+/** Failures of an upload that may be over the next time. */
+const passing: ReadonlySet<ErrnoName> = new Set(['EIO', 'ETIMEDOUT', 'EBUSY'])
+
+/** The version in the journal: which bytes, and whether it would survive a power failure. */
+interface Kept {
+  readonly path: string
+  readonly revision: number
+  readonly isDurable: boolean
+}
+
 /** The bytes of a node that are here and perhaps not on the server. */
 export class LocalFile implements Outgoing {
   readonly staging: StagingFile
@@ -36,27 +53,37 @@ export class LocalFile implements Outgoing {
   origin: Origin | undefined
   /** The stored file under the present name that is not shown because of this one, and is not its older version. */
   covers: Hidden | undefined
-  readonly #archive: Archive
-  readonly #node: Node
+  readonly #archive: Pick<Archive, 'store'>
+  readonly node: Node
   readonly #releaseBase: () => void
+  readonly #removeStored: LocalFileOptions['removeStored']
   readonly #onStored: () => void
   /** Which revision the server has under the present name; undefined = none. */
   #storedRevision: number | undefined
   #failure: { readonly revision: number; readonly error: unknown } | undefined
+  #kept: Kept | undefined
 
   constructor(options: LocalFileOptions) {
     this.#archive = options.archive
-    this.#node = options.node
+    this.node = options.node
     this.staging = options.staging
     this.replaces = options.replaces
     this.mtimeMs = options.mtimeMs
     this.#releaseBase = options.releaseBase
+    this.#removeStored = options.removeStored
     this.#onStored = options.onStored
-    this.#storedRevision = options.replaces ? options.staging.revision : undefined
+    const { revision, path } = options.staging
+    if (options.resumedAs) this.#kept = { path, revision, isDurable: true }
+    if (options.replaces && options.resumedAs !== 'unsent') this.#storedRevision = revision
+  }
+
+  /** Names it in the journal. */
+  get id(): string {
+    return entryId(this.staging.path)
   }
 
   get path(): string {
-    return this.#node.path
+    return this.node.path
   }
 
   get storedRevision(): number | undefined {
@@ -68,16 +95,25 @@ export class LocalFile implements Outgoing {
   }
 
   isBeingWritten(): boolean {
-    return this.#node.writers > 0
+    return this.node.writers > 0
+  }
+
+  isOpen(): boolean {
+    return this.node.handles > 0
+  }
+
+  isWorthAnotherTry(): boolean {
+    const error = this.#failure?.error
+    return this.hasFailed && error instanceof FsError && passing.has(error.code)
   }
 
   /** The server lacks bytes, or still has them under a name that the file no longer has. */
   isDirty(): boolean {
-    return this.hasUnstoredBytes || (this.origin !== undefined && !isTemporaryName(this.#node.name))
+    return this.hasUnstoredBytes || (this.origin !== undefined && !isTemporaryName(this.node.name))
   }
 
   get hasUnstoredBytes(): boolean {
-    return !this.#node.isRemoved && this.#storedRevision !== this.staging.revision
+    return !this.node.isRemoved && this.#storedRevision !== this.staging.revision
   }
 
   /** Bytes that are nowhere but here. A backup of vim's, renamed and unchanged, still lies under its old name. */
@@ -107,12 +143,14 @@ export class LocalFile implements Outgoing {
 
   /** From now on the bytes belong under another name, where they may replace a stored file. */
   retarget(replaces: FileEntry | undefined): void {
+    this.#outdateRecord()
     this.replaces = replaces
     this.#storedRevision = undefined
   }
 
   /** The file is back under the name where its stored bytes are. */
   returnTo(origin: Origin): void {
+    this.#outdateRecord()
     this.replaces = origin.hidden.hidden
     this.#storedRevision = origin.storedRevision
     this.origin = undefined
@@ -123,6 +161,7 @@ export class LocalFile implements Outgoing {
     const { replaces, origin, covers } = this
     const storedRevision = this.#storedRevision
     return () => {
+      this.#outdateRecord()
       this.replaces = replaces
       this.origin = origin
       this.covers = covers
@@ -131,15 +170,40 @@ export class LocalFile implements Outgoing {
   }
 
   async upload(): Promise<void> {
+    if (!this.node.isRemoved) await this.keep({ isDurable: false })
     try {
       await this.staging.withBytes((revision) => this.#send(revision))
       await this.#leaveOrigin()
       this.#failure = undefined
     } catch (error) {
       this.#failure = { revision: this.staging.revision, error }
+      await this.keep({ isDurable: true, reason: causeChain(error) })
       throw error
     }
+    if (!this.isDirty()) await this.forget()
     this.#onStored()
+  }
+
+  /**
+   * Makes sure that the bytes as they are now, and what is to become of them, outlive this process.
+   * @param options.isDurable and a power failure
+   */
+  async keep(options: { readonly isDurable: boolean; readonly reason?: string }): Promise<void> {
+    const before = this.#kept
+    const isDurable = options.isDurable || (before?.isDurable ?? false)
+    if (before?.revision === this.staging.revision && before.isDurable === isDurable && !options.reason)
+      return
+    await this.staging.keep(
+      async ({ path, revision, ...state }) => {
+        const record = this.#record(state, options.reason)
+        if (!record) return
+        await writeRecord(path, record, { isDurable })
+        const replaced = this.#kept
+        this.#kept = { path, revision, isDurable }
+        if (replaced && replaced.path !== path) await removeEntry(replaced.path)
+      },
+      { isDurable },
+    )
   }
 
   /** Waits for an upload that is under way. */
@@ -152,23 +216,74 @@ export class LocalFile implements Outgoing {
     await this.#leaveOrigin()
   }
 
+  /** Nobody needs the bytes any more. */
   async discard(): Promise<void> {
     this.#releaseBase()
+    await this.forget()
     await this.staging.remove()
   }
 
+  /** The journal needs the bytes no more: the server has them, or nobody wants them. */
+  async forget(): Promise<void> {
+    const kept = this.#kept
+    if (!kept) return
+    this.#kept = undefined
+    if (kept.path === this.staging.path) {
+      await removeRecord(kept.path)
+      this.staging.release()
+    } else await removeEntry(kept.path)
+  }
+
+  /** Leaves the bytes in the journal, for another mount or for their owner. */
+  async leave(): Promise<void> {
+    const reason = this.#failure && causeChain(this.#failure.error)
+    await this.keep({ isDurable: true, ...(reason !== undefined && { reason }) })
+    this.#releaseBase()
+    await this.staging.close()
+  }
+
+  #record(
+    state: Pick<JournalRecord, 'sizeBytes' | 'written' | 'baseEnd'>,
+    reason: string | undefined,
+  ): JournalRecord | undefined {
+    const { origin, replaces } = this
+    const { parent, name, path, overrides } = this.node
+    if (!parent || this.node.isRemoved) return undefined
+    const isOriginThere = origin !== undefined && origin.parent.overlay.get(origin.name) === origin.hidden
+    return {
+      format: 1,
+      path,
+      directory: parent.directory,
+      name,
+      ...state,
+      mtimeMs: overrides.mtimeMs ?? this.mtimeMs,
+      ...(replaces && { replaces }),
+      ...(isOriginThere && {
+        origin: { path: `${origin.parent.path}/${origin.name}`, file: origin.hidden.hidden },
+      }),
+      at: new Date().toISOString(),
+      ...(reason !== undefined && { reason }),
+    }
+  }
+
+  /** What the journal says of the bytes is true no more: the next `keep` writes it anew. */
+  #outdateRecord(): void {
+    if (this.#kept) this.#kept = { ...this.#kept, revision: -1 }
+  }
+
   async #send(revision: number): Promise<void> {
-    const { parent, name } = this.#node
+    const { parent, name } = this.node
     if (!this.hasUnstoredBytes || !parent) return
     const source = { path: this.staging.path, sizeBytes: this.staging.sizeBytes }
     const stored = await this.#archive.store(parent.directory, name, source, this.replaces)
     this.replaces = stored
     this.covers = undefined
     this.#storedRevision = revision
-    const node = this.#node
+    const { node } = this
     // The time of the last write stays: the server's own is that of the upload, and tools compare times.
     node.overrides.mtimeMs ??= this.mtimeMs
     node.entry = stored
+    node.storedVersion = stored.version
     if (node.parent?.overlay.get(node.name) === node) node.parent.overlay.delete(node.name)
   }
 
@@ -178,12 +293,11 @@ export class LocalFile implements Outgoing {
     if (!origin) return
     const { overlay } = origin.parent
     if (overlay.get(origin.name) === origin.hidden) {
-      await this.#archive.remove(origin.hidden.hidden)
+      await this.#removeStored(origin.parent, origin.hidden.hidden)
       const now = overlay.get(origin.name)
       if (now === origin.hidden) overlay.delete(origin.name)
       // Made anew while it was deleted: there is nothing stored any more that it replaces.
       else if (now && 'ino' in now) now.local?.retarget(undefined)
-      keepFolders(origin.parent, this.#archive)
     }
     this.origin = undefined
   }

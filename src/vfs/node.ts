@@ -36,6 +36,8 @@ export class Node {
   isLocalFolder = false
   readonly overlay = new Map<string, Node | Hidden>()
   overrides: Overrides = {}
+  /** The version that this mount has stored, if it did. */
+  storedVersion: string | undefined
   /** What the kernel was last told; it may believe it for the attribute timeout. */
   reportedSizeBytes: number | undefined
   /** The version whose pages the kernel may have. */

@@ -2,7 +2,9 @@ import type { Archive, FileEntry, MaybePromise } from '../archive/archive.js'
 import type { FileReader, SizedFile } from '../data/file-reader.js'
 import type { FileReaders } from '../data/file-readers.js'
 import { ReadAhead } from '../data/read-ahead.js'
+import type { JournalEntry } from '../data/journal-record.js'
 import { StagingFile } from '../data/staging-file.js'
+import type { StagingBase } from '../data/staging-file.js'
 import type { WriteBack } from '../data/write-back.js'
 import { inBackground } from '../util/background.js'
 import { FsError } from '../util/fs-error.js'
@@ -14,7 +16,11 @@ import type { InodeTable } from './inode-table.js'
 import { LocalFile } from './local-file.js'
 import type { Namespace } from './namespace.js'
 import type { Hidden, Node } from './node.js'
+import { Removals } from './removals.js'
 import { isTemporaryName } from './temporary-names.js'
+
+/** When the bytes of a file must be on the server: when close() returns, or some time after. */
+export type WriteMode = 'close' | 'back'
 
 export interface OpenFilesOptions {
   readonly archive: Archive
@@ -22,11 +28,10 @@ export interface OpenFilesOptions {
   readonly writeBack: WriteBack
   readonly table: InodeTable
   readonly names: Namespace
-  /** Where the bytes of files being written are kept. */
+  /** The journal: where the bytes of files being written are kept. */
   readonly stagingDirectory: string
   readonly isReadOnly: boolean
-  /** Moves bytes that cannot be sent to where their owner finds them. @returns where, in the order of `files` */
-  readonly keepUnsent: (files: readonly LocalFile[]) => Promise<string[]>
+  readonly writeMode: WriteMode
   readonly log: Log
   readonly now: () => number
 }
@@ -51,6 +56,7 @@ interface FileHandle {
 
 /** What is done with files that are open, and how their bytes get home. */
 export class OpenFiles {
+  readonly removals: Removals
   readonly #options: OpenFilesOptions
   readonly #handles = new HandleTable<FileHandle>()
   readonly #makingLocal = new SingleFlight<LocalFile>()
@@ -59,6 +65,12 @@ export class OpenFiles {
 
   constructor(options: OpenFilesOptions) {
     this.#options = options
+    this.removals = new Removals({
+      ...options,
+      makeLocal: (node) => this.makeLocal(node),
+      acknowledge: (node, local) => this.acknowledge(node, local),
+      settle: (node, local) => this.settle(node, local),
+    })
   }
 
   async open(node: Node, canWrite: boolean, signal?: AbortSignal): Promise<Opened> {
@@ -135,7 +147,7 @@ export class OpenFiles {
       await local.staging.truncate(sizeBytes)
       this.#touch(node, local)
       // Without a handle there is no close() that could store it, or tell that it failed.
-      if (node.writers === 0 && !isTemporaryName(node.name)) await this.#options.writeBack.flush(local)
+      if (node.writers === 0) await this.acknowledge(node, local)
     } finally {
       this.#options.table.unref(node, 'handles')
       if (node.local) this.settle(node, node.local)
@@ -144,15 +156,13 @@ export class OpenFiles {
 
   /**
    * Somebody else has changed the file, so these bytes can never be stored; now it is overwritten from its beginning.
-   * They are put aside, and the file is what the server has.
+   * They stay in the journal, and the file is what the server has.
    */
   async #startOver(node: Node, local: LocalFile): Promise<void> {
-    const [kept] = await this.#options.keepUnsent([local])
     this.#options.log.warn(
-      `${node.path} was changed by somebody else; what was written before is kept as ${kept}`,
+      `${node.path} was changed by somebody else; what was written before is kept: xnatfs pending export`,
     )
-    this.#letGo(node, local)
-    if (node.parent?.overlay.get(node.name) === node) node.parent.overlay.delete(node.name)
+    await this.leave(node, local)
     try {
       await this.#options.names.refresh(node)
     } catch (error) {
@@ -163,26 +173,47 @@ export class OpenFiles {
     }
   }
 
+  /** Leaves local bytes in the journal; the node is what the server has. */
+  async leave(node: Node, local: LocalFile): Promise<void> {
+    this.#options.writeBack.cancel(local)
+    await local.leave()
+    this.#release(node, local)
+    if (node.parent?.overlay.get(node.name) === node) node.parent.overlay.delete(node.name)
+  }
+
   /**
-   * close(2) of a descriptor. The last one of a file that may write stores what was written; its error is the errno of
-   * close(). Which one is the last is known here only: the kernel's release() comes when close() has long returned.
-   * A new file that is still empty waits: the shell closes the first descriptor of `>` before a program writes to the
-   * second.
+   * close(2) of a descriptor. The last one of a file that may write stores what was written, or in the mode 'back'
+   * makes sure that it will be; its error is the errno of close(). Which one is the last is known here only: the
+   * kernel's release() comes when close() has long returned.
    */
   async flush(number: number, signal?: AbortSignal): Promise<void> {
     const handle = this.#handles.get(number)
     const { node } = handle
     this.#stopWriting(handle)
     const { local } = node
-    if (!handle.canWrite || !local?.isDirty() || node.writers > 0 || isTemporaryName(node.name)) return
-    if (local.isNew && local.staging.sizeBytes === 0) return
-    await withSignal(this.#options.writeBack.flush(local), signal)
+    if (!handle.canWrite || !local?.isDirty() || node.writers > 0) return
+    await withSignal(this.acknowledge(node, local), signal)
+  }
+
+  /**
+   * What has to be done before a program may believe that its bytes are safe: they are stored, or in the journal. A
+   * temporary name is not sent at all. A new file that is still empty is sent a little later: the shell closes the
+   * first descriptor of `>` before a program writes to the second.
+   */
+  acknowledge(node: Node, local: LocalFile): Promise<void> {
+    const mayWait = isTemporaryName(node.name) || (local.isNew && local.staging.sizeBytes === 0)
+    if (this.#options.writeMode === 'close' && !mayWait) return this.#options.writeBack.flush(local)
+    return local.keep({ isDurable: true })
   }
 
   async fsync(number: number, signal?: AbortSignal): Promise<void> {
     const { node } = this.#handles.get(number)
-    if (!node.local?.isDirty() || isTemporaryName(node.name)) return
-    await withSignal(this.#options.writeBack.flush(node.local), signal)
+    const { local } = node
+    if (!local?.isDirty()) return
+    const done = isTemporaryName(node.name)
+      ? local.keep({ isDurable: true })
+      : this.#options.writeBack.flush(local)
+    await withSignal(done, signal)
   }
 
   release(number: number): void {
@@ -197,27 +228,63 @@ export class OpenFiles {
 
   /** Lets go of local bytes that nobody needs: not open, and on the server or not wanted there. */
   settle(node: Node, local: LocalFile): void {
+    const { writeMode } = this.#options
     if (node.handles > 0 || node.local !== local) return
     if (local.isDirty()) {
-      if (!isTemporaryName(node.name) && !local.hasFailed) this.#options.writeBack.later(local)
+      const isHopeless = local.hasFailed && !(writeMode === 'back' && local.isWorthAnotherTry())
+      if (!isTemporaryName(node.name) && !isHopeless) this.#sendLater(node, local)
       return
     }
     if (isTemporaryName(node.name) && !node.isRemoved) return
     this.#letGo(node, local)
   }
 
+  /** Written through a memory map after close(), say: nobody has been promised anything yet. */
+  #sendLater(node: Node, local: LocalFile): void {
+    this.#options.writeBack.later(local)
+    inBackground(this.#options.log, `keep the bytes of ${node.path}`, local.keep({ isDurable: true }))
+  }
+
   #letGo(node: Node, local: LocalFile): void {
     this.#options.writeBack.cancel(local)
+    this.#release(node, local)
+    inBackground(this.#options.log, `remove the local bytes of ${node.path}`, local.discard())
+  }
+
+  #release(node: Node, local: LocalFile): void {
     this.#locals.delete(local)
     node.local = undefined
     node.openedVersion = undefined
     this.#options.table.release(node)
-    inBackground(this.#options.log, `remove the local bytes of ${node.path}`, local.discard())
   }
 
   /** Files whose bytes are nowhere but here. */
   get unsent(): readonly LocalFile[] {
     return [...this.#locals].filter((local) => local.isUnsent)
+  }
+
+  /** Files about which the server has to be told something. */
+  get dirty(): readonly LocalFile[] {
+    return [...this.#locals].filter((local) => local.isDirty())
+  }
+
+  /** Nobody wants these bytes on the server. */
+  async discard(local: LocalFile): Promise<void> {
+    const { node } = local
+    this.#options.writeBack.cancel(local)
+    await local.settled()
+    await local.forget()
+    const { origin } = local
+    if (origin && origin.parent.overlay.get(origin.name) === origin.hidden)
+      origin.parent.overlay.delete(origin.name)
+    if (node.parent?.overlay.get(node.name) === node) node.parent.overlay.delete(node.name)
+    if (!node.entry) this.#options.table.detach(node)
+    this.#letGo(node, local)
+  }
+
+  /** Leaves everything that is unsent in the journal. */
+  async leaveAll(): Promise<void> {
+    for (const local of this.unsent) await this.leave(local.node, local)
   }
 
   /**
@@ -240,10 +307,7 @@ export class OpenFiles {
       const reader = this.#options.readers.acquire(file)
       const release = (): void => this.#options.readers.release(reader)
       try {
-        const staging = await StagingFile.create(this.#options.stagingDirectory, {
-          sizeBytes: file.sizeBytes,
-          read: (offset, lengthBytes, signal) => reader.read(offset, lengthBytes, signal),
-        })
+        const staging = await StagingFile.create(this.#options.stagingDirectory, baseOf(file, reader))
         node.local = this.#localFile(node, staging, file, release)
         return node.local
       } catch (error) {
@@ -253,18 +317,39 @@ export class OpenFiles {
     })
   }
 
+  /** Local bytes that another process has left. @param isStored the server has exactly these */
+  async resumeLocal(node: Node, entry: JournalEntry, isStored: boolean): Promise<LocalFile> {
+    const { record, stagingPath } = entry
+    const file = record.baseEnd > 0 ? sizedFile(record.replaces) : undefined
+    const reader = file && this.#options.readers.acquire(file)
+    const release = (): void => reader && this.#options.readers.release(reader)
+    try {
+      const staging = await StagingFile.open(stagingPath, record, file && reader && baseOf(file, reader))
+      const replaces = isStored ? node.file : record.replaces
+      node.local = this.#localFile(node, staging, replaces, release, isStored ? 'stored' : 'unsent')
+      node.local.mtimeMs = record.mtimeMs
+      return node.local
+    } catch (error) {
+      release()
+      throw error
+    }
+  }
+
   #localFile(
     node: Node,
     staging: StagingFile,
     replaces: FileEntry | undefined,
     releaseBase: () => void,
+    resumedAs?: 'unsent' | 'stored',
   ): LocalFile {
     const local: LocalFile = new LocalFile({
       archive: this.#options.archive,
+      removeStored: (parent, stored) => this.removals.remove(parent, stored),
       node,
       staging,
       replaces,
       mtimeMs: this.#options.now(),
+      resumedAs,
       releaseBase,
       onStored: () => this.settle(node, local),
     })
@@ -305,4 +390,11 @@ export class OpenFiles {
 
 function sizedFile(file: FileEntry | undefined): SizedFile | undefined {
   return file && file.sizeBytes !== undefined ? { ...file, sizeBytes: file.sizeBytes } : undefined
+}
+
+function baseOf(file: SizedFile, reader: FileReader): StagingBase {
+  return {
+    sizeBytes: file.sizeBytes,
+    read: (offset, lengthBytes, signal) => reader.read(offset, lengthBytes, signal),
+  }
 }

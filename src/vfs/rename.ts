@@ -82,7 +82,7 @@ export class Renames {
     // Waits for an upload that is under way, and brings the stored bytes here: they go with the old name.
     await local.staging.withBytes(() => Promise.resolve())
     if (local.replaces && !local.isNew && !isTemporaryName(to.name)) {
-      await archive.requireRemovable(local.replaces, { directory: to.parent.directory, name: to.name })
+      await files.removals.requirePossible(node.parent!, local.replaces)
     }
     const covered = to.parent.overlay.get(to.name)
     const replaces = isHidden(covered)
@@ -91,12 +91,13 @@ export class Renames {
     const undo = this.#snapshot(node, local, to)
     try {
       this.#move(node, local, to, replaces)
-      // A file that is open for writing is stored by its close(), a temporary name not at all.
-      if (!isTemporaryName(node.name) && node.writers === 0) await writeBack.flush(local)
+      // A file that is open for writing is stored by its close().
+      if (node.writers === 0 && local.isDirty()) await files.acknowledge(node, local)
     } catch (error) {
       // Stored under its new name, but still there under the old one: as before means without the new one.
       const copy = local.origin && !replaces ? node.file : undefined
       undo()
+      if (local.isUnsent) await local.keep({ isDurable: true })
       files.settle(node, local)
       if (copy) await archive.remove(copy)
       throw error

@@ -1,8 +1,7 @@
-import { basename } from 'node:path'
 import type { Archive, MaybePromise } from '../archive/archive.js'
 import type { FileReaders } from '../data/file-readers.js'
 import { WriteBack } from '../data/write-back.js'
-import type { UnsentBytes } from '../data/unsent.js'
+import type { JournalEntry } from '../data/journal-record.js'
 import { FsError } from '../util/fs-error.js'
 import { causeChain } from '../util/log.js'
 import type { Log } from '../util/log.js'
@@ -15,21 +14,35 @@ import type { LocalFile } from './local-file.js'
 import { Namespace } from './namespace.js'
 import type { Node, Overrides } from './node.js'
 import { OpenFiles } from './open-files.js'
-import type { Opened } from './open-files.js'
+import type { Opened, WriteMode } from './open-files.js'
 import { Renames } from './rename.js'
+import { Resume } from './resume.js'
+import type { Resumed } from './resume.js'
 import { isTemporaryName } from './temporary-names.js'
 
 export interface VfsOptions extends AttributeDefaults {
   readonly archive: Archive
   readonly readers: FileReaders
   readonly log: Log
+  /** The journal directory. */
   readonly stagingDirectory: string
   readonly isReadOnly: boolean
   /** How long a file that nobody waits for stays here before it is sent. */
   readonly quietMs: number
-  /** Moves bytes that cannot be sent to where their owner finds them. @returns where that is */
-  readonly keepBytes: (bytes: UnsentBytes) => Promise<string>
+  readonly writeMode: WriteMode
   readonly now?: () => number
+}
+
+/** A file whose bytes are here and not on the server. */
+export interface UnsentFile {
+  /** Its name in the journal. */
+  readonly id: string
+  readonly path: string
+  readonly sizeBytes: number
+  /** It stays here until it is renamed. */
+  readonly isTemporary: boolean
+  /** Why the last try to send it failed. */
+  readonly reason: string | undefined
 }
 
 export interface DirectoryItem {
@@ -57,6 +70,7 @@ export class Vfs {
   readonly #files: OpenFiles
   readonly #changes: Changes
   readonly #renames: Renames
+  readonly #resume: Resume
   readonly #directories = new HandleTable<Node>()
 
   constructor(options: VfsOptions) {
@@ -64,19 +78,14 @@ export class Vfs {
     this.#options = options
     this.#table = new InodeTable(archive.root)
     this.#names = new Namespace(archive, this.#table)
-    this.#writeBack = new WriteBack({ log, quietMs: options.quietMs })
-    const keepUnsent = (files: readonly LocalFile[]): Promise<string[]> => keepAside(files, options.keepBytes)
-    const shared = {
-      ...options,
-      keepUnsent,
-      table: this.#table,
-      names: this.#names,
-      writeBack: this.#writeBack,
-    }
+    const retries = options.writeMode === 'back'
+    this.#writeBack = new WriteBack({ log, quietMs: options.quietMs, retries })
+    const shared = { ...options, table: this.#table, names: this.#names, writeBack: this.#writeBack }
     this.#files = new OpenFiles({ ...shared, now: options.now ?? Date.now })
     const changes = { ...shared, files: this.#files }
     this.#changes = new Changes(changes)
     this.#renames = new Renames(changes)
+    this.#resume = new Resume(changes)
   }
 
   lookup(parent: number, name: string, signal?: AbortSignal): MaybePromise<Attributes> {
@@ -234,30 +243,50 @@ export class Vfs {
     return this.#changes.unhide(this.#table.get(ino))
   }
 
+  /** Shows what another process has left in the journal; it is sent by and by. */
+  resume(entry: JournalEntry): Promise<Resumed> {
+    return this.#resume.resume(entry)
+  }
+
   /**
    * Sends everything that is not on the server, as far as it can be sent.
    * @param options.includeOpen files too that somebody may go on writing
    */
   async drain(options: { readonly includeOpen: boolean }): Promise<void> {
     const send = async (local: LocalFile): Promise<void> => {
-      if (isTemporaryName(basename(local.path)) || (local.isBeingWritten() && !options.includeOpen)) return
+      if (isTemporaryName(local.node.name) || (local.isBeingWritten() && !options.includeOpen)) return
       try {
         await this.#writeBack.flush(local)
       } catch (error) {
         this.#options.log.error(`${local.path} is not on the server: ${causeChain(error)}`)
       }
     }
-    await Promise.all(this.#files.unsent.map(send))
+    await Promise.all(this.#files.dirty.map(send))
   }
 
-  /** Moves what could not be sent to where its owner finds it. @returns the paths there */
-  keepUnsent(): Promise<string[]> {
-    return keepAside(this.#files.unsent, this.#options.keepBytes)
+  /** Leaves what is unsent in the journal. The end: nothing can be written any more. */
+  leave(): Promise<void> {
+    return this.#files.leaveAll()
   }
 
-  /** Files that the server does not have as they are here. */
-  get unsentCount(): number {
-    return this.#files.unsent.length
+  /** Deletes local bytes that were not sent. @returns false if there are none of this name in the journal */
+  async discard(id: string): Promise<boolean> {
+    const local = this.#files.unsent.find((file) => file.id === id)
+    if (!local) return false
+    if (local.isOpen()) throw new FsError('EBUSY', `${local.path} is open; close it first`)
+    await this.#files.discard(local)
+    return true
+  }
+
+  /** Files whose bytes are nowhere but here. */
+  get unsent(): readonly UnsentFile[] {
+    return this.#files.unsent.map((local) => ({
+      id: local.id,
+      path: local.path,
+      sizeBytes: local.staging.sizeBytes,
+      isTemporary: isTemporaryName(local.node.name),
+      reason: local.failure === undefined ? undefined : causeChain(local.failure),
+    }))
   }
 
   #give(parent: Node, name: string, node: Node | undefined): Attributes {
@@ -271,14 +300,4 @@ export class Vfs {
     node.reportedSizeBytes = attributes.sizeBytes
     return attributes
   }
-}
-
-async function keepAside(files: readonly LocalFile[], keep: VfsOptions['keepBytes']): Promise<string[]> {
-  const kept: string[] = []
-  for (const local of files) {
-    const missing = await local.staging.salvage()
-    const reason = local.failure === undefined ? 'it was not sent' : causeChain(local.failure)
-    kept.push(await keep({ path: local.path, stagingPath: local.staging.path, reason, missing }))
-  }
-  return kept
 }

@@ -2,8 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { assemble } from '../../src/cli/assemble.js'
+import { OpenJournal } from '../../src/cli/journal.js'
+import { defaultMountFlags } from '../../src/cli/options.js'
 import type { MountFlags } from '../../src/cli/options.js'
-import { keepUnsent } from '../../src/data/unsent.js'
 import { Log } from '../../src/util/log.js'
 import type { Vfs } from '../../src/vfs/vfs.js'
 import type { Server } from './server.js'
@@ -11,33 +12,43 @@ import type { Server } from './server.js'
 export interface LocalVfs {
   readonly vfs: Vfs
   readonly lines: readonly string[]
+  /** As the end of a mount: sends what can be sent, leaves the rest in the journal. */
   stop(): Promise<void>
 }
 
-/** All layers of a mount but FUSE, in this process, over a server in another. */
-export async function startLocalVfs(server: Server, flags: Partial<MountFlags> = {}): Promise<LocalVfs> {
-  const stagingDirectory = await mkdtemp(join(tmpdir(), 'xnatfs-vfs-'))
+type ServerAccess = Pick<Server, 'url' | 'user' | 'password'>
+
+/**
+ * All layers of a mount but FUSE, in this process, over a server in another.
+ * @param journalRoot where journals are kept and resumed from; default: a new folder that is removed at the end
+ */
+export async function startLocalVfs(
+  server: ServerAccess,
+  flags: Partial<MountFlags> = {},
+  journalRoot?: string,
+): Promise<LocalVfs> {
+  const root = journalRoot ?? (await mkdtemp(join(tmpdir(), 'xnatfs-vfs-')))
   const lines: string[] = []
+  const log = new Log({ write: (line) => lines.push(line) })
+  const { url, user, password } = server
+  const journal = await OpenJournal.open(root, { url, user }, undefined)
   const assembly = assemble({
-    url: server.url,
-    credentials: { user: server.user, password: server.password },
-    flags: { listingTtl: 60, memory: 32, connections: 8, logLevel: 'info', ...flags },
-    log: new Log({ write: (line) => lines.push(line) }),
-    stagingDirectory,
-    keepBytes: (bytes) =>
-      keepUnsent(join(stagingDirectory, 'unsent'), bytes, {
-        url: server.url,
-        mountpoint: '/',
-        at: new Date(),
-      }),
+    url,
+    credentials: { user, password },
+    flags: { ...defaultMountFlags(), memory: 32, connections: 8, ...flags },
+    log,
+    stagingDirectory: journal.directory,
   })
+  await journal.resume(assembly.vfs, log)
   return {
     vfs: assembly.vfs,
     lines,
     stop: async () => {
       await assembly.vfs.drain({ includeOpen: true })
+      await assembly.vfs.leave()
       await assembly.close()
-      await rm(stagingDirectory, { recursive: true })
+      await journal.close()
+      if (journalRoot === undefined) await rm(root, { recursive: true })
     },
   }
 }

@@ -1,0 +1,67 @@
+import { join } from 'node:path'
+import { closeJournal, createJournal, takeOverJournals } from '../data/journal-directory.js'
+import type { JournalScope } from '../data/journal-directory.js'
+import { readEntries, removeEntry } from '../data/journal-record.js'
+import type { JournalEntry } from '../data/journal-record.js'
+import { causeChain } from '../util/log.js'
+import type { Log } from '../util/log.js'
+import type { Vfs } from '../vfs/vfs.js'
+import { privateDirectory, stateDirectory } from './directories.js'
+
+/** Where all journals of this user are. */
+export function journalRoot(): Promise<string> {
+  return privateDirectory(join(stateDirectory(), 'journal'))
+}
+
+/** The journal of one set of layers: a directory of its own, and those of processes that have ended. */
+export class OpenJournal {
+  /** Where files that are written get their bytes. */
+  readonly directory: string
+  readonly #root: string
+  readonly #scope: JournalScope
+  readonly #taken: string[] = []
+
+  private constructor(root: string, scope: JournalScope, directory: string) {
+    this.#root = root
+    this.#scope = scope
+    this.directory = directory
+  }
+
+  static async open(root: string, scope: JournalScope, mountpoint: string | undefined): Promise<OpenJournal> {
+    return new OpenJournal(root, scope, await createJournal(root, scope, mountpoint))
+  }
+
+  /** Takes over what earlier mounts of this server and user have left, and shows it in the file system. */
+  async resume(vfs: Vfs, log: Log, options: { readonly includeElsewhere?: boolean } = {}): Promise<void> {
+    const taken = await takeOverJournals(this.#root, this.#scope, options)
+    this.#taken.push(...taken)
+    let shown = 0
+    for (const directory of taken) {
+      for (const entry of await readEntries(directory)) {
+        if (await this.#resumeEntry(vfs, log, entry)) shown++
+      }
+    }
+    if (shown > 0) log.info(`${shown} files that an earlier mount could not send are sent now`)
+  }
+
+  /** Removes what nobody needs. What is left waits for the next mount. */
+  async close(): Promise<void> {
+    for (const directory of [this.directory, ...this.#taken]) await closeJournal(directory)
+  }
+
+  async #resumeEntry(vfs: Vfs, log: Log, entry: JournalEntry): Promise<boolean> {
+    const { path } = entry.record
+    try {
+      const resumed = await vfs.resume(entry)
+      if (resumed.kind === 'needless') await removeEntry(entry.stagingPath)
+      if (resumed.kind === 'left')
+        log.warn(`${path} of an earlier mount cannot be sent: ${resumed.reason}; see xnatfs pending list`)
+      return resumed.kind === 'shown'
+    } catch (error) {
+      log.warn(
+        `${path} of an earlier mount cannot be sent now: ${causeChain(error)}; see xnatfs pending list`,
+      )
+      return false
+    }
+  }
+}

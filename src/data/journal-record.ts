@@ -1,0 +1,125 @@
+import { open, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import type { DirectoryEntry, FileEntry } from '../archive/archive.js'
+import { hasErrorCode } from '../util/fs-error.js'
+import type { ByteSpan } from './byte-ranges.js'
+
+/** What has to be known of a staging file to store it in another process. Plain data. */
+export interface JournalRecord {
+  readonly format: 1
+  /** From the mountpoint. */
+  readonly path: string
+  /** Where it is to be stored, and under which name. */
+  readonly directory: DirectoryEntry
+  readonly name: string
+  readonly sizeBytes: number
+  readonly mtimeMs: number
+  /** The stretches of the staging file that count; the rest up to `baseEnd` is that of `replaces`, and then zeros. */
+  readonly written: readonly ByteSpan[]
+  readonly baseEnd: number
+  /** The stored file that was opened, or that a new one may replace. */
+  readonly replaces?: FileEntry
+  /** The stored file that is to be deleted when this one is stored: it was renamed. Its path is from the mountpoint. */
+  readonly origin?: { readonly path: string; readonly file: FileEntry }
+  /** ISO time of the last change of this record. */
+  readonly at: string
+  /** Why it could not be stored, when that was tried. */
+  readonly reason?: string
+}
+
+/** A staging file that a process has left, with what is to become of it. */
+export interface JournalEntry {
+  readonly stagingPath: string
+  readonly record: JournalRecord
+}
+
+const suffix = '.json'
+/** What a journal directory says of the mount it is of. */
+export const aboutFile = 'about'
+
+/** Whether all bytes are here; otherwise the rest is that of the stored file. */
+export function isComplete({ baseEnd, written }: Pick<JournalRecord, 'baseEnd' | 'written'>): boolean {
+  return baseEnd === 0 || written.some(({ start, end }) => start === 0 && end >= baseEnd)
+}
+
+/** The name of an entry for people: that of its staging file. */
+export function entryId(stagingPath: string): string {
+  return basename(stagingPath)
+}
+
+/**
+ * Writes, or replaces as a whole, the record beside a staging file. `isDurable`: it survives a power failure, as does
+ * the name of the staging file; the caller has synced the bytes before. Otherwise it survives the end of the process.
+ */
+export async function writeRecord(
+  stagingPath: string,
+  record: JournalRecord,
+  options: { readonly isDurable: boolean },
+): Promise<void> {
+  const path = stagingPath + suffix
+  const text = JSON.stringify(record)
+  await writeFile(`${path}.new`, text, { mode: 0o600, flush: options.isDurable })
+  await rename(`${path}.new`, path)
+  if (options.isDurable) await syncDirectory(dirname(path))
+}
+
+/** To be called before the staging file is removed: a record without bytes is one that was being forgotten. */
+export async function removeRecord(stagingPath: string): Promise<void> {
+  await rm(stagingPath + suffix, { force: true })
+}
+
+/** Removes an entry that nobody needs. */
+export async function removeEntry(stagingPath: string): Promise<void> {
+  await removeRecord(stagingPath)
+  await rm(stagingPath, { force: true })
+}
+
+/**
+ * The entries of a journal directory, oldest first. What is no entry is left alone.
+ * @throws Error naming a record that cannot be read; its bytes are still there
+ */
+export async function readEntries(directory: string): Promise<JournalEntry[]> {
+  const names = new Set(await readdir(directory))
+  const entries: JournalEntry[] = []
+  for (const name of names) {
+    const bytes = name.slice(0, -suffix.length)
+    if (!name.endsWith(suffix) || !names.has(bytes)) continue
+    const text = await readFile(join(directory, name), 'utf8').catch((error: unknown) => {
+      if (hasErrorCode(error, 'ENOENT')) return undefined // its process goes on, and has just stored it
+      throw error
+    })
+    if (text !== undefined) entries.push({ stagingPath: join(directory, bytes), record: parse(text, name) })
+  }
+  return entries.toSorted((a, b) => (a.record.at < b.record.at ? -1 : 1))
+}
+
+/** Removes what no record speaks of: bytes of files that were never closed, and halves of records. */
+export async function removeUnrecorded(directory: string): Promise<void> {
+  const names = new Set(await readdir(directory))
+  for (const name of names) {
+    const isRecord = name.endsWith(suffix) && names.has(name.slice(0, -suffix.length))
+    if (!isRecord && !names.has(name + suffix) && name !== aboutFile)
+      await rm(join(directory, name), { force: true })
+  }
+}
+
+function parse(text: string, name: string): JournalRecord {
+  try {
+    const record = JSON.parse(text) as JournalRecord
+    if (record.format === 1) return record
+  } catch (cause) {
+    throw new Error(`the journal record ${name} cannot be read; its bytes are in the file beside it`, {
+      cause,
+    })
+  }
+  throw new Error(`the journal record ${name} is of another version of xnatfs`)
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}

@@ -1,0 +1,100 @@
+import type { Archive, FileEntry } from '../archive/archive.js'
+import { FsError } from '../util/fs-error.js'
+import { keepFolders } from './folders.js'
+import type { LocalFile } from './local-file.js'
+import type { Namespace } from './namespace.js'
+import type { Node } from './node.js'
+
+export interface RemovalsOptions {
+  readonly archive: Archive
+  readonly names: Namespace
+  /** Prepares a stored file for changes. */
+  readonly makeLocal: (node: Node) => Promise<LocalFile>
+  /** Stores local bytes, or makes sure that they will be. */
+  readonly acknowledge: (node: Node, local: LocalFile) => Promise<void>
+  /** Lets go of local bytes that nobody needs. */
+  readonly settle: (node: Node, local: LocalFile) => void
+}
+
+/**
+ * Deletes stored files. XNAT deletes every file whose path begins like the one it was asked for (xnat-wire.md §6).
+ * Where those others were stored by this mount, as `a.nii.gz` is by a compressor that then deletes `a.nii`, their bytes
+ * are brought home and into the journal first, and stored again when the delete is done. Files of others are not touched
+ * in this way: then the delete is refused.
+ */
+export class Removals {
+  readonly #options: RemovalsOptions
+
+  constructor(options: RemovalsOptions) {
+    this.#options = options
+  }
+
+  /** @throws FsError EBUSY when XNAT would delete files that this mount did not store */
+  async requirePossible(parent: Node, file: FileEntry): Promise<void> {
+    await this.#takenAlong(parent, file)
+  }
+
+  /** @throws FsError as `requirePossible`; then nothing was deleted */
+  async remove(parent: Node, file: FileEntry): Promise<void> {
+    const { archive, acknowledge } = this.#options
+    const others = await this.#takenAlong(parent, file)
+    const rescued: Rescued[] = []
+    try {
+      for (const node of others) rescued.push(await this.#rescue(parent, node))
+      await archive.remove(
+        file,
+        rescued.map(({ entry }) => entry),
+      )
+    } catch (error) {
+      for (const { undo } of rescued.toReversed()) undo()
+      throw error
+    }
+    keepFolders(parent, archive)
+    for (const { node, local } of rescued) await acknowledge(node, local)
+    for (const { node, local } of rescued) this.#options.settle(node, local)
+  }
+
+  async #takenAlong(parent: Node, file: FileEntry): Promise<Node[]> {
+    const { archive, names } = this.#options
+    const nodes: Node[] = []
+    for (const entry of await archive.takenAlong(parent.directory, file)) {
+      const node = await names.find(parent, entry.name)
+      if (node?.storedVersion === undefined || node.storedVersion !== entry.version) {
+        const reason = `XNAT deletes by prefix and would take '${entry.name}' with it`
+        throw new FsError('EBUSY', `remove ${file.name}: ${reason}; nothing was deleted. Remove that first`)
+      }
+      nodes.push(node)
+    }
+    return nodes
+  }
+
+  /** Brings the bytes home, as those of a file that the server does not have. */
+  async #rescue(parent: Node, node: Node): Promise<Rescued> {
+    const { makeLocal, settle } = this.#options
+    const entry = node.file!
+    const local = node.local ?? (await makeLocal(node))
+    const restore = local.snapshot()
+    const undo = (): void => {
+      restore()
+      if (parent.overlay.get(node.name) === node && !local.isDirty()) parent.overlay.delete(node.name)
+      settle(node, local)
+    }
+    try {
+      await local.staging.withBytes(() => Promise.resolve())
+      local.retarget(undefined)
+      parent.overlay.set(node.name, node)
+      await local.keep({ isDurable: true })
+      return { node, local, entry, undo }
+    } catch (error) {
+      undo()
+      throw error
+    }
+  }
+}
+
+interface Rescued {
+  readonly node: Node
+  readonly local: LocalFile
+  readonly entry: FileEntry
+  readonly undo: () => void
+}

@@ -1,0 +1,127 @@
+import type { Archive, DirectoryEntry, FileEntry } from '../archive/archive.js'
+import { isComplete } from '../data/journal-record.js'
+import type { JournalEntry } from '../data/journal-record.js'
+import { md5OfFile } from '../util/md5.js'
+import { keepFolder } from './folders.js'
+import type { InodeTable } from './inode-table.js'
+import type { LocalFile } from './local-file.js'
+import type { Namespace } from './namespace.js'
+import type { Hidden, Node } from './node.js'
+import type { OpenFiles } from './open-files.js'
+import { isTemporaryName } from './temporary-names.js'
+
+export interface ResumeOptions {
+  readonly archive: Archive
+  readonly table: InodeTable
+  readonly names: Namespace
+  readonly files: OpenFiles
+}
+
+/** What became of a journal entry: it is shown and will be sent; it is not needed; or it stays where it is, and why. */
+export type Resumed =
+  | { readonly kind: 'shown' }
+  | { readonly kind: 'needless' }
+  | { readonly kind: 'left'; readonly reason: string }
+
+/** Shows what another process has left in the journal where it was, as files that are here and not yet on the server. */
+export class Resume {
+  readonly #options: ResumeOptions
+
+  constructor(options: ResumeOptions) {
+    this.#options = options
+  }
+
+  /** @throws FsError when the server cannot tell whether the entry still has its place */
+  async resume(entry: JournalEntry): Promise<Resumed> {
+    const { record } = entry
+    const parent = await this.#find(directoryOf(record.path), record.directory)
+    if (!parent) return left(`its directory is not there any more`)
+    if (isTemporaryName(record.name) && (await this.#isUnderOldName(entry))) return { kind: 'needless' }
+    if (parent.overlay.has(record.name)) return left('another unsent file has its name')
+    const now = await this.#options.names.find(parent, record.name)
+    if (now && now.kind !== 'file') return left('its name is that of a directory now')
+    return this.#show(entry, parent, now)
+  }
+
+  async #show(entry: JournalEntry, parent: Node, now: Node | undefined): Promise<Resumed> {
+    const { table, files } = this.#options
+    const { record } = entry
+    const state = await stateOf(entry, now?.file)
+    if (state.kind === 'conflict') return left(state.reason)
+    if (state.kind === 'stored' && !record.origin) return { kind: 'needless' }
+    const node = now ?? table.internLocal(parent, 'file', record.name, undefined)
+    const local = await files.resumeLocal(node, entry, state.kind === 'stored')
+    node.overrides.mtimeMs = record.mtimeMs
+    parent.overlay.set(record.name, node)
+    if (record.origin) await this.#hideOrigin(local, record.origin)
+    files.settle(node, local)
+    return { kind: 'shown' }
+  }
+
+  /** The stored file that was renamed goes when its bytes are stored under the new name, unless it is another by now. */
+  async #hideOrigin(local: LocalFile, origin: { path: string; file: FileEntry }): Promise<void> {
+    const { names } = this.#options
+    const parent = await this.#find(directoryOf(origin.path))
+    const name = nameOf(origin.path)
+    const found = parent && !parent.overlay.has(name) ? await names.find(parent, name) : undefined
+    if (!parent || found?.file?.version !== origin.file.version || found.file.key !== origin.file.key) return
+    const hidden: Hidden = { hidden: found.file }
+    parent.overlay.set(name, hidden)
+    local.origin = { parent, name, hidden, storedRevision: undefined }
+  }
+
+  /** A backup by rename whose original is still stored under its old name is that again. */
+  async #isUnderOldName({ record, stagingPath }: JournalEntry): Promise<boolean> {
+    const { origin } = record
+    if (!origin?.file.digest) return false
+    const parent = await this.#find(directoryOf(origin.path))
+    const found = parent && (await this.#options.names.find(parent, nameOf(origin.path)))
+    if (found?.file?.version !== origin.file.version) return false
+    return (await md5OfFile(stagingPath)) === origin.file.digest
+  }
+
+  /** Folders that are not on the server any more, or not yet, are made here. */
+  async #find(path: readonly string[], expected?: DirectoryEntry): Promise<Node | undefined> {
+    const { archive, names, table } = this.#options
+    let node: Node = table.root
+    for (const name of path) {
+      let next = await names.find(node, name)
+      if (!next && expected && !archive.keepsEmpty(node.directory)) {
+        next = table.internLocal(node, 'directory', name, archive.folder(node.directory, name))
+        keepFolder(next)
+      }
+      if (next?.kind !== 'directory') return undefined
+      node = next
+    }
+    return expected && !archive.isSamePlace(node.directory, expected) ? undefined : node
+  }
+}
+
+type State =
+  { readonly kind: 'to-be-stored' | 'stored' } | { readonly kind: 'conflict'; readonly reason: string }
+
+/** What the server has now under the name of an entry. */
+async function stateOf({ record, stagingPath }: JournalEntry, now: FileEntry | undefined): Promise<State> {
+  const { replaces } = record
+  if (replaces ? now?.version === replaces.version : !now) return { kind: 'to-be-stored' }
+  if (now?.digest !== undefined && now.sizeBytes === record.sizeBytes && isComplete(record)) {
+    if ((await md5OfFile(stagingPath)) === now.digest) return { kind: 'stored' }
+  }
+  if (!now) return { kind: 'conflict', reason: 'the file that it changes was removed on the server since' }
+  const reason = replaces
+    ? 'the file was changed on the server since'
+    : 'the server has another file of this name'
+  return { kind: 'conflict', reason }
+}
+
+function left(reason: string): Resumed {
+  return { kind: 'left', reason }
+}
+
+function directoryOf(path: string): string[] {
+  return path.split('/').slice(1, -1)
+}
+
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1)
+}
