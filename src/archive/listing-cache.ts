@@ -57,6 +57,23 @@ export class ListingCache {
     return source as Source<T>
   }
 
+  /** What is known and believed, without asking. */
+  peek(key: string): unknown {
+    const known = this.#sources.get(key)
+    return known && this.isFresh(known) ? known.value : undefined
+  }
+
+  /** Something has come to be known that changes a listing which is believed; it is not believed the longer for it. */
+  replace<T>(key: string, change: (value: T) => T): void {
+    const known = this.#sources.get(key)
+    if (!known || !this.isFresh(known)) return this.forget((other) => other === key)
+    known.isForgotten = true
+    this.#epoch++
+    this.#sources.set(key, { ...known, value: change(known.value as T), isForgotten: false })
+    for (const [question, asked] of this.#asking) if (asked === key) this.#outrun.add(question)
+    this.#flights.forgetAll((asked) => asked === key)
+  }
+
   /** Changes with every `forget`: what was put together before may be untrue. */
   get epoch(): number {
     return this.#epoch

@@ -112,7 +112,7 @@ export class Sources {
 }
 
 /** Numeric resource IDs are unique on a server, whatever path leads to them. */
-function filesKey(resource: string): string {
+export function filesKey(resource: string): string {
   return `files ${resource}`
 }
 

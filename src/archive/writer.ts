@@ -1,35 +1,21 @@
-import { createHash } from 'node:crypto'
 import { FsError } from '../util/fs-error.js'
 import { KeyedLock } from '../util/lock.js'
 import type { Log } from '../util/log.js'
-import { md5OfFile } from '../util/md5.js'
-import { sleep } from '../util/sleep.js'
 import type { ItemAddress } from '../xnat/address.js'
 import type { StoredFile } from '../xnat/catalog-xml.js'
 import type { XnatClient } from '../xnat/client.js'
-import { deleteFile, putFile, readFile } from '../xnat/file-transfer.js'
+import { deleteFile } from '../xnat/file-transfer.js'
 import type { Session } from '../xnat/session.js'
-import { exactPath, shownPath, storedAs } from '../xnat/wire-path.js'
-import { XnatError } from '../xnat/xnat-error.js'
-import type { XnatErrorCode } from '../xnat/xnat-error.js'
+import { exactPath } from '../xnat/wire-path.js'
 import type { DirectoryEntry, FileEntry, StoreSource } from './archive.js'
 import { versionOf } from './catalog.js'
+import { FreshFiles } from './fresh-files.js'
 import { placeOf } from './layout.js'
 import type { FilePlace, ResourcePart, TreePlace } from './layout.js'
 import type { ListingCache } from './listing-cache.js'
 import { unescapeName } from './names.js'
-import { Sources, isFilesOf, isResourcesOf } from './sources.js'
-
-/** How often an upload is sent in all when it fails in this way; otherwise once. */
-const attempts: Partial<Record<XnatErrorCode, number>> = {
-  locked: 6, // another client writes the same catalog: it is soon done
-  conflict: 2,
-  server: 2,
-  unreachable: 2,
-  timeout: 2,
-  throttled: 4,
-}
-const retryMs = 250
+import { isResourcesOf } from './sources.js'
+import { Uploads } from './uploads.js'
 
 /**
  * Changes on the server. XNAT's answers are no proof (xnat-wire.md §5, §6): a 200 may mean that nothing was stored, a
@@ -40,18 +26,20 @@ export class Writer {
   readonly #session: Session
   readonly #client: XnatClient
   readonly #cache: ListingCache
-  readonly #log: Log
+  readonly #files: FreshFiles
+  readonly #uploads: Uploads
   readonly #locks = new KeyedLock()
 
   constructor(session: Session, client: XnatClient, cache: ListingCache, log: Log) {
     this.#session = session
     this.#client = client
     this.#cache = cache
-    this.#log = log
+    this.#files = new FreshFiles(client, cache)
+    this.#uploads = new Uploads(session, this.#files, log)
   }
 
   /** @returns the path under which the server has the file now */
-  store(
+  async store(
     directory: DirectoryEntry,
     name: string,
     source: StoreSource,
@@ -60,19 +48,16 @@ export class Writer {
   ): Promise<string> {
     const place = placeOf(directory) as TreePlace
     const part = place.parts[0]!
-    const path = [...place.path, unescapeName(name)].join('/')
-    return this.#locks.run(part.address.resource, async () => {
-      if (replaces) await this.#checkUnchanged(part, replaces)
-      const stored = replaces && (placeOf(replaces) as FilePlace).storedPath
-      const md5 = await this.#put(part, path, replaces, source, signal)
-      return this.#verify(part, path, stored, { sizeBytes: source.sizeBytes, md5 }, signal)
-    })
+    const plan = { part, path: [...place.path, unescapeName(name)].join('/'), replaces, source }
+    const sent = await this.#locks.run(part.address.resource, () => this.#uploads.send(plan, signal))
+    // The next file of the resource is sent meanwhile.
+    return this.#uploads.verify(plan, sent, signal)
   }
 
   /** The stored paths of other files that a delete of this one would take, by a fresh listing. */
   async takenAlong(file: FileEntry): Promise<string[]> {
     requireExact(file)
-    return othersTaken(file, await this.#freshFiles(partOf(file))).map((other) => other.storedPath)
+    return othersTaken(file, await this.#files.list(partOf(file))).map((other) => other.storedPath)
   }
 
   /** @param andWith files that may go with it, in this version */
@@ -80,7 +65,7 @@ export class Writer {
     const { address, storedPath } = placeOf(file) as FilePlace
     const allowed = new Map(andWith.map((other) => [storedPathOf(other), listedVersionOf(other)]))
     const isThere = async (): Promise<readonly StoredFile[] | undefined> => {
-      const files = await this.#freshFiles(partOf(file))
+      const files = await this.#files.list(partOf(file))
       return files.some((other) => other.storedPath === storedPath) ? files : undefined
     }
     requireExact(file)
@@ -108,7 +93,7 @@ export class Writer {
     if (place.level !== 'resource') throw new FsError('ENOTEMPTY', `remove ${directory.name}: it has files`)
     const part = place.parts[0]!
     return this.#locks.run(part.address.resource, async () => {
-      const files = await this.#freshFiles(part)
+      const files = await this.#files.list(part)
       if (files.length > 0)
         throw new FsError('ENOTEMPTY', `remove ${directory.name}: the resource has ${files.length} files`)
       await this.#client.deleteResource(part.address, signal)
@@ -123,93 +108,6 @@ export class Writer {
 
   #forgetResources(item: ItemAddress): void {
     this.#cache.forget(isResourcesOf(item))
-  }
-
-  async #freshFiles(part: ResourcePart): Promise<readonly StoredFile[]> {
-    this.#cache.forget(isFilesOf(part.address.resource))
-    return new Sources(this.#client, this.#cache, undefined).files(part)
-  }
-
-  /** The reader's version must still be there: what somebody else wrote meanwhile is not overwritten. */
-  async #checkUnchanged(part: ResourcePart, replaces: FileEntry): Promise<void> {
-    const { storedPath, listedVersion } = placeOf(replaces) as FilePlace
-    const now = (await this.#freshFiles(part)).find((file) => file.storedPath === storedPath)
-    if (now && versionOf(now) === listedVersion) return
-    const what = now ? 'was changed' : 'was removed'
-    throw new FsError(
-      'ESTALE',
-      `${replaces.name} ${what} on the server since it was opened; it was not overwritten`,
-    )
-  }
-
-  /** @returns the MD5 of the bytes sent */
-  async #put(
-    part: ResourcePart,
-    path: string,
-    replaces: FileEntry | undefined,
-    source: StoreSource,
-    signal: AbortSignal | undefined,
-  ): Promise<string> {
-    const stored = replaces && (placeOf(replaces) as FilePlace).storedPath
-    const target = stored === undefined ? { new: path } : { stored }
-    let overwrite = stored !== undefined
-    for (let attempt = 1; ; attempt++) {
-      try {
-        const upload = { sourcePath: source.path, sizeBytes: source.sizeBytes, overwrite }
-        return await putFile(this.#session, part.address, target, upload, signal)
-      } catch (error) {
-        if (!(error instanceof XnatError) || attempt >= (attempts[error.code] ?? 1)) throw error
-        await sleep(retryMs * attempt, signal)
-        const listed = await this.#find(part, path, stored)
-        if (listed?.digest !== undefined && listed.sizeBytes === source.sizeBytes) {
-          const md5 = await md5OfFile(source.path)
-          if (listed.digest === md5) return md5 // the answer was lost, the bytes were not
-        }
-        if (listed && stored === undefined) {
-          throw new XnatError('conflict', `another client has stored a file ${path} meanwhile`, {
-            cause: error,
-          })
-        }
-        // What blocks a name that is not listed are the remains of a broken upload, which nobody can see (§5).
-        overwrite = true
-        this.#log.info(`store ${path}: sending it again after: ${error.message}`)
-      }
-    }
-  }
-
-  async #find(part: ResourcePart, path: string, stored: string | undefined): Promise<StoredFile | undefined> {
-    const files = await this.#freshFiles(part)
-    const wanted = stored ?? storedAs(path)
-    return (
-      files.find((file) => file.storedPath === wanted) ??
-      // Before 1.8.4 nothing was decoded, so a blank is stored as it was sent.
-      (stored === undefined ? files.find((file) => shownPath(file.storedPath) === path) : undefined)
-    )
-  }
-
-  async #verify(
-    part: ResourcePart,
-    path: string,
-    stored: string | undefined,
-    sent: { readonly sizeBytes: number; readonly md5: string },
-    signal: AbortSignal | undefined,
-  ): Promise<string> {
-    const listed = await this.#find(part, path, stored)
-    if (!listed) throw new FsError('EIO', `the server says it stored ${path}, but does not list it`)
-    if (listed.sizeBytes !== sent.sizeBytes) {
-      throw new FsError('EIO', `the server has ${listed.sizeBytes} bytes of ${path}, not ${sent.sizeBytes}`)
-    }
-    const digest = listed.digest ?? (await this.#digestOf(part, listed.storedPath, signal))
-    if (digest !== sent.md5) throw new FsError('EIO', `the server has other bytes of ${path} than were sent`)
-    return listed.storedPath
-  }
-
-  /** Sites may do without digests: then the only proof is to read the file back. */
-  async #digestOf(part: ResourcePart, storedPath: string, signal: AbortSignal | undefined): Promise<string> {
-    const bytes = await readFile(this.#session, part.address, storedPath, { signal })
-    const hash = createHash('md5')
-    for await (const chunk of bytes.body) hash.update(chunk as Buffer)
-    return hash.digest('hex')
   }
 }
 

@@ -1,0 +1,52 @@
+import { NextRun } from '../util/next-run.js'
+import type { StoredFile } from '../xnat/catalog-xml.js'
+import type { XnatClient } from '../xnat/client.js'
+import type { ResourcePart } from './layout.js'
+import type { ListingCache } from './listing-cache.js'
+import { Sources, filesKey, isFilesOf } from './sources.js'
+
+/** What one entry of a catalog costs on the wire, about (xnat-wire.md §2.5). */
+const catalogEntryBytes = 350
+
+/** Listings of resources as they are now, for those who change them. */
+export class FreshFiles {
+  readonly #client: XnatClient
+  readonly #cache: ListingCache
+  readonly #listings = new NextRun<readonly StoredFile[]>()
+
+  constructor(client: XnatClient, cache: ListingCache) {
+    this.#client = client
+    this.#cache = cache
+  }
+
+  /** All files of a resource, by a request that is made after this call. */
+  list(part: ResourcePart): Promise<readonly StoredFile[]> {
+    return this.#listings.run(part.address.resource, () => {
+      this.#cache.forget(isFilesOf(part.address.resource))
+      return new Sources(this.#client, this.#cache, undefined).files(part)
+    })
+  }
+
+  /** Bytes that a listing would be, as far as one is known; undefined where nothing is known of the resource. */
+  listingBytes(part: ResourcePart): number | undefined {
+    const known = this.#known(part)
+    return known && known.length * catalogEntryBytes
+  }
+
+  /** Whether the site keeps digests, as far as its listing shows. */
+  hasDigests(part: ResourcePart): boolean {
+    return this.#known(part)?.some((file) => file.digest !== undefined) ?? false
+  }
+
+  /** A file was stored and proved by another way than a listing: the known listing has it from now on. */
+  note(part: ResourcePart, stored: StoredFile): void {
+    this.#cache.replace<StoredFile[]>(filesKey(part.address.resource), (files) => [
+      ...files.filter((file) => file.storedPath !== stored.storedPath),
+      stored,
+    ])
+  }
+
+  #known(part: ResourcePart): readonly StoredFile[] | undefined {
+    return this.#cache.peek(filesKey(part.address.resource)) as readonly StoredFile[] | undefined
+  }
+}

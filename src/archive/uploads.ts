@@ -1,0 +1,192 @@
+import { createHash } from 'node:crypto'
+import { FsError } from '../util/fs-error.js'
+import type { Log } from '../util/log.js'
+import { md5OfFile } from '../util/md5.js'
+import { sleep } from '../util/sleep.js'
+import type { StoredFile } from '../xnat/catalog-xml.js'
+import { putFile, readFile } from '../xnat/file-transfer.js'
+import type { Session } from '../xnat/session.js'
+import { shownPath, storePath, storedAs } from '../xnat/wire-path.js'
+import { XnatError } from '../xnat/xnat-error.js'
+import type { XnatErrorCode } from '../xnat/xnat-error.js'
+import type { FileEntry, StoreSource } from './archive.js'
+import { versionOf } from './catalog.js'
+import type { FreshFiles } from './fresh-files.js'
+import { placeOf } from './layout.js'
+import type { FilePlace, ResourcePart } from './layout.js'
+
+/** How often an upload is sent in all when it fails in this way; otherwise once. */
+const attempts: Partial<Record<XnatErrorCode, number>> = {
+  locked: 20, // other clients write the same catalog: each of their changes is soon done, but there may be many
+  conflict: 2,
+  server: 2,
+  unreachable: 2,
+  timeout: 2,
+  throttled: 4,
+}
+const retryMs = 250
+const longestRetryMs = 2000
+/** A small file is read back for less than what a listing costs. */
+const smallFileBytes = 64 * 1024
+/** Up to here it is worth a look whether the server has these very bytes already. */
+const comparedBytes = 256 * 1024 * 1024
+
+/** What is to be stored, and where. */
+export interface UploadPlan {
+  readonly part: ResourcePart
+  /** From the resource's top, as the file is called. */
+  readonly path: string
+  /** The stored file that it replaces, as it was when it was opened. */
+  readonly replaces: FileEntry | undefined
+  readonly source: StoreSource
+}
+
+interface Sent {
+  readonly sizeBytes: number
+  /** Lower-case hex MD5. */
+  readonly md5: string
+}
+
+/** Sends files, and finds out what became of them: XNAT's answers are no proof (xnat-wire.md §5). */
+export class Uploads {
+  readonly #session: Session
+  readonly #files: FreshFiles
+  readonly #log: Log
+
+  constructor(session: Session, files: FreshFiles, log: Log) {
+    this.#session = session
+    this.#files = files
+    this.#log = log
+  }
+
+  /**
+   * Sends a file. One at a time in a resource: XNAT fails the second of two.
+   * @returns what was sent, to be verified
+   */
+  async send(plan: UploadPlan, signal?: AbortSignal): Promise<Sent> {
+    const { part, path, replaces, source } = plan
+    if (replaces && (await this.#isThereAlready(plan, replaces))) {
+      return { sizeBytes: source.sizeBytes, md5: await md5OfFile(source.path) }
+    }
+    const stored = replaces && storedPathOf(replaces)
+    const target = stored === undefined ? { new: path } : { stored }
+    let overwrite = stored !== undefined
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const upload = { sourcePath: source.path, sizeBytes: source.sizeBytes, overwrite }
+        const md5 = await putFile(this.#session, part.address, target, upload, signal)
+        return { sizeBytes: source.sizeBytes, md5 }
+      } catch (error) {
+        if (!(error instanceof XnatError) || attempt >= (attempts[error.code] ?? 1)) throw error
+        await sleep(Math.min(retryMs * attempt, longestRetryMs) * (0.5 + Math.random()), signal)
+        const md5 = await this.#arrivedAllTheSame(plan, stored, error)
+        if (md5 !== undefined) return { sizeBytes: source.sizeBytes, md5 }
+        // What blocks a name that is not listed are the remains of a broken upload, which nobody can see (§5).
+        overwrite = true
+        this.#log.info(`store ${path}: sending it again after: ${error.message}`)
+      }
+    }
+  }
+
+  /**
+   * Makes sure that the server has what was sent.
+   * @returns the path under which it has it
+   * @throws FsError EIO when it has not
+   */
+  async verify({ part, path, replaces }: UploadPlan, sent: Sent, signal?: AbortSignal): Promise<string> {
+    const wanted = replaces ? storedPathOf(replaces) : storedAs(path)
+    // A name that is no plain URL text is stored in one of several ways: the listing tells in which.
+    if (storePath(path) === path && wanted === path && this.#isCheaperToRead(part, sent.sizeBytes)) {
+      const lastModifiedMs = await this.#readBack(part, path, sent, signal)
+      const stored = { storedPath: path, sizeBytes: sent.sizeBytes, digest: sent.md5 }
+      this.#files.note(part, { ...stored, modifiedMs: lastModifiedMs })
+      return path
+    }
+    const listed = await this.#find(part, path, replaces && wanted)
+    if (!listed) throw new FsError('EIO', `the server says it stored ${path}, but does not list it`)
+    if (listed.sizeBytes !== sent.sizeBytes) {
+      throw new FsError('EIO', `the server has ${listed.sizeBytes} bytes of ${path}, not ${sent.sizeBytes}`)
+    }
+    if (listed.digest === undefined) await this.#readBack(part, listed.storedPath, sent, signal)
+    else if (listed.digest !== sent.md5) throw otherBytes(path)
+    return listed.storedPath
+  }
+
+  /** Only where the site keeps digests: else the version of a file is its time, which only the listing tells. */
+  #isCheaperToRead(part: ResourcePart, sizeBytes: number): boolean {
+    const listingBytes = this.#files.listingBytes(part)
+    if (listingBytes === undefined || !this.#files.hasDigests(part)) return false
+    return sizeBytes <= Math.max(smallFileBytes, listingBytes)
+  }
+
+  /**
+   * The reader's version must still be there: what somebody else wrote meanwhile is not overwritten.
+   * @returns true when what is there is just what is to be sent: by an upload whose answer was lost, or by chance
+   */
+  async #isThereAlready({ part, source }: UploadPlan, replaces: FileEntry): Promise<boolean> {
+    const { storedPath, listedVersion } = placeOf(replaces) as FilePlace
+    const now = (await this.#files.list(part)).find((file) => file.storedPath === storedPath)
+    if (now && (await hasBytesOf(now, source))) return true
+    if (now && versionOf(now) === listedVersion) return false
+    const what = now ? 'was changed' : 'was removed'
+    throw new FsError(
+      'ESTALE',
+      `${replaces.name} ${what} on the server since it was opened; it was not overwritten`,
+    )
+  }
+
+  /** @returns the MD5 if the server has the bytes in spite of the failure @throws when it has others */
+  async #arrivedAllTheSame(
+    { part, path, source }: UploadPlan,
+    stored: string | undefined,
+    failure: XnatError,
+  ): Promise<string | undefined> {
+    const listed = await this.#find(part, path, stored)
+    if (!listed) return undefined
+    if (await hasBytesOf(listed, source)) return listed.digest
+    if (stored !== undefined) return undefined
+    throw new XnatError('conflict', `another client has stored a file ${path} meanwhile`, { cause: failure })
+  }
+
+  async #find(part: ResourcePart, path: string, stored: string | undefined): Promise<StoredFile | undefined> {
+    const files = await this.#files.list(part)
+    const wanted = stored ?? storedAs(path)
+    return (
+      files.find((file) => file.storedPath === wanted) ??
+      // Before 1.8.4 nothing was decoded, so a blank is stored as it was sent.
+      (stored === undefined ? files.find((file) => shownPath(file.storedPath) === path) : undefined)
+    )
+  }
+
+  /** @returns the time that the server gives the file @throws FsError EIO when it has other bytes */
+  async #readBack(
+    part: ResourcePart,
+    storedPath: string,
+    sent: Sent,
+    signal: AbortSignal | undefined,
+  ): Promise<number | undefined> {
+    const bytes = await readFile(this.#session, part.address, storedPath, { signal })
+    const hash = createHash('md5')
+    let sizeBytes = 0
+    for await (const chunk of bytes.body) {
+      hash.update(chunk as Buffer)
+      sizeBytes += (chunk as Buffer).length
+    }
+    if (sizeBytes !== sent.sizeBytes || hash.digest('hex') !== sent.md5) throw otherBytes(storedPath)
+    const time = bytes.lastModified === undefined ? Number.NaN : Date.parse(bytes.lastModified)
+    return Number.isNaN(time) ? undefined : time
+  }
+}
+
+function storedPathOf(file: FileEntry): string {
+  return (placeOf(file) as FilePlace).storedPath
+}
+
+async function hasBytesOf(listed: StoredFile, source: StoreSource): Promise<boolean> {
+  if (listed.digest === undefined || listed.sizeBytes !== source.sizeBytes) return false
+  return source.sizeBytes <= comparedBytes && (await md5OfFile(source.path)) === listed.digest
+}
+
+function otherBytes(path: string): FsError {
+  return new FsError('EIO', `the server has other bytes of ${path} than were sent`)
+}
