@@ -54,7 +54,7 @@ export interface Listing {
 }
 
 /** What one may want to do with or in an entry. */
-export type Capability = 'create' | 'make-directory' | 'write' | 'remove'
+export type Capability = 'create' | 'make-directory' | 'write' | 'remove' | 'relabel'
 
 export type Urgency = 'foreground' | 'read-ahead'
 
@@ -144,6 +144,15 @@ export interface Archive {
     andWith?: readonly FileEntry[],
     signal?: AbortSignal,
   ): Promise<void>
+  /** Whether the name of a directory is a label that the server can change: that of a subject or an experiment. */
+  hasLabel(directory: DirectoryEntry): boolean
+  /** Changes the label of a directory that `hasLabel`, within its parent. @returns the entry as it is listed now */
+  relabel(
+    parent: DirectoryEntry,
+    directory: DirectoryEntry,
+    name: string,
+    signal?: AbortSignal,
+  ): Promise<DirectoryEntry>
   /**
    * Whether directories made in this one exist on the server from the start. In a resource they do not: XNAT knows
    * files only, and a folder comes to be with its first file and goes with its last.

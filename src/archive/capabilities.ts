@@ -9,6 +9,8 @@ import { isRaw } from './resources.js'
 export interface CapabilityOptions {
   /** Raw scan data may be changed. */
   readonly allowRawWrites: boolean
+  /** Subjects and experiments may get other labels. */
+  readonly allowRelabel: boolean
 }
 
 /** Why something cannot be done with or in an entry; the sentence says what would help. */
@@ -33,6 +35,7 @@ export function missingCapability(
   if (isBelowScan(place) && place.isProtected && !options.allowRawWrites) {
     return deny('EPERM', 'this is raw scan data; mount with --allow-raw-writes to change it')
   }
+  if (capability === 'relabel') return relabelProblem(place, newName, deny, options)
   if (!isBelowScan(place)) {
     const reason = reasonAboveResources(place, capability)
     if (reason !== undefined) return deny('EPERM', reason)
@@ -57,11 +60,26 @@ function resourceNameProblem(
   return deny('EPERM', `the label ${label} means raw scan data; mount with --allow-raw-writes to make it`)
 }
 
+function relabelProblem(
+  place: ArchivePlace,
+  name: string | undefined,
+  deny: (code: 'EINVAL' | 'EPERM', reason: string) => FsError,
+  options: CapabilityOptions,
+): FsError | undefined {
+  if (place.level !== 'subject' && place.level !== 'experiment')
+    return deny('EPERM', 'XNAT can rename subjects and experiments only')
+  if (!options.allowRelabel) return deny('EPERM', 'mount with --allow-rename entities to change labels')
+  if (name !== undefined && !/^[A-Za-z0-9_-]+$/.test(name))
+    return deny('EINVAL', `'${name}': XNAT takes labels of letters, digits, _ and - only`)
+  return undefined
+}
+
 const verbs: Record<Capability, string> = {
   create: 'create a file in',
   'make-directory': 'make a directory in',
   write: 'write',
   remove: 'remove',
+  relabel: 'rename',
 }
 
 function reasonAboveResources(place: ItemPlace, capability: Capability): string | undefined {

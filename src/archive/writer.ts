@@ -106,6 +106,17 @@ export class Writer {
     this.#forgetResources(item)
   }
 
+  /** Gives a subject or an experiment another label. */
+  async relabel(item: ItemAddress, label: string, signal?: AbortSignal): Promise<void> {
+    const owner = (await this.#client.item(item, signal))['project']
+    if (owner !== item.project) {
+      const reason = `it is shared from project ${owner}; rename it there`
+      throw new FsError('EPERM', `rename to ${label}: ${reason}`)
+    }
+    await this.#client.relabel(item, label, signal)
+    this.#cache.forget(() => true) // it is in many listings, by its label
+  }
+
   #forgetResources(item: ItemAddress): void {
     this.#cache.forget(isResourcesOf(item))
   }

@@ -189,6 +189,29 @@ export class XnatArchive implements Archive {
     })
   }
 
+  hasLabel(directory: DirectoryEntry): boolean {
+    const { level } = placeOf(directory)
+    return level === 'subject' || level === 'experiment'
+  }
+
+  relabel(
+    parent: DirectoryEntry,
+    directory: DirectoryEntry,
+    name: string,
+    signal?: AbortSignal,
+  ): Promise<DirectoryEntry> {
+    return withFsErrors(`rename ${directory.name}`, async () => {
+      await this.#writer.relabel((placeOf(directory) as ItemPlace).item, name, signal)
+      const { entries } = await this.list(parent)
+      const now = entries.find((entry) => entry.id === directory.id)
+      if (now?.kind === 'directory' && now.name === name) return now
+      throw new FsError(
+        'EIO',
+        `the server says it renamed ${directory.name} to ${name}, but does not list it`,
+      )
+    })
+  }
+
   keepsEmpty(directory: DirectoryEntry): boolean {
     return levels[placeOf(directory).level as Level].makes !== 'folder'
   }

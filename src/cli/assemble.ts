@@ -40,6 +40,7 @@ export function assemble(plan: AssemblyPlan): Assembly {
     log,
     listingTtlMs: flags.listingTtl * 1000,
     allowRawWrites: flags.allowRawWrites ?? false,
+    allowRelabel: flags.allowRename === 'entities',
   })
   const cache = new MemoryBlockCache({ blockSizeBytes, maxBytes: flags.memory * 1024 * 1024 })
   const readers = new FileReaders({ archive, cache, log, spoolDirectory: stagingDirectory })

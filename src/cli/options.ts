@@ -23,6 +23,11 @@ const mountOptions: readonly OptionRow[] = [
   { flags: '--allow-other', help: 'let other users of this machine use the mount' },
   { flags: '--allow-raw-writes', help: 'let raw scan data (DICOM) be changed and deleted' },
   {
+    flags: '--allow-rename <what>',
+    choices: ['entities'],
+    help: 'entities: let mv change the labels of subjects and experiments',
+  },
+  {
     flags: '--write-mode <mode>',
     default: 'close',
     choices: writeModes,
@@ -104,6 +109,7 @@ export interface MountFlags {
   readonly readOnly?: boolean
   readonly allowOther?: boolean
   readonly allowRawWrites?: boolean
+  readonly allowRename?: 'entities'
   readonly writeMode: (typeof writeModes)[number]
   /** Seconds. */
   readonly writeBackDelay: number

@@ -19,6 +19,8 @@ export interface ChangesOptions {
 }
 
 const longestNameBytes = 255
+/** What git, Mercurial and Subversion keep a repository in: thousands of small files that are renamed and locked. */
+const repositoryNames: ReadonlySet<string> = new Set(['.git', '.hg', '.svn'])
 
 /** What changes names: files and directories come and go. (Renames: rename.ts.) */
 export class Changes {
@@ -45,6 +47,11 @@ export class Changes {
     const { archive, table, names } = this.#options
     this.#requireName(name)
     if (await names.find(parent, name, signal)) throw new FsError('EEXIST', `${parent.path}/${name} exists`)
+    if (repositoryNames.has(name)) {
+      const advice =
+        'XNAT has neither links nor locks for it; keep the repository elsewhere and copy what is in it'
+      throw new FsError('EPERM', `${parent.path}/${name}: no version control in an archive. ${advice}`)
+    }
     this.#requireCapability(parent, 'make-directory', name)
     if (archive.keepsEmpty(parent.directory)) {
       return table.intern(parent, await archive.makeDirectory(parent.directory, name, signal))

@@ -54,6 +54,7 @@ export class Renames {
   async #renameDirectory(node: Node, parent: Node, name: string, displaced: Node | undefined): Promise<void> {
     const { archive, names, table, isReadOnly } = this.#options
     if (isReadOnly) throw new FsError('EROFS', `${node.path}: the mount is read-only`)
+    if (archive.hasLabel(node.directory)) return this.#relabel(node, parent, name, displaced)
     const lack =
       archive.lacks(node.directory, 'remove') ?? archive.lacks(parent.directory, 'make-directory', name)
     if (lack) throw lack
@@ -69,6 +70,21 @@ export class Renames {
     node.entry = archive.folder(parent.directory, name)
     table.rename(node, parent, name)
     parent.overlay.set(name, node)
+  }
+
+  async #relabel(node: Node, parent: Node, name: string, displaced: Node | undefined): Promise<void> {
+    const { archive, files, writeBack } = this.#options
+    const lack = archive.lacks(node.directory, 'relabel', name)
+    if (lack) throw lack
+    if (parent !== node.parent) {
+      throw new FsError('EPERM', `${node.path}: XNAT can change its label, not move it; it stays where it is`)
+    }
+    if (displaced) throw new FsError('EEXIST', `${displaced.path} exists`)
+    // Their places in the journal are told by path.
+    const below = files.dirty.filter((local) => local.path.startsWith(`${node.path}/`))
+    await Promise.all(below.map((local) => writeBack.flush(local)))
+    node.entry = await archive.relabel(parent.directory, node.directory, name)
+    node.name = name
   }
 
   async #renameFile(node: Node, to: Destination): Promise<void> {

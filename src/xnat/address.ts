@@ -40,6 +40,13 @@ export function itemPath(item: ItemAddress, use: Use = 'change'): string {
   throw new TypeError('an address needs a project, a subject or an experiment')
 }
 
+/** The URL path of a subject or an experiment within the project that owns it: only there it has a label of its own. */
+export function ownedPath({ project, subject, experiment }: ItemAddress): string {
+  if (project === undefined || subject === undefined) throw new TypeError('no subject of a project')
+  const path = `/data/projects/${encodeURIComponent(project)}/subjects/${encodeURIComponent(subject)}`
+  return experiment === undefined ? path : `${path}/experiments/${encodeURIComponent(experiment)}`
+}
+
 export function resourcePath(address: ResourceAddress, use: Use = 'change'): string {
   return `${itemPath(address, use)}/resources/${encodeURIComponent(address.resource)}`
 }

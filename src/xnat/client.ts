@@ -1,4 +1,4 @@
-import { itemPath, resourcePath } from './address.js'
+import { itemPath, ownedPath, resourcePath } from './address.js'
 import type { ItemAddress, ResourceAddress } from './address.js'
 import { parseCatalog } from './catalog-xml.js'
 import type { StoredFile } from './catalog-xml.js'
@@ -60,6 +60,9 @@ export interface Resource {
 const documentAttempts = 3
 /** Large sites take minutes for a listing; a client that gives up earlier only makes them do it again. */
 const listingTimeoutMs = 300_000
+
+/** A session of some GiB is copied meanwhile. */
+const relabelTimeoutMs = 1_800_000
 
 /** The REST calls of XNAT that answer tables, documents and statuses, typed. @throws XnatError from every method */
 export class XnatClient {
@@ -160,6 +163,15 @@ export class XnatClient {
     await this.#command('PUT', `${itemPath(item)}/resources/${encodeURIComponent(label)}`, signal)
   }
 
+  /**
+   * Gives a subject or an experiment another label, as the project that owns it. XNAT copies its folder (xnat-wire.md §6).
+   * @throws XnatError 'conflict' when the label is in use, or the item is
+   */
+  async relabel(item: ItemAddress, label: string, signal?: AbortSignal): Promise<void> {
+    const path = `${ownedPath(item)}?label=${encodeURIComponent(label)}`
+    await this.#command('PUT', path, signal, relabelTimeoutMs)
+  }
+
   async deleteResource(resource: ResourceAddress, signal?: AbortSignal): Promise<void> {
     await this.#command('DELETE', resourcePath(resource), signal)
   }
@@ -183,8 +195,20 @@ export class XnatClient {
     }
   }
 
-  async #command(method: 'PUT' | 'DELETE', path: string, signal: AbortSignal | undefined): Promise<void> {
-    const response = await this.#session.send({ method, path, html: 'allowed', repeatable: false, signal })
+  async #command(
+    method: 'PUT' | 'DELETE',
+    path: string,
+    signal: AbortSignal | undefined,
+    headersTimeoutMs?: number,
+  ): Promise<void> {
+    const response = await this.#session.send({
+      method,
+      path,
+      html: 'allowed',
+      repeatable: false,
+      signal,
+      ...(headersTimeoutMs !== undefined && { headersTimeoutMs }),
+    })
     if (response.status >= 300) throw await response.toError()
     await response.bytes()
   }

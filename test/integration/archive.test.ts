@@ -26,6 +26,7 @@ beforeEach(async () => {
     log: new Log({ write: () => {} }),
     listingTtlMs: 60_000,
     allowRawWrites: false,
+    allowRelabel: false,
     now: () => now,
   })
 })
@@ -193,6 +194,7 @@ describe('changes', () => {
       log: new Log({ write: () => {} }),
       listingTtlMs: 60_000,
       allowRawWrites: false,
+      allowRelabel: false,
     })
     const store = reader.store(await directory(qc), 'no.txt', source('no'), undefined)
     await expect(store).rejects.toMatchObject({ code: 'EACCES' })
