@@ -53,16 +53,23 @@ export interface Named {
 
 /** The file names of siblings, in their order: unique, carriable, none of them reserved. No label: the ID serves. */
 export function nameSiblings(siblings: readonly Named[], reserved: ReadonlySet<string>): string[] {
-  const byAge = siblings.map((_, index) => index).sort((a, b) => compareIds(siblings[a]!.id, siblings[b]!.id))
-  const names = siblings.map(({ label, id }) => shorten(escapeName((label || id).toWellFormed())))
-  const taken = new Set(reserved)
-  const homeless = byAge.filter((index) => {
-    const name = names[index]!
-    if (taken.has(name)) return true
-    taken.add(name)
-    return false
+  const names = siblings.map((sibling) => shorten(escapeName((sibling.label || sibling.id).toWellFormed())))
+  const wanted = new Map<string, number[]>()
+  names.forEach((name, index) => {
+    const others = wanted.get(name)
+    if (others) others.push(index)
+    else wanted.set(name, [index])
   })
-  for (const index of homeless) {
+  const taken = new Set(reserved)
+  const byAge = (a: number, b: number): number => compareIds(siblings[a]!.id, siblings[b]!.id)
+  const homeless: number[] = []
+  for (const [name, claimants] of wanted) {
+    // IDs are looked at only where two want one name: they may cost something.
+    const older = claimants.length > 1 ? claimants.toSorted(byAge) : claimants
+    homeless.push(...(taken.has(name) ? older : older.slice(1)))
+    taken.add(name)
+  }
+  for (const index of homeless.toSorted(byAge)) {
     do names[index] = shorten(`${names[index]}~${escapeName(siblings[index]!.id.toWellFormed())}`)
     while (taken.has(names[index]))
     taken.add(names[index])

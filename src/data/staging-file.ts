@@ -1,7 +1,7 @@
+import { randomBytes } from 'node:crypto'
 import { open, rm } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
-import { dirname } from 'node:path'
-import { file as temporaryFile } from 'tmp-promise'
+import { dirname, join } from 'node:path'
 import { FsError } from '../util/fs-error.js'
 import { Lock } from '../util/lock.js'
 import { ByteRanges } from './byte-ranges.js'
@@ -56,7 +56,7 @@ export class StagingFile {
   }
 
   static async create(directory: string, base: StagingBase = emptyBase): Promise<StagingFile> {
-    const { path, handle } = await createTemporary(directory)
+    const { path, handle } = await createStaging(directory)
     return new StagingFile(path, handle, base)
   }
 
@@ -172,7 +172,7 @@ export class StagingFile {
 
   /** Goes on in a copy, as far as `sizeBytes`. */
   async #fork(sizeBytes: number): Promise<void> {
-    const copy = await createTemporary(dirname(this.#path))
+    const copy = await createStaging(dirname(this.#path))
     try {
       for (const { start, end } of this.#written.spans) {
         for (let from = start; from < Math.min(end, sizeBytes); from += fillBytes) {
@@ -221,12 +221,9 @@ export class StagingFile {
   }
 }
 
-async function createTemporary(directory: string): Promise<{ path: string; handle: FileHandle }> {
-  const { path } = await temporaryFile({
-    tmpdir: directory,
-    prefix: 'staging-',
-    discardDescriptor: true,
-    mode: 0o600,
-  })
-  return { path, handle: await open(path, 'r+') }
+/** Its name is that of the journal entry, for people too: short, and never used twice. */
+async function createStaging(directory: string): Promise<{ path: string; handle: FileHandle }> {
+  const name = `${Date.now().toString(36)}-${randomBytes(4).toString('hex')}`
+  const path = join(directory, name)
+  return { path, handle: await open(path, 'wx+', 0o600) }
 }
