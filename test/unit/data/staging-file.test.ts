@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { StagingFile } from '../../../src/data/staging-file.js'
-import type { StagingBase } from '../../../src/data/staging-file.js'
+import type { StagingBase, StagingState } from '../../../src/data/staging-file.js'
 import { patternBytes } from '../../support/byte-source.js'
 
 let directory: string
@@ -126,5 +126,47 @@ describe('StagingFile', () => {
     const local = await staging.withBytes(() => readFile(staging.path))
     expect(local.equals(Buffer.concat([Buffer.from('x'), stored.subarray(1)]))).toBe(true)
     await staging.remove()
+  })
+
+  it('never changes a version that is kept, whatever is done afterwards', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.nat(250),
+        fc.array(fc.oneof(operation, fc.record({ op: fc.constant('keep' as const) })), { maxLength: 15 }),
+        async (baseSize, operations) => {
+          const stored = patternBytes(baseSize, 3)
+          const staging = await StagingFile.create(directory, baseOf(stored))
+          const kept: { path: string; state: StagingState; bytes: Uint8Array }[] = []
+          try {
+            for (const step of operations) {
+              if (step.op === 'write') await staging.write(step.at, Buffer.alloc(step.length, step.fill))
+              else if (step.op === 'truncate') await staging.truncate(step.at)
+              else if (step.op === 'complete') await staging.withBytes(() => Promise.resolve())
+              else if (step.op === 'keep') {
+                const bytes = await staging.read(0, limit * 2)
+                await staging.keep(
+                  ({ path, sizeBytes, written, baseEnd }) => {
+                    const state = { sizeBytes, baseEnd, written: written.map((span) => ({ ...span })) }
+                    kept.push({ path, state, bytes })
+                    return Promise.resolve()
+                  },
+                  { isDurable: false },
+                )
+              }
+            }
+            for (const { path, state, bytes } of kept) {
+              const again = await StagingFile.open(path, state, baseOf(stored))
+              expect(Buffer.from(await again.read(0, limit * 2)).equals(bytes)).toBe(true)
+              await again.withBytes(() => Promise.resolve())
+              expect(Buffer.from(await readFile(path)).equals(bytes)).toBe(true)
+              await again.close()
+            }
+          } finally {
+            await staging.remove()
+          }
+        },
+      ),
+      { numRuns: 150 },
+    )
   })
 })
