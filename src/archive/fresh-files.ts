@@ -13,6 +13,7 @@ export class FreshFiles {
   readonly #client: XnatClient
   readonly #cache: ListingCache
   readonly #listings = new NextRun<readonly StoredFile[]>()
+  readonly #batches = new NextRun<readonly StoredFile[]>()
 
   constructor(client: XnatClient, cache: ListingCache) {
     this.#client = client
@@ -25,6 +26,11 @@ export class FreshFiles {
       this.#cache.forget(isFilesOf(part.address.resource))
       return new Sources(this.#client, this.#cache, undefined).files(part)
     })
+  }
+
+  /** As `list`, but only when `ready`, so that one listing serves all files that are stored until then. */
+  listWhen(part: ResourcePart, ready: () => Promise<void>): Promise<readonly StoredFile[]> {
+    return this.#batches.run(part.address.resource, () => this.list(part), ready)
   }
 
   /** Bytes that a listing would be, as far as one is known; undefined where nothing is known of the resource. */

@@ -28,6 +28,8 @@ const retryMs = 250
 const longestRetryMs = 2000
 /** A small file is read back for less than what a listing costs. */
 const smallFileBytes = 64 * 1024
+/** How long the proof of one file may wait for that of others. */
+const longestBatchMs = 500
 /** Up to here it is worth a look whether the server has these very bytes already. */
 const comparedBytes = 256 * 1024 * 1024
 
@@ -90,19 +92,29 @@ export class Uploads {
 
   /**
    * Makes sure that the server has what was sent.
+   * @param others resolves when those that are sent to the resource now are; undefined if this was the last
    * @returns the path under which it has it
    * @throws FsError EIO when it has not
    */
-  async verify({ part, path, replaces }: UploadPlan, sent: Sent, signal?: AbortSignal): Promise<string> {
+  async verify(
+    { part, path, replaces }: UploadPlan,
+    sent: Sent,
+    others?: Promise<void>,
+    signal?: AbortSignal,
+  ): Promise<string> {
     const wanted = replaces ? storedPathOf(replaces) : storedAs(path)
     // A name that is no plain URL text is stored in one of several ways: the listing tells in which.
-    if (storePath(path) === path && wanted === path && this.#isCheaperToRead(part, sent.sizeBytes)) {
+    const isPlain = storePath(path) === path && wanted === path
+    if (!others && isPlain && this.#isCheaperToRead(part, sent.sizeBytes)) {
       const lastModifiedMs = await this.#readBack(part, path, sent, signal)
       const stored = { storedPath: path, sizeBytes: sent.sizeBytes, digest: sent.md5 }
       this.#files.note(part, { ...stored, modifiedMs: lastModifiedMs })
       return path
     }
-    const listed = await this.#find(part, path, replaces && wanted)
+    const files = others
+      ? await this.#files.listWhen(part, () => Promise.race([others, sleep(longestBatchMs)]))
+      : await this.#files.list(part)
+    const listed = find(files, path, replaces && wanted)
     if (!listed) throw new FsError('EIO', `the server says it stored ${path}, but does not list it`)
     if (listed.sizeBytes !== sent.sizeBytes) {
       throw new FsError('EIO', `the server has ${listed.sizeBytes} bytes of ${path}, not ${sent.sizeBytes}`)
@@ -141,21 +153,11 @@ export class Uploads {
     stored: string | undefined,
     failure: XnatError,
   ): Promise<string | undefined> {
-    const listed = await this.#find(part, path, stored)
+    const listed = find(await this.#files.list(part), path, stored)
     if (!listed) return undefined
     if (await hasBytesOf(listed, source)) return listed.digest
     if (stored !== undefined) return undefined
     throw new XnatError('conflict', `another client has stored a file ${path} meanwhile`, { cause: failure })
-  }
-
-  async #find(part: ResourcePart, path: string, stored: string | undefined): Promise<StoredFile | undefined> {
-    const files = await this.#files.list(part)
-    const wanted = stored ?? storedAs(path)
-    return (
-      files.find((file) => file.storedPath === wanted) ??
-      // Before 1.8.4 nothing was decoded, so a blank is stored as it was sent.
-      (stored === undefined ? files.find((file) => shownPath(file.storedPath) === path) : undefined)
-    )
   }
 
   /** @returns the time that the server gives the file @throws FsError EIO when it has other bytes */
@@ -176,6 +178,19 @@ export class Uploads {
     const time = bytes.lastModified === undefined ? Number.NaN : Date.parse(bytes.lastModified)
     return Number.isNaN(time) ? undefined : time
   }
+}
+
+function find(
+  files: readonly StoredFile[],
+  path: string,
+  stored: string | undefined,
+): StoredFile | undefined {
+  const wanted = stored ?? storedAs(path)
+  return (
+    files.find((file) => file.storedPath === wanted) ??
+    // Before 1.8.4 nothing was decoded, so a blank is stored as it was sent.
+    (stored === undefined ? files.find((file) => shownPath(file.storedPath) === path) : undefined)
+  )
 }
 
 function storedPathOf(file: FileEntry): string {

@@ -51,7 +51,9 @@ export class Writer {
     const plan = { part, path: [...place.path, unescapeName(name)].join('/'), replaces, source }
     const sent = await this.#locks.run(part.address.resource, () => this.#uploads.send(plan, signal))
     // The next file of the resource is sent meanwhile.
-    return this.#uploads.verify(plan, sent, signal)
+    const { resource } = part.address
+    const others = this.#locks.isBusy(resource) ? this.#locks.idle(resource) : undefined
+    return this.#uploads.verify(plan, sent, others, signal)
   }
 
   /** The stored paths of other files that a delete of this one would take, by a fresh listing. */

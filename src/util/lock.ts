@@ -7,6 +7,11 @@ export class Lock {
     return this.#waiting === 0
   }
 
+  /** Resolves when no task is under way and none waits. */
+  async idle(): Promise<void> {
+    while (!this.isIdle) await this.#tail
+  }
+
   async run<T>(task: () => T | Promise<T>): Promise<T> {
     this.#waiting++
     const result = this.#tail.then(task)
@@ -22,6 +27,15 @@ export class Lock {
 /** A lock for each key: the tasks of one key take turns, those of different keys do not wait for each other. */
 export class KeyedLock {
   readonly #locks = new Map<string, Lock>()
+
+  isBusy(key: string): boolean {
+    return this.#locks.has(key)
+  }
+
+  /** Resolves when no task of the key is under way and none waits. */
+  async idle(key: string): Promise<void> {
+    await this.#locks.get(key)?.idle()
+  }
 
   async run<T>(key: string, task: () => Promise<T>): Promise<T> {
     const lock = this.#locks.get(key) ?? new Lock()

@@ -10,7 +10,8 @@ interface Turn<T> {
 export class NextRun<T> {
   readonly #last = new Map<string, Turn<T>>()
 
-  run(key: string, task: () => Promise<T>): Promise<T> {
+  /** @param ready what the run waits for; those who come meanwhile share it */
+  run(key: string, task: () => Promise<T>, ready: () => Promise<void> = () => Promise.resolve()): Promise<T> {
     const last = this.#last.get(key)
     if (last && !last.hasBegun) return last.promise
     const before = last?.promise.catch(() => {}) ?? Promise.resolve()
@@ -18,7 +19,7 @@ export class NextRun<T> {
       turn.hasBegun = true
       return task()
     }
-    const turn: Turn<T> = { hasBegun: false, promise: before.then(begin) }
+    const turn: Turn<T> = { hasBegun: false, promise: before.then(ready).then(begin) }
     this.#last.set(key, turn)
     const done = (): void => {
       if (this.#last.get(key) === turn) this.#last.delete(key)

@@ -62,6 +62,7 @@ export class LocalFile implements Outgoing {
   #storedRevision: number | undefined
   #failure: { readonly revision: number; readonly error: unknown } | undefined
   #kept: Kept | undefined
+  #isLeavingOrigin = false
 
   constructor(options: LocalFileOptions) {
     this.#archive = options.archive
@@ -287,18 +288,29 @@ export class LocalFile implements Outgoing {
     if (node.parent?.overlay.get(node.name) === node) node.parent.overlay.delete(node.name)
   }
 
-  /** A file that has got the old name meanwhile is another one, and stays. */
+  /**
+   * A file that has got the old name meanwhile is another one, and stays. Where the new name begins with the old one,
+   * the delete takes these bytes along, and they are stored once more (Removals): then this is called within itself.
+   */
   async #leaveOrigin(): Promise<void> {
     const { origin } = this
-    if (!origin) return
-    const { overlay } = origin.parent
-    if (overlay.get(origin.name) === origin.hidden) {
-      await this.#removeStored(origin.parent, origin.hidden.hidden)
-      const now = overlay.get(origin.name)
-      if (now === origin.hidden) overlay.delete(origin.name)
-      // Made anew while it was deleted: there is nothing stored any more that it replaces.
-      else if (now && 'ino' in now) now.local?.retarget(undefined)
+    if (!origin || this.#isLeavingOrigin) return
+    this.#isLeavingOrigin = true
+    try {
+      await this.#removeOrigin(origin)
+      this.origin = undefined
+    } finally {
+      this.#isLeavingOrigin = false
     }
-    this.origin = undefined
+  }
+
+  async #removeOrigin({ parent, name, hidden }: Origin): Promise<void> {
+    const { overlay } = parent
+    if (overlay.get(name) !== hidden) return
+    await this.#removeStored(parent, hidden.hidden)
+    const now = overlay.get(name)
+    if (now === hidden) overlay.delete(name)
+    // Made anew while it was deleted: there is nothing stored any more that it replaces.
+    else if (now && 'ino' in now) now.local?.retarget(undefined)
   }
 }
