@@ -4,6 +4,7 @@ import { createReadStream } from 'node:fs'
 import { Readable } from 'node:stream'
 import { resourcePath } from './address.js'
 import type { ResourceAddress } from './address.js'
+import { isEncoded } from './content-encoding.js'
 import type { HttpResponse, Priority } from './http.js'
 import type { Session } from './session.js'
 import { exactPath, readPath, storePath } from './wire-path.js'
@@ -172,7 +173,8 @@ function requireExact(storedPath: string): string {
 function partOf(response: HttpResponse, range: ByteRange | undefined): FileBytes {
   const match = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(response.header('content-range') ?? '')
   const [first, last, total] = match ? match.slice(1).map(Number) : []
-  const isRange = range !== undefined && first === range.first && last === range.last && total !== undefined
+  const isPart = range !== undefined && !isEncoded(response.header('content-encoding'))
+  const isRange = isPart && first === range.first && last === range.last && total !== undefined
   if (!isRange) {
     response.discard()
     const asked = range && `${range.first}-${range.last}`
@@ -185,8 +187,7 @@ function partOf(response: HttpResponse, range: ByteRange | undefined): FileBytes
 }
 
 function wholeOf(response: HttpResponse, wasAsked: boolean): FileBytes {
-  const length = response.header('content-length')
-  const size = length === undefined ? undefined : Number(length)
+  const size = response.lengthBytes
   return { first: 0, lengthBytes: size, totalBytes: size, rangeHonoured: wasAsked, ...common(response) }
 }
 
