@@ -9,7 +9,7 @@ import type { StoredFile } from '../xnat/catalog-xml.js'
 import type { XnatClient } from '../xnat/client.js'
 import { deleteFile, putFile, readFile } from '../xnat/file-transfer.js'
 import type { Session } from '../xnat/session.js'
-import { exactPath, shownPath, storedAs } from '../xnat/wire-path.js'
+import { decodesPaths, exactPath, shownPath, storePath, storedAs } from '../xnat/wire-path.js'
 import { XnatError } from '../xnat/xnat-error.js'
 import type { XnatErrorCode } from '../xnat/xnat-error.js'
 import type { DirectoryEntry, FileEntry, StoreSource } from './archive.js'
@@ -42,6 +42,8 @@ export class Writer {
   readonly #cache: ListingCache
   readonly #log: Log
   readonly #locks = new KeyedLock()
+  /** Asked only where it matters. */
+  #decodesPaths: boolean | undefined
 
   constructor(session: Session, client: XnatClient, cache: ListingCache, log: Log) {
     this.#session = session
@@ -78,9 +80,11 @@ export class Writer {
     if (after) {
       const place = placeOf(after.directory) as TreePlace
       const isSameResource = place.parts[0]!.address.resource === partOf(file).address.resource
-      if (isSameResource) stored.push(storedAs([...place.path, unescapeName(after.name)].join('/')))
+      const path = [...place.path, unescapeName(after.name)].join('/')
+      if (isSameResource) stored.push(storedAs(path), storePath(path))
     }
     requireAlone(file, stored)
+    await this.#exactPath(file)
   }
 
   removeFile(file: FileEntry, signal?: AbortSignal): Promise<void> {
@@ -96,7 +100,7 @@ export class Writer {
         file,
         files.map((other) => other.storedPath),
       )
-      await deleteFile(this.#session, address, storedPath, signal)
+      await deleteFile(this.#session, address, await this.#exactPath(file), signal)
       if (await isThere())
         throw new FsError('EIO', `the server says it deleted ${storedPath}, but still lists it`)
     })
@@ -152,7 +156,7 @@ export class Writer {
     signal: AbortSignal | undefined,
   ): Promise<string> {
     const stored = replaces && (placeOf(replaces) as FilePlace).storedPath
-    const target = stored === undefined ? { new: path } : { stored }
+    const target = replaces ? { exact: await this.#exactPath(replaces) } : { new: path }
     let overwrite = stored !== undefined
     for (let attempt = 1; ; attempt++) {
       try {
@@ -162,9 +166,9 @@ export class Writer {
         if (!(error instanceof XnatError) || attempt >= (attempts[error.code] ?? 1)) throw error
         await sleep(retryMs * attempt, signal)
         const listed = await this.#find(part, path, stored)
-        if (listed?.digest !== undefined && listed.sizeBytes === source.sizeBytes) {
+        if (listed && (listed.sizeBytes ?? source.sizeBytes) === source.sizeBytes) {
           const md5 = await md5OfFile(source.path)
-          if (listed.digest === md5) return md5 // the answer was lost, the bytes were not
+          if ((await this.#digestOf(part, listed, signal)) === md5) return md5 // the answer was lost, the bytes were not
         }
         if (listed && stored === undefined) {
           throw new XnatError('conflict', `another client has stored a file ${path} meanwhile`, {
@@ -176,6 +180,18 @@ export class Writer {
         this.#log.info(`store ${path}: sending it again after: ${error.message}`)
       }
     }
+  }
+
+  /** @throws FsError EBUSY when a change of this file cannot be told to the server without doubt */
+  async #exactPath(file: FileEntry): Promise<string> {
+    const { storedPath } = placeOf(file) as FilePlace
+    let exact = exactPath(storedPath)
+    if (exact !== exactPath(storedPath, false)) {
+      this.#decodesPaths ??= decodesPaths(await this.#client.version())
+      exact = exactPath(storedPath, this.#decodesPaths)
+    }
+    if (exact !== undefined) return exact
+    throw new FsError('EBUSY', `no URL names '${storedPath}' alone; change or delete it on the server`)
   }
 
   async #find(part: ResourcePart, path: string, stored: string | undefined): Promise<StoredFile | undefined> {
@@ -197,17 +213,18 @@ export class Writer {
   ): Promise<string> {
     const listed = await this.#find(part, path, stored)
     if (!listed) throw new FsError('EIO', `the server says it stored ${path}, but does not list it`)
-    if (listed.sizeBytes !== sent.sizeBytes) {
+    if (listed.sizeBytes !== undefined && listed.sizeBytes !== sent.sizeBytes) {
       throw new FsError('EIO', `the server has ${listed.sizeBytes} bytes of ${path}, not ${sent.sizeBytes}`)
     }
-    const digest = listed.digest ?? (await this.#digestOf(part, listed.storedPath, signal))
+    const digest = await this.#digestOf(part, listed, signal)
     if (digest !== sent.md5) throw new FsError('EIO', `the server has other bytes of ${path} than were sent`)
     return listed.storedPath
   }
 
   /** Sites may do without digests: then the only proof is to read the file back. */
-  async #digestOf(part: ResourcePart, storedPath: string, signal: AbortSignal | undefined): Promise<string> {
-    const bytes = await readFile(this.#session, part.address, storedPath, { signal })
+  async #digestOf(part: ResourcePart, file: StoredFile, signal: AbortSignal | undefined): Promise<string> {
+    if (file.digest !== undefined) return file.digest
+    const bytes = await readFile(this.#session, part.address, file.storedPath, { signal })
     const hash = createHash('md5')
     for await (const chunk of bytes.body) hash.update(chunk as Buffer)
     return hash.digest('hex')
@@ -228,9 +245,6 @@ function requireAlone(file: FileEntry, storedPaths: readonly string[]): void {
   if (others.length > 0) {
     const reason = `XNAT deletes by prefix and would take ${others.length} more with it, such as '${others[0]}'`
     throw new FsError('EBUSY', `remove ${storedPath}: ${reason}; nothing was deleted. Remove those first`)
-  }
-  if (exactPath(storedPath) === undefined) {
-    throw new FsError('EBUSY', `remove ${storedPath}: no URL names this file alone; delete it on the server`)
   }
 }
 
