@@ -235,6 +235,7 @@ export class OpenFiles {
   makeLocal(node: Node): Promise<LocalFile> {
     return this.#makingLocal.run(String(node.ino), undefined, async () => {
       if (node.local) return node.local
+      await this.#measure(node, undefined)
       const file = sizedFile(node.file)
       if (!file) throw new FsError('EIO', `${node.path} has no bytes to change`)
       const reader = this.#options.readers.acquire(file)
@@ -288,16 +289,20 @@ export class OpenFiles {
     delete node.overrides.mtimeMs
   }
 
+  /** Some servers list files without their sizes. */
+  async #measure(node: Node, signal: AbortSignal | undefined): Promise<void> {
+    const { file } = node
+    if (!file || file.sizeBytes !== undefined) return
+    await this.#options.readers.measure(file, signal)
+    await this.#options.names.refresh(node, signal)
+  }
+
   /**
    * The kernel believes the size it was last told, and would take a file that has grown for ended there. An ESTALE of
    * open() makes it look the name up anew and open it again.
    */
   async #checkReported(node: Node, signal: AbortSignal | undefined): Promise<void> {
-    const { file } = node
-    if (file && file.sizeBytes === undefined) {
-      await this.#options.readers.measure(file, signal)
-      await this.#options.names.refresh(node, signal)
-    }
+    await this.#measure(node, signal)
     if (node.reportedSizeBytes === undefined || node.reportedSizeBytes === sizeOf(node)) return
     throw new FsError('ESTALE', `${node.path} has another size than before; it is looked up again`)
   }
