@@ -5,7 +5,14 @@ import { expect } from 'vitest'
 import { mountAt, unmount } from '../../src/fuse/mountpoint.js'
 import { run, xnatfs } from './processes.js'
 import type { Outcome } from './processes.js'
-import type { Server } from './server.js'
+
+/** What a mount needs to know of a server, whichever it is. */
+export interface MountableServer {
+  readonly url: string
+  /** May edit. */
+  readonly user: string
+  readonly password: string
+}
 
 export interface MountTestOptions {
   readonly flags?: readonly string[]
@@ -25,7 +32,7 @@ export class Mount {
     this.env = env
   }
 
-  static async start(server: Server, options: MountTestOptions = {}): Promise<Mount> {
+  static async start(server: MountableServer, options: MountTestOptions = {}): Promise<Mount> {
     const directory = await mkdtemp(join(tmpdir(), 'xnatfs-mount-'))
     const user = options.user ?? { name: server.user, password: server.password }
     const mount = new Mount(directory, {
