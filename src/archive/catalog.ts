@@ -19,6 +19,7 @@ interface TreeFile extends StoredFile {
   readonly name: string
   readonly part: ResourcePart
   readonly isShadowed: boolean
+  readonly listing: object
 }
 
 /**
@@ -70,7 +71,13 @@ export function buildTree(parts: readonly (readonly [ResourcePart, readonly Stor
       if (name === undefined) continue
       let folder = root
       for (const segment of segments) folder = subfolder(folder, segment)
-      folder.files.push({ ...file, name, part, isShadowed: isShadowed(file.storedPath, stored) })
+      folder.files.push({
+        ...file,
+        name,
+        part,
+        isShadowed: isShadowed(file.storedPath, stored),
+        listing: files,
+      })
     }
   }
   if (parts.length > 1) tellApart(root)
@@ -183,6 +190,7 @@ function fileChild(
       sizeBytes: content.sizeBytes,
       version: content.version,
       digest: content.digest,
+      listing: file.listing,
       isSeriesMember: part.isSeries,
     }),
   }

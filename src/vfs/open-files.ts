@@ -65,7 +65,10 @@ export class OpenFiles {
     if (node.kind === 'directory') throw new FsError('EISDIR', `${node.path} is a directory`)
     await this.#options.names.refresh(node, signal)
     if (canWrite) this.requireWritable(node)
-    if (!node.local) await this.#checkReported(node, signal)
+    if (!node.local) {
+      await this.#ascertain(node, signal)
+      this.#checkReported(node)
+    }
     return this.addHandle(node, canWrite)
   }
 
@@ -127,6 +130,7 @@ export class OpenFiles {
 
   async truncate(node: Node, sizeBytes: number): Promise<void> {
     this.requireWritable(node)
+    if (node.handles === 0 && !node.local) await this.#ascertain(node, undefined)
     this.#options.table.ref(node, 'handles') // the bytes are not to be let go of meanwhile
     try {
       if (sizeBytes === 0 && node.local?.isOutrun && node.handles <= 2)
@@ -235,7 +239,7 @@ export class OpenFiles {
   makeLocal(node: Node): Promise<LocalFile> {
     return this.#makingLocal.run(String(node.ino), undefined, async () => {
       if (node.local) return node.local
-      await this.#measure(node, undefined)
+      if (node.handles === 0) await this.#ascertain(node, undefined)
       const file = sizedFile(node.file)
       if (!file) throw new FsError('EIO', `${node.path} has no bytes to change`)
       const reader = this.#options.readers.acquire(file)
@@ -289,20 +293,24 @@ export class OpenFiles {
     delete node.overrides.mtimeMs
   }
 
-  /** Some servers list files without their sizes. */
-  async #measure(node: Node, signal: AbortSignal | undefined): Promise<void> {
-    const { file } = node
-    if (!file || file.sizeBytes !== undefined) return
-    await this.#options.readers.measure(file, signal)
-    await this.#options.names.refresh(node, signal)
+  /** Sees to it that the node is what the server has, where its listing does not say so. */
+  async #ascertain(node: Node, signal: AbortSignal | undefined): Promise<void> {
+    const { readers, names } = this.#options
+    if (node.file && node.file.sizeBytes === undefined) {
+      await readers.measure(node.file, signal)
+      await names.refresh(node, signal)
+    }
+    const file = sizedFile(node.file)
+    if (!file || file.sizeBytes === 0) return
+    await readers.recheck(file, signal)
+    await names.refresh(node, signal)
   }
 
   /**
    * The kernel believes the size it was last told, and would take a file that has grown for ended there. An ESTALE of
    * open() makes it look the name up anew and open it again.
    */
-  async #checkReported(node: Node, signal: AbortSignal | undefined): Promise<void> {
-    await this.#measure(node, signal)
+  #checkReported(node: Node): void {
     if (node.reportedSizeBytes === undefined || node.reportedSizeBytes === sizeOf(node)) return
     throw new FsError('ESTALE', `${node.path} has another size than before; it is looked up again`)
   }
