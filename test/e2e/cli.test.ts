@@ -159,8 +159,8 @@ describe('the life of a mount', () => {
     expect(await readdir(join(mount.path, qc))).not.toContain('by-another.txt')
     await server.rest('PUT', `${filesOfQc}/by-another.txt`, 'x')
     expect(await readdir(join(mount.path, qc))).not.toContain('by-another.txt')
-    await mount.refresh()
-    expect(await readdir(join(mount.path, qc))).toContain('by-another.txt')
+    process.kill(await mount.pid(), 'SIGHUP')
+    await expect.poll(() => readdir(join(mount.path, qc))).toContain('by-another.txt')
   })
 
   it('in the foreground logs to the terminal and ends by Ctrl-C', async () => {

@@ -11,11 +11,11 @@ import {
   stat,
   writeFile,
 } from 'node:fs/promises'
-import { constants } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { md5 } from '../support/byte-source.js'
 import { md5OfFile } from '../support/digests.js'
+import { codeOf } from '../support/errors.js'
 import { Mount } from '../support/mount.js'
 import { OtherServer } from '../support/other-server.js'
 import type { OtherFile, OtherServerOptions } from '../support/other-server.js'
@@ -89,8 +89,8 @@ describe.each(variants)('a server $title', ({ options }) => {
       `${session}/scans/1/NIFTI/big.nii`,
       'data/projects/ALPHA/subjects/S1/experiments/MR1/scans/1/resources/NIFTI/files/big.nii',
       'data/archive/projects/ALPHA/experiments/MR1/scans/1/resources/NIFTI/files/big.nii',
-      `data/experiments/${await idOf(server, 'experiments', 'MR1')}/scans/1/resources/NIFTI/files/big.nii`,
-      `data/subjects/${await idOf(server, 'subjects', 'S1')}/experiments/MR1/scans/1/NIFTI/big.nii`,
+      `data/experiments/${await server.idOf('experiments', 'MR1')}/scans/1/resources/NIFTI/files/big.nii`,
+      `data/subjects/${await server.idOf('subjects', 'S1')}/experiments/MR1/scans/1/NIFTI/big.nii`,
       `${session}/scans/1-T1/NIFTI/big.nii`,
       `${session}/scans/ALL/1/NIFTI/big.nii`,
       `${session}/scans/1,2/NIFTI/files/big.nii`,
@@ -194,7 +194,7 @@ describe.each(variants)('a server $title', ({ options }) => {
     await rm(join(folder, 'three more words.txt'))
     expect(await now()).toEqual({})
     await rmdir(folder)
-    const id = await idOf(server, 'experiments', 'MR1')
+    const id = await server.idOf('experiments', 'MR1')
     const { body } = await server.rest('GET', `/data/experiments/${id}/scans/2/resources?format=csv`)
     expect(body.toString()).not.toContain('CHANGED')
   })
@@ -222,21 +222,3 @@ describe.each(variants)('a server $title', ({ options }) => {
     }
   })
 })
-
-async function codeOf(promise: Promise<unknown>): Promise<string | undefined> {
-  try {
-    await promise
-    return undefined
-  } catch (error) {
-    const { errno, code } = error as NodeJS.ErrnoException
-    return errno === -constants.errno.ESTALE ? 'ESTALE' : code
-  }
-}
-
-async function idOf(server: OtherServer, kind: 'experiments' | 'subjects', label: string): Promise<string> {
-  const { body } = await server.rest('GET', `/data/projects/ALPHA/${kind}?format=json`)
-  const { ResultSet } = JSON.parse(body.toString()) as {
-    ResultSet: { Result: { ID: string; label: string }[] }
-  }
-  return ResultSet.Result.find((row) => row.label === label)!.ID
-}

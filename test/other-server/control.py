@@ -21,8 +21,13 @@ def answer(server, request):
         return Answer(200, b'')
     if what == 'requests':
         return json_answer(server.log)
+    if what == 'faults' and request.method == 'GET':
+        return json_answer(server.faults)
     if what == 'faults':
-        server.faults[:] = given
+        server.faults[:] = [{'times': 1, **fault} for fault in given]
+        return Answer(200, b'')
+    if what == 'options':
+        vars(server.options).update(given)
         return Answer(200, b'')
     if what == 'expire-sessions':
         server.sessions.expire()
@@ -90,8 +95,8 @@ def all_resources(archive):
 # --- faults: {"match": pattern of "METHOD /path?query", "times": n, "kind": …} ---------------------------------------
 def fault_for(faults, method, path):
     for fault in faults:
-        if fault.get('times', 1) > 0 and re.search(fault['match'], '%s %s' % (method, path)):
-            fault['times'] = fault.get('times', 1) - 1
+        if fault['times'] > 0 and re.search(fault['match'], '%s %s' % (method, path)):
+            fault['times'] -= 1
             return fault
     return None
 
@@ -106,6 +111,8 @@ def instead(fault):
         return Answer(503, html_page('Down', 'XNAT is starting up'), 'text/html', sized=False)
     if kind == 'html':
         return Answer(200, html_page('A proxy', 'Please accept our terms'), 'text/html', sized=False)
+    if kind == 'nothing':
+        return Answer(200, b'', 'text/plain;charset=ISO-8859-1')
     if kind == 'login':
         return Answer(200, LOGIN_PAGE, 'text/html;charset=UTF-8', sized=False)
     return None

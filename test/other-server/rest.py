@@ -396,13 +396,13 @@ class Rest:
         if not self.may_edit(address, request):
             return Answer(200, b'', None)
         fault = request.fault or {}
-        if fault.get('kind') == 'drop-upload':
-            return Answer(200, b'', 'text/plain;charset=ISO-8859-1')
         resource = found[0] if found else self.archive.add_resource(address.owners[0][2], label_of(address.resource))
         duplicates = []
         for part in parts:
             path = address.path or part.name
             path = path + fault.get('suffix', '')
+            if fault.get('kind') == 'flip-upload':
+                part.data = bytes([part.data[0] ^ 255]) + part.data[1:]
             duplicates += self.archive.store(resource, path, part.write_to, request.is_true('overwrite'))
         if duplicates:
             return Answer(200, json.dumps({'duplicates': duplicates}).encode(), 'text/html')

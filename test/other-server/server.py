@@ -72,6 +72,11 @@ class Request:
     def is_true(self, name):
         return name in self.query and self.query[name] not in ('false', '0')
 
+    def swallow(self):
+        """What nobody has read of a body, as Tomcat does: a client that is still sending would miss the answer."""
+        if not self.is_body_read and (self.length or 0) < 2_000_000:
+            list(self.body())
+
     def body(self):
         """The pieces of the body. An upload that breaks off is an error."""
         self.is_body_read = True
@@ -119,6 +124,7 @@ class Handler(BaseHTTPRequestHandler):
             answer = Answer(500, html_page('Status page', 'NullPointerException'), 'text/html;charset=ISO-8859-1')
         record['status'] = answer.status
         try:
+            request.swallow()
             self.send(control.spoilt(answer, request.fault), request, cookies)
         except ConnectionError:
             self.close_connection = True
@@ -169,10 +175,7 @@ class Handler(BaseHTTPRequestHandler):
         if segments[:1] == ['version']:
             return Answer(200, self.server.options.version.encode(), 'text/plain')
         request.segments = segments
-        answer = self.server.rest.answer(request)
-        if not request.is_body_read and request.length:
-            list(request.body())
-        return answer
+        return self.server.rest.answer(request)
 
     # --- sending ----------------------------------------------------------------------------------------------------
     def send(self, answer, request, cookies):

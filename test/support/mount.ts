@@ -1,7 +1,8 @@
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'vitest'
+import { askControl } from '../../src/cli/control.js'
 import { mountAt, unmount } from '../../src/fuse/mountpoint.js'
 import { run, xnatfs } from './processes.js'
 import type { Outcome } from './processes.js'
@@ -73,10 +74,10 @@ export class Mount {
 
   /** The mount believes no listing any more. */
   async refresh(): Promise<void> {
-    process.kill(await this.pid(), 'SIGHUP')
-    await expect
-      .poll(async () => (await this.log()).some((line) => line.includes('listings are forgotten')))
-      .toBe(true)
+    const directory = join(this.env['XDG_RUNTIME_DIR']!, 'xnatfs')
+    const [socket] = (await readdir(directory)).filter((name) => name.endsWith('.sock'))
+    const answer = await askControl(join(directory, socket!), { command: 'refresh' })
+    expect(answer).toMatchObject({ isDone: true })
   }
 
   /** The process that serves the mount. */

@@ -32,8 +32,9 @@ export interface OtherFault {
     | 'hang-up'
     | 'cut'
     | 'cut-upload'
-    | 'drop-upload'
+    | 'nothing'
     | 'rename-upload'
+    | 'flip-upload'
     | 'lie'
     | 'flip'
     | 'short'
@@ -112,8 +113,19 @@ export class OtherServer {
     return { status: response.statusCode, body: isPacked ? gunzipSync(bytes) : bytes }
   }
 
+  /** The server is another one from now on. */
+  async setOptions(options: Pick<OtherServerOptions, 'expired'>): Promise<void> {
+    await this.#control('PUT', 'options', options)
+  }
+
   async setFaults(...faults: readonly OtherFault[]): Promise<void> {
     await this.#control('PUT', 'faults', faults)
+  }
+
+  /** Those that have not happened as often as they were to. */
+  async faultsLeft(): Promise<OtherFault[]> {
+    const faults = (await this.#control('GET', 'faults')) as OtherFault[]
+    return faults.filter(({ times }) => times! > 0)
   }
 
   async requests(): Promise<OtherRequest[]> {
@@ -130,6 +142,13 @@ export class OtherServer {
 
   async sessionsOpened(): Promise<number> {
     return ((await this.#control('GET', 'sessions')) as { opened: number }).opened
+  }
+
+  /** The accession ID of what has this label in the project ALPHA. */
+  async idOf(kind: 'experiments' | 'subjects', label: string): Promise<string> {
+    const { body } = await this.rest('GET', `/data/projects/ALPHA/${kind}?format=json`)
+    const table = JSON.parse(body.toString()) as { ResultSet: { Result: { ID: string; label: string }[] } }
+    return table.ResultSet.Result.find((row) => row.label === label)!.ID
   }
 
   async files(): Promise<OtherFile[]> {
