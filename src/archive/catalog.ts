@@ -63,7 +63,10 @@ export function buildTree(parts: readonly (readonly [ResourcePart, readonly Stor
   const root: Folder = { folders: new Map(), files: [] }
   for (const [part, files] of parts) {
     const stored = new Set(files.map((file) => file.storedPath))
+    const seen = new Set<string>()
     for (const file of files) {
+      if (seen.has(file.storedPath)) continue // listed twice after a clash of writers; a GET finds the first
+      seen.add(file.storedPath)
       const segments = shownPath(file.storedPath)
         .split('/')
         .filter((segment) => segment !== '')
@@ -159,7 +162,7 @@ function fileChild(
   corrections: Corrections,
 ): Child {
   const { part, storedPath, sizeBytes, digest } = file
-  const key = `${part.address.resource}/${storedPath}`
+  const key = fileKey(part.address.resource, file)
   const listedVersion = versionOf(file)
   const correction = corrections.of(key, listedVersion)
   const content = correction
@@ -194,6 +197,10 @@ function fileChild(
       isSeriesMember: part.isSeries,
     }),
   }
+}
+
+export function fileKey(resource: string, { storedPath }: StoredFile): string {
+  return `${resource}/${storedPath}`
 }
 
 /** The bytes' digest names them best; without one, XNAT tells size and time only. */

@@ -52,14 +52,14 @@ export class Writer {
     this.#log = log
   }
 
-  /** @returns the path under which the server has the file now */
+  /** @returns the file as the server lists it now */
   store(
     directory: DirectoryEntry,
     name: string,
     source: StoreSource,
     replaces: FileEntry | undefined,
     signal?: AbortSignal,
-  ): Promise<string> {
+  ): Promise<StoredFile> {
     const place = placeOf(directory) as TreePlace
     const part = place.parts[0]!
     const path = [...place.path, unescapeName(name)].join('/')
@@ -210,7 +210,7 @@ export class Writer {
     stored: string | undefined,
     sent: { readonly sizeBytes: number; readonly md5: string },
     signal: AbortSignal | undefined,
-  ): Promise<string> {
+  ): Promise<StoredFile> {
     const listed = await this.#find(part, path, stored)
     if (!listed) throw new FsError('EIO', `the server says it stored ${path}, but does not list it`)
     if (listed.sizeBytes !== undefined && listed.sizeBytes !== sent.sizeBytes) {
@@ -218,7 +218,7 @@ export class Writer {
     }
     const digest = await this.#digestOf(part, listed, signal)
     if (digest !== sent.md5) throw new FsError('EIO', `the server has other bytes of ${path} than were sent`)
-    return listed.storedPath
+    return listed
   }
 
   /** Sites may do without digests: then the only proof is to read the file back. */
