@@ -69,7 +69,7 @@ def files(archive):
     found = []
     for resource in all_resources(archive):
         paths = resource.legacy_paths() if resource.legacy else [entry.path for entry in resource.entries]
-        for path in paths:
+        for path in dict.fromkeys(paths):
             place = resource.place(path)
             if os.path.isfile(place):
                 with open(place, 'rb') as stored:

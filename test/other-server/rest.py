@@ -201,6 +201,8 @@ class Rest:
     def read(self, address, request):
         if address.kind.endswith('s') and address.kind not in ('resources', 'files'):
             rows, always = self.rows(address, request)
+            rows = [row for row in rows if all(request.query.get(name, row[name]) == row[name]
+                                               for name in ('xsiType', 'label', 'ID') if name in row)]
             columns = request.query.get('columns')
             picked = [pick(row, columns.split(',') if columns is not None else None, always) for row in rows]
             return self.table(picked, request)

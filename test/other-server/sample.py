@@ -30,8 +30,20 @@ def build(archive):
     subject.shares['beta.2'] = 'S1 shared'
     plain = archive.add_resource(alpha.resources, 'protocols', format='PDF')
     archive.put(plain, 'protocol.pdf', data(5000))
+    add_test_project(archive, data)
     hidden = archive.add_experiment(archive.add_subject(archive.projects['SECRET'], 'X'), 'TOP')
     archive.put(archive.add_resource(hidden.resources, 'R'), 'secret.txt', b'secret')
+
+
+def add_test_project(archive, data):
+    """Where the conformance table does its work: a session with a scan of raw data."""
+    archive.projects['TEST'] = Project('TEST')
+    session = archive.add_experiment(archive.add_subject(archive.projects['TEST'], '1'), 'MR1')
+    for id in ('1', '2'):
+        session.scans.append(Scan(id, 'T1'))
+        dicom = archive.add_resource(session.scans[-1].resources, 'DICOM', format='DICOM', content='RAW')
+        archive.put(dicom, '1.dcm', data(9000))
+        archive.put(archive.add_resource(session.scans[-1].resources, 'SNAPSHOTS', format='GIF'), 'small.gif', data(500))
 
 
 def add_scans(archive, session, data):
@@ -106,6 +118,7 @@ def add_odd_names(archive, project, data):
     broken.entries.append(absolute)
     archive.put(broken, 'unlisted.txt', b'on the disk, in no catalog', catalogued=False)
     broken.counts = (99, 12345)
+    broken.entries.append(next(entry for entry in broken.entries if entry.path == 'there.txt'))
 
 
 def add_odd_labels(archive, project, data):

@@ -18,7 +18,8 @@ class User:
         return self.role == 'owner' and project != 'SECRET'
 
 
-USERS = {user.name: user for user in (User('mia', 'geheim ä:1', 'owner'), User('rita', 'lesen', 'reader'))}
+USERS = {user.name: user for user in (User('mia', 'geheim ä:1', 'owner'), User('rita', 'lesen', 'reader'),
+                                      User('otto', 'plain-ascii', 'owner'))}
 
 
 class Sessions:
@@ -36,7 +37,7 @@ class Sessions:
             return known[0], None
         basic = request.headers.get('Authorization', '')
         if basic.startswith('Basic '):
-            name, _, password = base64.b64decode(basic[6:]).decode('utf8').partition(':')
+            name, _, password = base64.b64decode(basic[6:]).decode('utf8', 'replace').partition(':')
             user = USERS.get(name)
             if user is None or user.password != password:
                 return None, self.refusal('Bad credentials')

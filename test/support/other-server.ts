@@ -79,6 +79,8 @@ export class OtherServer {
   readonly url: string
   readonly user = 'mia'
   readonly password = 'geheim ä:1'
+  /** May edit, and has a password that pyxnat can send. */
+  readonly plainUser = { name: 'otto', password: 'plain-ascii' }
   readonly reader = { name: 'rita', password: 'lesen' }
   readonly #process: ChildProcess
 
