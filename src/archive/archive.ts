@@ -35,6 +35,11 @@ export interface FileEntry extends EntryBase {
   readonly version: string
   /** Lower-case hex MD5 of the bytes, where the server keeps one. */
   readonly digest: string | undefined
+  /**
+   * Which answer of the server listed it. Where there is no digest, the same version in another answer may be other
+   * bytes: size and time are all that XNAT tells, and it does not notice what others do on its disk.
+   */
+  readonly listing?: object
   /** One of many small files that are read together, as those of a DICOM series. */
   readonly isSeriesMember: boolean
 }

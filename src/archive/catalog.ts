@@ -19,6 +19,7 @@ interface TreeFile extends StoredFile {
   readonly name: string
   readonly part: ResourcePart
   readonly isShadowed: boolean
+  readonly listing: object
 }
 
 /**
@@ -62,7 +63,10 @@ export function buildTree(parts: readonly (readonly [ResourcePart, readonly Stor
   const root: Folder = { folders: new Map(), files: [] }
   for (const [part, files] of parts) {
     const stored = new Set(files.map((file) => file.storedPath))
+    const seen = new Set<string>()
     for (const file of files) {
+      if (seen.has(file.storedPath)) continue // listed twice after a clash of writers; a GET finds the first
+      seen.add(file.storedPath)
       const segments = shownPath(file.storedPath)
         .split('/')
         .filter((segment) => segment !== '')
@@ -70,7 +74,13 @@ export function buildTree(parts: readonly (readonly [ResourcePart, readonly Stor
       if (name === undefined) continue
       let folder = root
       for (const segment of segments) folder = subfolder(folder, segment)
-      folder.files.push({ ...file, name, part, isShadowed: isShadowed(file.storedPath, stored) })
+      folder.files.push({
+        ...file,
+        name,
+        part,
+        isShadowed: isShadowed(file.storedPath, stored),
+        listing: files,
+      })
     }
   }
   if (parts.length > 1) tellApart(root)
@@ -152,7 +162,7 @@ function fileChild(
   corrections: Corrections,
 ): Child {
   const { part, storedPath, sizeBytes, digest } = file
-  const key = `${part.address.resource}/${storedPath}`
+  const key = fileKey(part.address.resource, file)
   const listedVersion = versionOf(file)
   const correction = corrections.of(key, listedVersion)
   const content = correction
@@ -183,9 +193,14 @@ function fileChild(
       sizeBytes: content.sizeBytes,
       version: content.version,
       digest: content.digest,
+      listing: file.listing,
       isSeriesMember: part.isSeries,
     }),
   }
+}
+
+export function fileKey(resource: string, { storedPath }: StoredFile): string {
+  return `${resource}/${storedPath}`
 }
 
 /** The bytes' digest names them best; without one, XNAT tells size and time only. */

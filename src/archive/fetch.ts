@@ -24,7 +24,7 @@ export async function fetchBytes(
     if (isShadowed)
       throw new FsError('EIO', `${what}: on the server another file's name hides it from every URL`)
     const bytes = await readFile(session, address, storedPath, { range, priority: urgency, signal })
-    if (bytes.servedName === `${basename(storedPath)}.gz`) {
+    if (bytes.servedName !== undefined && isPackedInstead(bytes.servedName, basename(storedPath))) {
       bytes.body.destroy()
       throw new FsError('EIO', `${what}: it is missing on the server, which has ${bytes.servedName} only`)
     }
@@ -45,6 +45,12 @@ export async function fetchBytes(
     }
     throw toFsError(error, what)
   }
+}
+
+/** XNAT serves `x.gz` where `x` is not on its disk (xnat-wire.md §3.6). What is not ASCII arrives mangled in a header. */
+function isPackedInstead(servedName: string, name: string): boolean {
+  const plain = (text: string): string => text.replace(/[^\x20-\x7e]|\?/g, '')
+  return plain(servedName) === `${plain(name)}.gz`
 }
 
 async function* checkedBody(

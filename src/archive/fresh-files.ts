@@ -39,9 +39,13 @@ export class FreshFiles {
     return known && known.length * catalogEntryBytes
   }
 
-  /** Whether the site keeps digests, as far as its listing shows. */
-  hasDigests(part: ResourcePart): boolean {
-    return this.#known(part)?.some((file) => file.digest !== undefined) ?? false
+  /** Whether a listing of the resource tells sizes and digests, as far as one is known. */
+  isFull(part: ResourcePart): boolean {
+    const known = this.#known(part) ?? []
+    return (
+      known.length > 0 &&
+      known.every(({ digest, sizeBytes }) => digest !== undefined && sizeBytes !== undefined)
+    )
   }
 
   /** A file was stored and proved by another way than a listing: the known listing has it from now on. */

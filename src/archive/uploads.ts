@@ -11,6 +11,7 @@ import { XnatError } from '../xnat/xnat-error.js'
 import type { XnatErrorCode } from '../xnat/xnat-error.js'
 import type { FileEntry, StoreSource } from './archive.js'
 import { versionOf } from './catalog.js'
+import type { ExactPaths } from './exact-paths.js'
 import type { FreshFiles } from './fresh-files.js'
 import { placeOf } from './layout.js'
 import type { FilePlace, ResourcePart } from './layout.js'
@@ -53,11 +54,13 @@ interface Sent {
 export class Uploads {
   readonly #session: Session
   readonly #files: FreshFiles
+  readonly #exact: ExactPaths
   readonly #log: Log
 
-  constructor(session: Session, files: FreshFiles, log: Log) {
+  constructor(session: Session, files: FreshFiles, exact: ExactPaths, log: Log) {
     this.#session = session
     this.#files = files
+    this.#exact = exact
     this.#log = log
   }
 
@@ -71,7 +74,7 @@ export class Uploads {
       return { sizeBytes: source.sizeBytes, md5: await md5OfFile(source.path) }
     }
     const stored = replaces && storedPathOf(replaces)
-    const target = stored === undefined ? { new: path } : { stored }
+    const target = replaces ? { exact: await this.#exact.of(replaces) } : { new: path }
     let overwrite = stored !== undefined
     for (let attempt = 1; ; attempt++) {
       try {
@@ -93,7 +96,7 @@ export class Uploads {
   /**
    * Makes sure that the server has what was sent.
    * @param others resolves when those that are sent to the resource now are; undefined if this was the last
-   * @returns the path under which it has it
+   * @returns the file as it has it
    * @throws FsError EIO when it has not
    */
   async verify(
@@ -101,33 +104,49 @@ export class Uploads {
     sent: Sent,
     others?: Promise<void>,
     signal?: AbortSignal,
-  ): Promise<string> {
+  ): Promise<StoredFile> {
     const wanted = replaces ? storedPathOf(replaces) : storedAs(path)
     // A name that is no plain URL text is stored in one of several ways: the listing tells in which.
     const isPlain = storePath(path) === path && wanted === path
     if (!others && isPlain && this.#isCheaperToRead(part, sent.sizeBytes)) {
-      const lastModifiedMs = await this.#readBack(part, path, sent, signal)
-      const stored = { storedPath: path, sizeBytes: sent.sizeBytes, digest: sent.md5 }
-      this.#files.note(part, { ...stored, modifiedMs: lastModifiedMs })
-      return path
+      const stored = await this.#proveByReading(part, path, sent, signal)
+      if (stored) return stored
     }
     const files = others
       ? await this.#files.listWhen(part, () => Promise.race([others, sleep(longestBatchMs)]))
       : await this.#files.list(part)
     const listed = find(files, path, replaces && wanted)
     if (!listed) throw new FsError('EIO', `the server says it stored ${path}, but does not list it`)
-    if (listed.sizeBytes !== sent.sizeBytes) {
+    if (listed.sizeBytes !== undefined && listed.sizeBytes !== sent.sizeBytes) {
       throw new FsError('EIO', `the server has ${listed.sizeBytes} bytes of ${path}, not ${sent.sizeBytes}`)
     }
     if (listed.digest === undefined) await this.#readBack(part, listed.storedPath, sent, signal)
     else if (listed.digest !== sent.md5) throw otherBytes(path)
-    return listed.storedPath
+    return listed
   }
 
-  /** Only where the site keeps digests: else the version of a file is its time, which only the listing tells. */
+  /** @returns undefined where the file could not be read: then its listing must tell */
+  async #proveByReading(
+    part: ResourcePart,
+    path: string,
+    sent: Sent,
+    signal: AbortSignal | undefined,
+  ): Promise<StoredFile | undefined> {
+    try {
+      const modifiedMs = await this.#readBack(part, path, sent, signal)
+      const stored = { storedPath: path, sizeBytes: sent.sizeBytes, digest: sent.md5, modifiedMs }
+      this.#files.note(part, stored)
+      return stored
+    } catch (error) {
+      if (error instanceof XnatError && error.code !== 'aborted') return undefined
+      throw error
+    }
+  }
+
+  /** Only where listings tell sizes and digests: else they alone know which version of a file they will show. */
   #isCheaperToRead(part: ResourcePart, sizeBytes: number): boolean {
     const listingBytes = this.#files.listingBytes(part)
-    if (listingBytes === undefined || !this.#files.hasDigests(part)) return false
+    if (listingBytes === undefined || !this.#files.isFull(part)) return false
     return sizeBytes <= Math.max(smallFileBytes, listingBytes)
   }
 
@@ -138,7 +157,7 @@ export class Uploads {
   async #isThereAlready({ part, source }: UploadPlan, replaces: FileEntry): Promise<boolean> {
     const { storedPath, listedVersion } = placeOf(replaces) as FilePlace
     const now = (await this.#files.list(part)).find((file) => file.storedPath === storedPath)
-    if (now && (await hasBytesOf(now, source))) return true
+    if (now && now.digest !== undefined && now.digest === (await md5WhereSizeFits(now, source))) return true
     if (now && versionOf(now) === listedVersion) return false
     const what = now ? 'was changed' : 'was removed'
     throw new FsError(
@@ -155,7 +174,9 @@ export class Uploads {
   ): Promise<string | undefined> {
     const listed = find(await this.#files.list(part), path, stored)
     if (!listed) return undefined
-    if (await hasBytesOf(listed, source)) return listed.digest
+    const md5 = await md5WhereSizeFits(listed, source)
+    if (md5 !== undefined && md5 === (listed.digest ?? (await this.#digestOf(part, listed.storedPath))))
+      return md5
     if (stored !== undefined) return undefined
     throw new XnatError('conflict', `another client has stored a file ${path} meanwhile`, { cause: failure })
   }
@@ -168,16 +189,20 @@ export class Uploads {
     signal: AbortSignal | undefined,
   ): Promise<number | undefined> {
     const bytes = await readFile(this.#session, part.address, storedPath, { signal })
-    const hash = createHash('md5')
-    let sizeBytes = 0
-    for await (const chunk of bytes.body) {
-      hash.update(chunk as Buffer)
-      sizeBytes += (chunk as Buffer).length
-    }
-    if (sizeBytes !== sent.sizeBytes || hash.digest('hex') !== sent.md5) throw otherBytes(storedPath)
+    if ((await md5Of(bytes.body)) !== sent.md5) throw otherBytes(storedPath)
     const time = bytes.lastModified === undefined ? Number.NaN : Date.parse(bytes.lastModified)
     return Number.isNaN(time) ? undefined : time
   }
+
+  async #digestOf(part: ResourcePart, storedPath: string): Promise<string> {
+    return md5Of((await readFile(this.#session, part.address, storedPath)).body)
+  }
+}
+
+async function md5Of(body: AsyncIterable<unknown>): Promise<string> {
+  const hash = createHash('md5')
+  for await (const chunk of body) hash.update(chunk as Buffer)
+  return hash.digest('hex')
 }
 
 function find(
@@ -197,9 +222,10 @@ function storedPathOf(file: FileEntry): string {
   return (placeOf(file) as FilePlace).storedPath
 }
 
-async function hasBytesOf(listed: StoredFile, source: StoreSource): Promise<boolean> {
-  if (listed.digest === undefined || listed.sizeBytes !== source.sizeBytes) return false
-  return source.sizeBytes <= comparedBytes && (await md5OfFile(source.path)) === listed.digest
+/** The MD5 of what is to be sent, where it is worth to compare it with what is listed. */
+async function md5WhereSizeFits(listed: StoredFile, source: StoreSource): Promise<string | undefined> {
+  if ((listed.sizeBytes ?? source.sizeBytes) !== source.sizeBytes) return undefined
+  return source.sizeBytes <= comparedBytes ? md5OfFile(source.path) : undefined
 }
 
 function otherBytes(path: string): FsError {

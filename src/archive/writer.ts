@@ -6,9 +6,9 @@ import type { StoredFile } from '../xnat/catalog-xml.js'
 import type { XnatClient } from '../xnat/client.js'
 import { deleteFile } from '../xnat/file-transfer.js'
 import type { Session } from '../xnat/session.js'
-import { exactPath } from '../xnat/wire-path.js'
 import type { DirectoryEntry, FileEntry, StoreSource } from './archive.js'
 import { versionOf } from './catalog.js'
+import { ExactPaths } from './exact-paths.js'
 import { FreshFiles } from './fresh-files.js'
 import { placeOf } from './layout.js'
 import type { FilePlace, ResourcePart, TreePlace } from './layout.js'
@@ -27,6 +27,7 @@ export class Writer {
   readonly #client: XnatClient
   readonly #cache: ListingCache
   readonly #files: FreshFiles
+  readonly #exact: ExactPaths
   readonly #uploads: Uploads
   readonly #locks = new KeyedLock()
 
@@ -35,17 +36,18 @@ export class Writer {
     this.#client = client
     this.#cache = cache
     this.#files = new FreshFiles(client, cache)
-    this.#uploads = new Uploads(session, this.#files, log)
+    this.#exact = new ExactPaths(client)
+    this.#uploads = new Uploads(session, this.#files, this.#exact, log)
   }
 
-  /** @returns the path under which the server has the file now */
+  /** @returns the file as the server has it now */
   async store(
     directory: DirectoryEntry,
     name: string,
     source: StoreSource,
     replaces: FileEntry | undefined,
     signal?: AbortSignal,
-  ): Promise<string> {
+  ): Promise<StoredFile> {
     const place = placeOf(directory) as TreePlace
     const part = place.parts[0]!
     const plan = { part, path: [...place.path, unescapeName(name)].join('/'), replaces, source }
@@ -58,7 +60,7 @@ export class Writer {
 
   /** The stored paths of other files that a delete of this one would take, by a fresh listing. */
   async takenAlong(file: FileEntry): Promise<string[]> {
-    requireExact(file)
+    await this.#exact.of(file)
     return othersTaken(file, await this.#files.list(partOf(file))).map((other) => other.storedPath)
   }
 
@@ -70,7 +72,6 @@ export class Writer {
       const files = await this.#files.list(partOf(file))
       return files.some((other) => other.storedPath === storedPath) ? files : undefined
     }
-    requireExact(file)
     return this.#locks.run(address.resource, async () => {
       const files = await isThere()
       if (!files) return // gone already, as wanted
@@ -82,7 +83,7 @@ export class Writer {
           storedPath,
           others.map((other) => other.storedPath),
         )
-      await deleteFile(this.#session, address, storedPath, signal)
+      await deleteFile(this.#session, address, await this.#exact.of(file), signal)
       if (await isThere())
         throw new FsError('EIO', `the server says it deleted ${storedPath}, but still lists it`)
     })
@@ -143,11 +144,6 @@ function othersTaken(file: FileEntry, files: readonly StoredFile[]): StoredFile[
   return files.filter(
     (other) => other.storedPath !== storedPath && (isPattern || other.storedPath.startsWith(storedPath)),
   )
-}
-
-function requireExact(file: FileEntry): void {
-  if (exactPath(storedPathOf(file)) !== undefined) return
-  throw new FsError('EBUSY', `remove ${file.name}: no URL names this file alone; delete it on the server`)
 }
 
 /** Why a delete is refused. */

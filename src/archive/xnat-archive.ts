@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache'
 import { FsError } from '../util/fs-error.js'
 import type { Log } from '../util/log.js'
 import { SingleFlight } from '../util/single-flight.js'
+import type { StoredFile } from '../xnat/catalog-xml.js'
 import { XnatClient } from '../xnat/client.js'
 import type { Session } from '../xnat/session.js'
 import { isSiteLevel, ownersOf, reservedEntry, siteEntry, unlistedEntry } from './aliases.js'
@@ -22,14 +23,14 @@ import type {
 } from './archive.js'
 import { missingCapability } from './capabilities.js'
 import type { CapabilityOptions } from './capabilities.js'
-import { folderEntry } from './catalog.js'
+import { fileKey, folderEntry, versionOf } from './catalog.js'
 import { listDirectory } from './children.js'
 import { Corrections } from './corrections.js'
 import { directoryEntry } from './entries.js'
 import { withFsErrors } from './errors.js'
 import { fetchBytes } from './fetch.js'
 import { isTree, levels, placeOf } from './layout.js'
-import type { DirectoryListing, FilePlace, ItemPlace, Level, LinkPlace } from './layout.js'
+import type { DirectoryListing, FilePlace, ItemPlace, Level, LinkPlace, TreePlace } from './layout.js'
 import { ListingCache } from './listing-cache.js'
 import type { Source } from './listing-cache.js'
 import { unescapeName } from './names.js'
@@ -62,6 +63,7 @@ export class XnatArchive implements Archive {
   readonly #cache: ListingCache
   readonly #writer: Writer
   readonly #corrections = new Corrections()
+  #storedCount = 0
   readonly #directories = new LRUCache<string, BuiltDirectory>({
     maxSize: entriesKept,
     sizeCalculation: ({ listing }) => Math.min(entriesKept, 1 + listing.entries.length),
@@ -137,7 +139,9 @@ export class XnatArchive implements Archive {
     signal?: AbortSignal,
   ): Promise<FileEntry> {
     return withFsErrors(`store ${name}`, async () => {
-      const storedPath = await this.#writer.store(directory, name, source, replaces, signal)
+      const listed = await this.#writer.store(directory, name, source, replaces, signal)
+      const { storedPath } = listed
+      this.#noteStored(directory, listed, source)
       const listing = await this.list(directory)
       const stored = listing.entries.find(
         (entry): entry is FileEntry => entry.kind === 'file' && storedPathOf(entry) === storedPath,
@@ -187,6 +191,15 @@ export class XnatArchive implements Archive {
       if (made?.kind !== 'directory') throw new FsError('EIO', `make directory ${name}: made, but not listed`)
       return made
     })
+  }
+
+  /** Without a digest, what is stored now may be listed just as what was there before. */
+  #noteStored(directory: DirectoryEntry, listed: StoredFile, { sizeBytes }: StoreSource): void {
+    if (listed.digest !== undefined) return
+    const { resource } = (placeOf(directory) as TreePlace).parts[0]!.address
+    const facts = { sizeBytes, answerVersion: `stored ${++this.#storedCount}`, digest: undefined }
+    this.#corrections.note(fileKey(resource, listed), { listedVersion: versionOf(listed), facts })
+    this.#cache.forget(isFilesOf(resource))
   }
 
   hasLabel(directory: DirectoryEntry): boolean {

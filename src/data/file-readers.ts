@@ -26,7 +26,13 @@ const readAheadBudgetBytes = 48 * 1024 * 1024
 const spoolBudgetBytes = 4 * 1024 ** 3
 /** A download that nobody has open any more goes on for this time. */
 const graceMs = 3000
-const answerVersionsKept = 100_000
+const answersKept = 100_000
+
+/** What a file that is listed like this proved to be when it was last asked for. */
+interface Answered {
+  readonly file: FileEntry
+  readonly answerVersion: string
+}
 
 interface Shared {
   readonly reader: FileReader
@@ -40,7 +46,7 @@ export class FileReaders {
   /** Readers that no handle uses but that hold a download, oldest first. */
   readonly #kept = new Map<string, FileReader>()
   /** Which version on the server the cached blocks of a listed version belong to. */
-  readonly #answerVersions = new LRUCache<string, string>({ max: answerVersionsKept })
+  readonly #answered = new LRUCache<string, Answered>({ max: answersKept })
   /** MD5s of downloads that did not fit their catalog, by file. */
   readonly #damaged = new LRUCache<string, string>({ max: 1000 })
   #aheadBytes = 0
@@ -103,6 +109,23 @@ export class FileReaders {
     return sizeBytes
   }
 
+  /**
+   * Makes sure that what was read of a file is still what the server has: a listing without its digest does not tell
+   * when its bytes were changed in place, and a newer one tells as little. The archive lists what has changed as
+   * another version from then on.
+   */
+  async recheck(file: SizedFile, signal?: AbortSignal): Promise<void> {
+    const key = keyOf(file)
+    const known = this.#answered.get(key)
+    if (!known || file.digest !== undefined || known.file.listing === file.listing) return
+    const { archive } = this.#options
+    const bytes = await archive.fetch(file, { first: 0, last: 0 }, 'foreground', signal)
+    bytes.discard()
+    const { answerVersion, totalBytes: sizeBytes = file.sizeBytes } = bytes
+    if (answerVersion === known.answerVersion) this.#answered.set(key, { file, answerVersion })
+    else archive.contradict(file, { sizeBytes, answerVersion, digest: undefined })
+  }
+
   async close(): Promise<void> {
     for (const { reader } of this.#open.values()) {
       reader.abandon()
@@ -114,8 +137,8 @@ export class FileReaders {
   #create(file: SizedFile, key: string): FileReader {
     return new FileReader(file, {
       ...this.#options,
-      answerVersion: this.#answerVersions.get(key),
-      onAnswerVersion: (answerVersion) => this.#answerVersions.set(key, answerVersion),
+      answerVersion: this.#answered.get(key)?.answerVersion,
+      onAnswerVersion: (answerVersion) => this.#answered.set(key, { file, answerVersion }),
       damagedDigest: this.#damaged.get(file.key),
       onDamaged: (md5) => this.#damaged.set(file.key, md5),
       wholeFileBytes: file.isSeriesMember ? seriesFileBytes : smallFileBytes,

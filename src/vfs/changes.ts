@@ -7,13 +7,13 @@ import type { LocalFile } from './local-file.js'
 import type { Namespace } from './namespace.js'
 import { isHidden } from './node.js'
 import type { Hidden, Node } from './node.js'
-import type { OpenFiles } from './open-files.js'
+import type { LocalFiles } from './local-files.js'
 
 export interface ChangesOptions {
   readonly archive: Archive
   readonly table: InodeTable
   readonly names: Namespace
-  readonly files: OpenFiles
+  readonly locals: LocalFiles
   readonly writeBack: WriteBack
   readonly isReadOnly: boolean
 }
@@ -33,12 +33,12 @@ export class Changes {
 
   /** A file that does not exist yet. Nothing goes to the server before it is closed. */
   async create(parent: Node, name: string): Promise<Node> {
-    const { table, files } = this.#options
+    const { table, locals } = this.#options
     this.#requireName(name)
     this.#requireCapability(parent, 'create', name)
     const node = table.internLocal(parent, 'file', name, undefined)
     const before = parent.overlay.get(name)
-    await files.startNew(node, isHidden(before) ? before : undefined)
+    await locals.startNew(node, isHidden(before) ? before : undefined)
     parent.overlay.set(name, node)
     return node
   }
@@ -83,10 +83,10 @@ export class Changes {
     if (node.kind === 'directory') throw new FsError('EISDIR', `${node.path} is a directory`)
     this.#requireCapability(node, 'remove')
     if (node.local) await this.#unlinkLocal(node, node.local)
-    else if (node.file) await this.#options.files.removals.remove(parent, node.file)
+    else if (node.file) await this.#options.locals.removals.remove(parent, node.file)
     if (parent.overlay.get(name) === node) parent.overlay.delete(name)
     table.detach(node)
-    if (node.local) this.#options.files.settle(node, node.local)
+    if (node.local) this.#options.locals.settle(node, node.local)
   }
 
   /**
@@ -114,7 +114,7 @@ export class Changes {
     this.#hidden.delete(node)
     if (!place || place.parent.overlay.get(place.name) !== place.hidden) return
     try {
-      await this.#options.files.removals.remove(place.parent, place.hidden.hidden)
+      await this.#options.locals.removals.remove(place.parent, place.hidden.hidden)
     } finally {
       if (place.parent.overlay.get(place.name) === place.hidden) place.parent.overlay.delete(place.name)
     }
@@ -141,12 +141,12 @@ export class Changes {
       await local.forget()
       // What somebody else has made of the file is theirs.
       if (local.replaces && !local.isOutrun && node.parent)
-        await this.#options.files.removals.remove(node.parent, local.replaces)
+        await this.#options.locals.removals.remove(node.parent, local.replaces)
       await local.removeOrigin()
     } catch (error) {
       node.isRemoved = false
       if (local.isUnsent) await local.keep({ isDurable: true })
-      this.#options.files.settle(node, local)
+      this.#options.locals.settle(node, local)
       throw error
     }
   }

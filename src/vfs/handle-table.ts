@@ -9,6 +9,10 @@ export class HandleTable<H> {
     return this.#handles.size
   }
 
+  values(): IterableIterator<H> {
+    return this.#handles.values()
+  }
+
   add(handle: H): number {
     do this.#last = (this.#last % 0x7fffffff) + 1
     while (this.#handles.has(this.#last))

@@ -20,6 +20,8 @@ export interface LocalFileOptions {
   readonly resumedAs?: 'unsent' | 'stored' | undefined
   /** Frees what the bytes below the staging file need. */
   readonly releaseBase: () => void
+  /** The bytes are safe in the journal, so the old name may be deleted before the new one is stored. */
+  readonly removesOriginFirst: boolean
   /** Deletes a stored file. */
   readonly removeStored: (parent: Node, file: FileEntry) => Promise<void>
   /** Called after each upload that succeeded. */
@@ -55,6 +57,7 @@ export class LocalFile implements Outgoing {
   covers: Hidden | undefined
   readonly #archive: Pick<Archive, 'store'>
   readonly node: Node
+  readonly #removesOriginFirst: boolean
   readonly #releaseBase: () => void
   readonly #removeStored: LocalFileOptions['removeStored']
   readonly #onStored: () => void
@@ -70,6 +73,7 @@ export class LocalFile implements Outgoing {
     this.staging = options.staging
     this.replaces = options.replaces
     this.mtimeMs = options.mtimeMs
+    this.#removesOriginFirst = options.removesOriginFirst
     this.#releaseBase = options.releaseBase
     this.#removeStored = options.removeStored
     this.#onStored = options.onStored
@@ -173,6 +177,7 @@ export class LocalFile implements Outgoing {
   async upload(): Promise<void> {
     if (!this.node.isRemoved) await this.keep({ isDurable: false })
     try {
+      if (this.#removesOriginFirst && this.#isLongerNameOfOrigin()) await this.#leaveOriginFirst()
       await this.staging.withBytes((revision) => this.#send(revision))
       await this.#leaveOrigin()
       this.#failure = undefined
@@ -286,6 +291,18 @@ export class LocalFile implements Outgoing {
     node.entry = stored
     node.storedVersion = stored.version
     if (node.parent?.overlay.get(node.name) === node) node.parent.overlay.delete(node.name)
+  }
+
+  /** XNAT would delete the new file together with the old one (xnat-wire.md §6). */
+  #isLongerNameOfOrigin(): boolean {
+    const { origin, node } = this
+    return origin !== undefined && origin.parent === node.parent && node.name.startsWith(origin.name)
+  }
+
+  async #leaveOriginFirst(): Promise<void> {
+    await this.staging.withBytes(() => Promise.resolve())
+    await this.keep({ isDurable: true })
+    await this.#leaveOrigin()
   }
 
   /**

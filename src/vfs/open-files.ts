@@ -1,26 +1,20 @@
-import type { Archive, FileEntry, MaybePromise } from '../archive/archive.js'
+import type { Archive, MaybePromise } from '../archive/archive.js'
 import type { FileReader, SizedFile } from '../data/file-reader.js'
 import type { FileReaders } from '../data/file-readers.js'
 import { ReadAhead } from '../data/read-ahead.js'
-import type { JournalEntry } from '../data/journal-record.js'
-import { StagingFile } from '../data/staging-file.js'
-import type { StagingBase } from '../data/staging-file.js'
 import type { WriteBack } from '../data/write-back.js'
-import { inBackground } from '../util/background.js'
 import { FsError } from '../util/fs-error.js'
 import type { Log } from '../util/log.js'
-import { SingleFlight, withSignal } from '../util/single-flight.js'
+import { withSignal } from '../util/single-flight.js'
+import { ascertain, sizedFile } from './ascertain.js'
 import { sizeOf } from './attributes.js'
 import { HandleTable } from './handle-table.js'
 import type { InodeTable } from './inode-table.js'
-import { LocalFile } from './local-file.js'
+import type { LocalFile } from './local-file.js'
+import type { LocalFiles } from './local-files.js'
 import type { Namespace } from './namespace.js'
-import type { Hidden, Node } from './node.js'
-import { Removals } from './removals.js'
+import type { Node } from './node.js'
 import { isTemporaryName } from './temporary-names.js'
-
-/** When the bytes of a file must be on the server: when close() returns, or some time after. */
-export type WriteMode = 'close' | 'back'
 
 export interface OpenFilesOptions {
   readonly archive: Archive
@@ -28,10 +22,8 @@ export interface OpenFilesOptions {
   readonly writeBack: WriteBack
   readonly table: InodeTable
   readonly names: Namespace
-  /** The journal: where the bytes of files being written are kept. */
-  readonly stagingDirectory: string
+  readonly locals: LocalFiles
   readonly isReadOnly: boolean
-  readonly writeMode: WriteMode
   readonly log: Log
   readonly now: () => number
 }
@@ -56,28 +48,21 @@ interface FileHandle {
 
 /** What is done with files that are open, and how their bytes get home. */
 export class OpenFiles {
-  readonly removals: Removals
   readonly #options: OpenFilesOptions
   readonly #handles = new HandleTable<FileHandle>()
-  readonly #makingLocal = new SingleFlight<LocalFile>()
-  /** Files with bytes here, whether or not they are on their way. */
-  readonly #locals = new Set<LocalFile>()
 
   constructor(options: OpenFilesOptions) {
     this.#options = options
-    this.removals = new Removals({
-      ...options,
-      makeLocal: (node) => this.makeLocal(node),
-      acknowledge: (node, local) => this.acknowledge(node, local),
-      settle: (node, local) => this.settle(node, local),
-    })
   }
 
   async open(node: Node, canWrite: boolean, signal?: AbortSignal): Promise<Opened> {
     if (node.kind === 'directory') throw new FsError('EISDIR', `${node.path} is a directory`)
     await this.#options.names.refresh(node, signal)
     if (canWrite) this.requireWritable(node)
-    if (!node.local) await this.#checkReported(node, signal)
+    if (!node.local) {
+      await ascertain(node, this.#options, signal)
+      this.#checkReported(node)
+    }
     return this.addHandle(node, canWrite)
   }
 
@@ -127,30 +112,30 @@ export class OpenFiles {
     const handle = this.#handles.get(number)
     const { node, canWrite } = handle
     if (!canWrite) throw new FsError('EBADF', `${node.path} is not open for writing`)
-    if (!handle.isWriting) {
-      handle.isWriting = true // one descriptor of several was closed; this is another
-      node.writers++
-    }
+    this.#startWriting(handle) // one descriptor of several was closed; this is another
     if (!node.local) this.#requireOpenedVersion(handle)
-    const local = node.local ?? (await this.makeLocal(node))
+    const local = node.local ?? (await this.#options.locals.makeLocal(node))
     await local.staging.write(offset, bytes)
     this.#touch(node, local)
   }
 
   async truncate(node: Node, sizeBytes: number): Promise<void> {
     this.requireWritable(node)
+    if (node.handles === 0 && !node.local) await ascertain(node, this.#options, undefined)
+    if (!node.local && node.file?.sizeBytes === sizeBytes) return
     this.#options.table.ref(node, 'handles') // the bytes are not to be let go of meanwhile
     try {
       if (sizeBytes === 0 && node.local?.isOutrun && node.handles <= 2)
         await this.#startOver(node, node.local)
-      const local = node.local ?? (await this.makeLocal(node))
+      const local = node.local ?? (await this.#options.locals.makeLocal(node))
       await local.staging.truncate(sizeBytes)
       this.#touch(node, local)
-      // Without a handle there is no close() that could store it, or tell that it failed.
-      if (node.writers === 0) await this.acknowledge(node, local)
+      // The close() of one who may write stores it. Without one, nobody else could, or would tell that it failed.
+      for (const handle of this.#handles.values()) if (handle.node === node) this.#startWriting(handle)
+      if (node.writers === 0) await this.#options.locals.acknowledge(node, local)
     } finally {
       this.#options.table.unref(node, 'handles')
-      if (node.local) this.settle(node, node.local)
+      if (node.local) this.#options.locals.settle(node, node.local)
     }
   }
 
@@ -162,23 +147,15 @@ export class OpenFiles {
     this.#options.log.warn(
       `${node.path} was changed by somebody else; what was written before is kept: xnatfs pending export`,
     )
-    await this.leave(node, local)
+    await this.#options.locals.leave(node, local)
     try {
       await this.#options.names.refresh(node)
     } catch (error) {
       if (!(error instanceof FsError && error.code === 'ENOENT')) throw error
       node.entry = undefined
-      await this.startNew(node, undefined)
+      await this.#options.locals.startNew(node, undefined)
       node.parent?.overlay.set(node.name, node)
     }
-  }
-
-  /** Leaves local bytes in the journal; the node is what the server has. */
-  async leave(node: Node, local: LocalFile): Promise<void> {
-    this.#options.writeBack.cancel(local)
-    await local.leave()
-    this.#release(node, local)
-    if (node.parent?.overlay.get(node.name) === node) node.parent.overlay.delete(node.name)
   }
 
   /**
@@ -192,18 +169,7 @@ export class OpenFiles {
     this.#stopWriting(handle)
     const { local } = node
     if (!handle.canWrite || !local?.isDirty() || node.writers > 0) return
-    await withSignal(this.acknowledge(node, local), signal)
-  }
-
-  /**
-   * What has to be done before a program may believe that its bytes are safe: they are stored, or in the journal. A
-   * temporary name is not sent at all. A new file that is still empty is sent a little later: the shell closes the
-   * first descriptor of `>` before a program writes to the second.
-   */
-  acknowledge(node: Node, local: LocalFile): Promise<void> {
-    const mayWait = isTemporaryName(node.name) || (local.isNew && local.staging.sizeBytes === 0)
-    if (this.#options.writeMode === 'close' && !mayWait) return this.#options.writeBack.flush(local)
-    return local.keep({ isDurable: true })
+    await withSignal(this.#options.locals.acknowledge(node, local), signal)
   }
 
   async fsync(number: number, signal?: AbortSignal): Promise<void> {
@@ -222,145 +188,20 @@ export class OpenFiles {
     if (reader) this.#options.readers.release(reader)
     this.#stopWriting(handle)
     node.handles--
-    if (node.local) this.settle(node, node.local)
+    if (node.local) this.#options.locals.settle(node, node.local)
     this.#options.table.release(node)
-  }
-
-  /** Lets go of local bytes that nobody needs: not open, and on the server or not wanted there. */
-  settle(node: Node, local: LocalFile): void {
-    const { writeMode } = this.#options
-    if (node.handles > 0 || node.local !== local) return
-    if (local.isDirty()) {
-      const isHopeless = local.hasFailed && !(writeMode === 'back' && local.isWorthAnotherTry())
-      if (!isTemporaryName(node.name) && !isHopeless) this.#sendLater(node, local)
-      return
-    }
-    if (isTemporaryName(node.name) && !node.isRemoved) return
-    this.#letGo(node, local)
-  }
-
-  /** Written through a memory map after close(), say: nobody has been promised anything yet. */
-  #sendLater(node: Node, local: LocalFile): void {
-    this.#options.writeBack.later(local)
-    inBackground(this.#options.log, `keep the bytes of ${node.path}`, local.keep({ isDurable: true }))
-  }
-
-  #letGo(node: Node, local: LocalFile): void {
-    this.#options.writeBack.cancel(local)
-    this.#release(node, local)
-    inBackground(this.#options.log, `remove the local bytes of ${node.path}`, local.discard())
-  }
-
-  #release(node: Node, local: LocalFile): void {
-    this.#locals.delete(local)
-    node.local = undefined
-    node.openedVersion = undefined
-    this.#options.table.release(node)
-  }
-
-  /** Files whose bytes are nowhere but here. */
-  get unsent(): readonly LocalFile[] {
-    return [...this.#locals].filter((local) => local.isUnsent)
-  }
-
-  /** Files about which the server has to be told something. */
-  get dirty(): readonly LocalFile[] {
-    return [...this.#locals].filter((local) => local.isDirty())
-  }
-
-  /** Nobody wants these bytes on the server. */
-  async discard(local: LocalFile): Promise<void> {
-    const { node } = local
-    this.#options.writeBack.cancel(local)
-    await local.settled()
-    await local.forget()
-    const { origin } = local
-    if (origin && origin.parent.overlay.get(origin.name) === origin.hidden)
-      origin.parent.overlay.delete(origin.name)
-    if (node.parent?.overlay.get(node.name) === node) node.parent.overlay.delete(node.name)
-    if (!node.entry) this.#options.table.detach(node)
-    this.#letGo(node, local)
-  }
-
-  /** Leaves everything that is unsent in the journal. */
-  async leaveAll(): Promise<void> {
-    for (const local of this.unsent) await this.leave(local.node, local)
-  }
-
-  /**
-   * A place for the bytes of a new file.
-   * @param covers the stored file of that name which is hidden here: the new one replaces it
-   */
-  async startNew(node: Node, covers: Hidden | undefined): Promise<void> {
-    const staging = await StagingFile.create(this.#options.stagingDirectory)
-    node.local = this.#localFile(node, staging, undefined, () => {})
-    node.local.covers = covers
-    if (covers) node.local.retarget(covers.hidden)
-  }
-
-  /** Prepares a stored file for changes. */
-  makeLocal(node: Node): Promise<LocalFile> {
-    return this.#makingLocal.run(String(node.ino), undefined, async () => {
-      if (node.local) return node.local
-      const file = sizedFile(node.file)
-      if (!file) throw new FsError('EIO', `${node.path} has no bytes to change`)
-      const reader = this.#options.readers.acquire(file)
-      const release = (): void => this.#options.readers.release(reader)
-      try {
-        const staging = await StagingFile.create(this.#options.stagingDirectory, baseOf(file, reader))
-        node.local = this.#localFile(node, staging, file, release)
-        return node.local
-      } catch (error) {
-        release()
-        throw error
-      }
-    })
-  }
-
-  /** Local bytes that another process has left. @param isStored the server has exactly these */
-  async resumeLocal(node: Node, entry: JournalEntry, isStored: boolean): Promise<LocalFile> {
-    const { record, stagingPath } = entry
-    const file = record.baseEnd > 0 ? sizedFile(record.replaces) : undefined
-    const reader = file && this.#options.readers.acquire(file)
-    const release = (): void => reader && this.#options.readers.release(reader)
-    try {
-      const staging = await StagingFile.open(stagingPath, record, file && reader && baseOf(file, reader))
-      const replaces = isStored ? node.file : record.replaces
-      node.local = this.#localFile(node, staging, replaces, release, isStored ? 'stored' : 'unsent')
-      node.local.mtimeMs = record.mtimeMs
-      return node.local
-    } catch (error) {
-      release()
-      throw error
-    }
-  }
-
-  #localFile(
-    node: Node,
-    staging: StagingFile,
-    replaces: FileEntry | undefined,
-    releaseBase: () => void,
-    resumedAs?: 'unsent' | 'stored',
-  ): LocalFile {
-    const local: LocalFile = new LocalFile({
-      archive: this.#options.archive,
-      removeStored: (parent, stored) => this.removals.remove(parent, stored),
-      node,
-      staging,
-      replaces,
-      mtimeMs: this.#options.now(),
-      resumedAs,
-      releaseBase,
-      onStored: () => this.settle(node, local),
-    })
-    this.#locals.add(local)
-    return local
   }
 
   /** The kernel keeps one set of pages for all handles of a file: those of two versions would mix in it. */
   #requireOpenedVersion({ node, file }: FileHandle): void {
     if (!file || file.version === node.file?.version) return
     throw new FsError('ESTALE', `${node.path} was changed on the server; open it again`)
+  }
+
+  #startWriting(handle: FileHandle): void {
+    if (handle.isWriting || !handle.canWrite) return
+    handle.isWriting = true
+    handle.node.writers++
   }
 
   #stopWriting(handle: FileHandle): void {
@@ -377,24 +218,8 @@ export class OpenFiles {
    * The kernel believes the size it was last told, and would take a file that has grown for ended there. An ESTALE of
    * open() makes it look the name up anew and open it again.
    */
-  async #checkReported(node: Node, signal: AbortSignal | undefined): Promise<void> {
-    const { file } = node
-    if (file && file.sizeBytes === undefined) {
-      await this.#options.readers.measure(file, signal)
-      await this.#options.names.refresh(node, signal)
-    }
+  #checkReported(node: Node): void {
     if (node.reportedSizeBytes === undefined || node.reportedSizeBytes === sizeOf(node)) return
     throw new FsError('ESTALE', `${node.path} has another size than before; it is looked up again`)
-  }
-}
-
-function sizedFile(file: FileEntry | undefined): SizedFile | undefined {
-  return file && file.sizeBytes !== undefined ? { ...file, sizeBytes: file.sizeBytes } : undefined
-}
-
-function baseOf(file: SizedFile, reader: FileReader): StagingBase {
-  return {
-    sizeBytes: file.sizeBytes,
-    read: (offset, lengthBytes, signal) => reader.read(offset, lengthBytes, signal),
   }
 }

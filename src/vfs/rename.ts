@@ -73,7 +73,7 @@ export class Renames {
   }
 
   async #relabel(node: Node, parent: Node, name: string, displaced: Node | undefined): Promise<void> {
-    const { archive, files, writeBack } = this.#options
+    const { archive, locals, writeBack } = this.#options
     const lack = archive.lacks(node.directory, 'relabel', name)
     if (lack) throw lack
     if (parent !== node.parent) {
@@ -81,15 +81,15 @@ export class Renames {
     }
     if (displaced) throw new FsError('EEXIST', `${displaced.path} exists`)
     // Their places in the journal are told by path.
-    const below = files.dirty.filter((local) => local.path.startsWith(`${node.path}/`))
+    const below = locals.dirty.filter((local) => local.path.startsWith(`${node.path}/`))
     await Promise.all(below.map((local) => writeBack.flush(local)))
     node.entry = await archive.relabel(parent.directory, node.directory, name)
     node.name = name
   }
 
   async #renameFile(node: Node, to: Destination): Promise<void> {
-    const { archive, files, table, writeBack } = this.#options
-    const local = node.local ?? (await files.makeLocal(node))
+    const { archive, locals, table, writeBack } = this.#options
+    const local = node.local ?? (await locals.makeLocal(node))
     writeBack.cancel(local)
     if (to.displaced?.local) {
       writeBack.cancel(to.displaced.local)
@@ -98,7 +98,7 @@ export class Renames {
     // Waits for an upload that is under way, and brings the stored bytes here: they go with the old name.
     await local.staging.withBytes(() => Promise.resolve())
     if (local.replaces && !local.isNew && !isTemporaryName(to.name)) {
-      await files.removals.requirePossible(node.parent!, local.replaces)
+      await locals.removals.requirePossible(node.parent!, local.replaces)
     }
     const covered = to.parent.overlay.get(to.name)
     const replaces = isHidden(covered)
@@ -108,21 +108,21 @@ export class Renames {
     try {
       this.#move(node, local, to, replaces)
       // A file that is open for writing is stored by its close().
-      if (node.writers === 0 && local.isDirty()) await files.acknowledge(node, local)
+      if (node.writers === 0 && local.isDirty()) await locals.acknowledge(node, local)
     } catch (error) {
       // Stored under its new name, but still there under the old one: as before means without the new one.
       const copy = local.origin && !replaces ? node.file : undefined
       undo()
       if (local.isUnsent) await local.keep({ isDurable: true })
-      files.settle(node, local)
+      locals.settle(node, local)
       if (copy) await archive.remove(copy)
       throw error
     }
     if (to.displaced) {
       table.detach(to.displaced)
-      if (to.displaced.local) files.settle(to.displaced, to.displaced.local)
+      if (to.displaced.local) locals.settle(to.displaced, to.displaced.local)
     }
-    files.settle(node, local)
+    locals.settle(node, local)
   }
 
   #move(node: Node, local: LocalFile, to: Destination, replaces: FileEntry | undefined): void {

@@ -7,14 +7,14 @@ import type { InodeTable } from './inode-table.js'
 import type { LocalFile } from './local-file.js'
 import type { Namespace } from './namespace.js'
 import type { Hidden, Node } from './node.js'
-import type { OpenFiles } from './open-files.js'
+import type { LocalFiles } from './local-files.js'
 import { isTemporaryName } from './temporary-names.js'
 
 export interface ResumeOptions {
   readonly archive: Archive
   readonly table: InodeTable
   readonly names: Namespace
-  readonly files: OpenFiles
+  readonly locals: LocalFiles
 }
 
 /** What became of a journal entry: it is shown and will be sent; it is not needed; or it stays where it is, and why. */
@@ -44,17 +44,17 @@ export class Resume {
   }
 
   async #show(entry: JournalEntry, parent: Node, now: Node | undefined): Promise<Resumed> {
-    const { table, files } = this.#options
+    const { table, locals } = this.#options
     const { record } = entry
     const state = await stateOf(entry, now?.file)
     if (state.kind === 'conflict') return left(state.reason)
     if (state.kind === 'stored' && !record.origin) return { kind: 'needless' }
     const node = now ?? table.internLocal(parent, 'file', record.name, undefined)
-    const local = await files.resumeLocal(node, entry, state.kind === 'stored')
+    const local = await locals.resumeLocal(node, entry, state.kind === 'stored')
     node.overrides.mtimeMs = record.mtimeMs
     parent.overlay.set(record.name, node)
     if (record.origin) await this.#hideOrigin(local, record.origin)
-    files.settle(node, local)
+    locals.settle(node, local)
     return { kind: 'shown' }
   }
 

@@ -12,8 +12,8 @@ const patterns: readonly RegExp[] = [
   /^\.nfs[0-9a-f]+$/,
 ]
 
-/** sed -i, zip and rsync end their names in six random letters and digits. Words do not look random. */
-const randomEnd = /^(?:sed|zi|\..+\.)([A-Za-z0-9]{6})$/
+/** sed -i, perl -i, zip and rsync end their names in six random letters and digits. Words do not look random. */
+const randomEnd = /^(?:sed|zi|XX|\..+\.)([A-Za-z0-9]{6})$/
 const looksRandom = /[A-Z0-9]/
 
 export function isTemporaryName(name: string): boolean {

@@ -11,10 +11,12 @@ import { Changes } from './changes.js'
 import { HandleTable } from './handle-table.js'
 import { InodeTable } from './inode-table.js'
 import type { LocalFile } from './local-file.js'
+import { LocalFiles } from './local-files.js'
+import type { WriteMode } from './local-files.js'
 import { Namespace } from './namespace.js'
 import type { Node, Overrides } from './node.js'
 import { OpenFiles } from './open-files.js'
-import type { Opened, WriteMode } from './open-files.js'
+import type { Opened } from './open-files.js'
 import { Renames } from './rename.js'
 import { Resume } from './resume.js'
 import type { Resumed } from './resume.js'
@@ -67,6 +69,7 @@ export class Vfs {
   readonly #table: InodeTable
   readonly #names: Namespace
   readonly #writeBack: WriteBack
+  readonly #locals: LocalFiles
   readonly #files: OpenFiles
   readonly #changes: Changes
   readonly #renames: Renames
@@ -81,8 +84,10 @@ export class Vfs {
     const retries = options.writeMode === 'back'
     this.#writeBack = new WriteBack({ log, quietMs: options.quietMs, retries })
     const shared = { ...options, table: this.#table, names: this.#names, writeBack: this.#writeBack }
-    this.#files = new OpenFiles({ ...shared, now: options.now ?? Date.now })
-    const changes = { ...shared, files: this.#files }
+    const local = { ...shared, now: options.now ?? Date.now }
+    this.#locals = new LocalFiles(local)
+    this.#files = new OpenFiles({ ...local, locals: this.#locals })
+    const changes = { ...shared, locals: this.#locals }
     this.#changes = new Changes(changes)
     this.#renames = new Renames(changes)
     this.#resume = new Resume(changes)
@@ -261,26 +266,26 @@ export class Vfs {
         this.#options.log.error(`${local.path} is not on the server: ${causeChain(error)}`)
       }
     }
-    await Promise.all(this.#files.dirty.map(send))
+    await Promise.all(this.#locals.dirty.map(send))
   }
 
   /** Leaves what is unsent in the journal. The end: nothing can be written any more. */
   leave(): Promise<void> {
-    return this.#files.leaveAll()
+    return this.#locals.leaveAll()
   }
 
   /** Deletes local bytes that were not sent. @returns false if there are none of this name in the journal */
   async discard(id: string): Promise<boolean> {
-    const local = this.#files.unsent.find((file) => file.id === id)
+    const local = this.#locals.unsent.find((file) => file.id === id)
     if (!local) return false
     if (local.isOpen()) throw new FsError('EBUSY', `${local.path} is open; close it first`)
-    await this.#files.discard(local)
+    await this.#locals.discard(local)
     return true
   }
 
   /** Files whose bytes are nowhere but here. */
   get unsent(): readonly UnsentFile[] {
-    return this.#files.unsent.map((local) => ({
+    return this.#locals.unsent.map((local) => ({
       id: local.id,
       path: local.path,
       sizeBytes: local.staging.sizeBytes,

@@ -3,7 +3,7 @@ import type { ItemAddress, ResourceAddress } from './address.js'
 import { parseCatalog } from './catalog-xml.js'
 import type { StoredFile } from './catalog-xml.js'
 import type { HttpResponse } from './http.js'
-import { cell, numberCell, parseItemFields, parseRows, parseTimeMs } from './rows.js'
+import { cell, numberCell, parseItemFields, parseRows, parseTimeMs, parseVersion } from './rows.js'
 import type { Row } from './rows.js'
 import type { Session } from './session.js'
 import { XnatError } from './xnat-error.js'
@@ -78,6 +78,14 @@ export class XnatClient {
     if (response.status === 200) return (await response.text()).trim().replace(/^"|"$/g, '')
     response.discard() // no XAPI before 1.7: /data/auth says "User 'x' is logged in"
     return this.#read('/data/auth', (text) => /'([^']*)'/.exec(text)?.[1] ?? 'guest', signal)
+  }
+
+  /** Of the server, such as '1.8.11'; undefined where it does not tell. */
+  async version(signal?: AbortSignal): Promise<string | undefined> {
+    const response = await this.#get('/xapi/siteConfig/buildInfo', signal)
+    if (response.status === 200) return parsed(response, await response.text(), parseVersion)
+    response.discard()
+    return undefined
   }
 
   async projects(signal?: AbortSignal): Promise<Project[]> {

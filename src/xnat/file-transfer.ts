@@ -4,9 +4,10 @@ import { createReadStream } from 'node:fs'
 import { Readable } from 'node:stream'
 import { resourcePath } from './address.js'
 import type { ResourceAddress } from './address.js'
+import { isEncoded } from './content-encoding.js'
 import type { HttpResponse, Priority } from './http.js'
 import type { Session } from './session.js'
-import { exactPath, readPath, storePath } from './wire-path.js'
+import { readPath, storePath } from './wire-path.js'
 import { XnatError } from './xnat-error.js'
 
 /** First and last byte, both included, as in HTTP. */
@@ -73,6 +74,7 @@ export async function readFile(
  * empty (§5).
  *
  * A success says that the server claims to have it: compare the listing afterwards.
+ * @param path of a new file as it is meant, or of a stored one the `exactPath`
  * @returns the MD5 (lower-case hex) of the bytes sent
  * @throws XnatError 'conflict' when the file exists and `overwrite` is false; 'forbidden' when the server stored
  *   nothing for want of permission; 'locked' when another writer changed the resource's catalog meanwhile
@@ -80,11 +82,11 @@ export async function readFile(
 export async function putFile(
   session: Session,
   resource: ResourceAddress,
-  path: { readonly new: string } | { readonly stored: string },
+  path: { readonly new: string } | { readonly exact: string },
   upload: Upload,
   signal?: AbortSignal,
 ): Promise<string> {
-  const urlPath = 'new' in path ? storePath(path.new) : requireExact(path.stored)
+  const urlPath = 'new' in path ? storePath(path.new) : path.exact
   const boundary = `xnatfs-${randomBytes(12).toString('hex')}`
   const head = Buffer.from(
     `--${boundary}\r\nContent-Disposition: form-data; name="file"; filename="file"\r\n` +
@@ -144,35 +146,27 @@ async function checkStored(response: HttpResponse): Promise<void> {
 }
 
 /**
- * Deletes by prefix: every file of the resource whose stored path begins with `storedPath` goes (§6). The caller must
- * know from a fresh listing that there is one such file only.
- * @throws XnatError 'locked' when no URL can name this file alone
+ * Deletes by prefix: every file of the resource whose stored path begins with that of the file goes (§6). The caller
+ * must know from a fresh listing that there is one such file only.
+ * @param exact the `exactPath` of the stored file
  */
 export async function deleteFile(
   session: Session,
   resource: ResourceAddress,
-  storedPath: string,
+  exact: string,
   signal?: AbortSignal,
 ): Promise<void> {
-  const path = `${resourcePath(resource)}/files/${requireExact(storedPath)}`
+  const path = `${resourcePath(resource)}/files/${exact}`
   const response = await session.send({ method: 'DELETE', path, html: 'allowed', repeatable: false, signal })
   if (response.status >= 300) throw await response.toError()
   await response.bytes()
 }
 
-function requireExact(storedPath: string): string {
-  const path = exactPath(storedPath)
-  if (path !== undefined) return path
-  throw new XnatError(
-    'conflict',
-    `no URL names the stored file '${storedPath}' alone; change it on the server`,
-  )
-}
-
 function partOf(response: HttpResponse, range: ByteRange | undefined): FileBytes {
   const match = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(response.header('content-range') ?? '')
   const [first, last, total] = match ? match.slice(1).map(Number) : []
-  const isRange = range !== undefined && first === range.first && last === range.last && total !== undefined
+  const isPart = range !== undefined && !isEncoded(response.header('content-encoding'))
+  const isRange = isPart && first === range.first && last === range.last && total !== undefined
   if (!isRange) {
     response.discard()
     const asked = range && `${range.first}-${range.last}`
@@ -185,8 +179,7 @@ function partOf(response: HttpResponse, range: ByteRange | undefined): FileBytes
 }
 
 function wholeOf(response: HttpResponse, wasAsked: boolean): FileBytes {
-  const length = response.header('content-length')
-  const size = length === undefined ? undefined : Number(length)
+  const size = response.lengthBytes
   return { first: 0, lengthBytes: size, totalBytes: size, rangeHonoured: wasAsked, ...common(response) }
 }
 

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 import PQueue from 'p-queue'
 import { Agent, request as undiciRequest } from 'undici'
 import type { Dispatcher } from 'undici'
+import { decodedBody, isEncoded } from './content-encoding.js'
 import { defaultRetryPolicy, failureOf, isPassingStatus, retryDelayMs } from './retry.js'
 import type { RetryPolicy } from './retry.js'
 import { XnatError, codeOfStatus, sentenceOfPage } from './xnat-error.js'
@@ -54,13 +55,26 @@ export class HttpResponse {
     this.method = method
     this.url = url
     this.status = data.statusCode
-    this.body = data.body
     this.#headers = data.headers
+    const encoding = this.header('content-encoding')
+    const body = decodedBody(data.body, encoding)
+    if (!body) {
+      data.body.destroy()
+      throw this.error('bad-response', `the body comes packed as ${encoding}, which was not asked for`)
+    }
+    // A body that is destroyed before its end reports that as an error nobody waits for.
+    this.body = body.on('error', () => {})
   }
 
   header(name: string): string | undefined {
     const value = this.#headers[name]
     return Array.isArray(value) ? value[0] : value
+  }
+
+  /** Of the body as it is read; undefined where the server does not say. */
+  get lengthBytes(): number | undefined {
+    const length = this.header('content-length')
+    return length === undefined || isEncoded(this.header('content-encoding')) ? undefined : Number(length)
   }
 
   get cookies(): readonly string[] {
@@ -184,7 +198,6 @@ export class Http {
       const fail = (cause: unknown): void => resolve(failureOf(cause, request.method, url, request.signal))
       const exchange = async (): Promise<void> => {
         const data = await undiciRequest(url, this.#undiciOptions(request))
-        // A body that is destroyed before its end reports that as an error nobody waits for.
         data.body.on('error', () => {})
         const closed = new Promise<void>((done) => data.body.once('close', done))
         resolve(new HttpResponse(request.method, url, data))

@@ -27,6 +27,13 @@ export function parseItemFields(text: string): Row {
   return toRow(fields)
 }
 
+/** The version in a server's description of itself, `{"version":"1.8.11",…}` (§1.4). */
+export function parseVersion(text: string): string | undefined {
+  const value: unknown = JSON.parse(text)
+  const version = isObject(value) ? value['version'] : undefined
+  return typeof version === 'string' ? version : undefined
+}
+
 /** The cell, or undefined where it is empty or the column is not there. */
 export function cell(row: Row, column: string): string | undefined {
   const value = row[column]

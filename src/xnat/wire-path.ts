@@ -9,9 +9,12 @@
 /** Characters that may stand in a URL path as they are (RFC 3986 `pchar` without escapes); '/' separates. */
 const plain = /[^A-Za-z0-9\-._~!$&'()*+,;=:@/]+/g
 
-/** A path whose blanks or pluses make the server decode all of it. */
+/**
+ * A path that is sent so that the server decodes all of it: because of a blank, or of a plus beside other escapes. A
+ * plus alone needs no escape, and servers before 1.8.4, which decode nothing, store it as it is.
+ */
 function isDecodedByServer(path: string): boolean {
-  return /[ +]/.test(path)
+  return path.includes(' ') || (path.includes('+') && path.search(plain) !== -1)
 }
 
 /** URLs are rewritten where a segment is empty, '.' or '..', escaped or not: such a path would name another file. */
@@ -45,12 +48,21 @@ export function storedAs(path: string): string {
 /**
  * The URL path that hits exactly the stored file in a DELETE or an overwriting PUT, or undefined where there is none:
  * a name such as `a#b` that came in by import cannot be written into a URL so that the server sees it again.
+ * @param decodes false: a server before 1.8.4, which decodes no path
  */
-export function exactPath(storedPath: string): string | undefined {
+export function exactPath(storedPath: string, decodes = true): string | undefined {
   if (isRewritten(storedPath)) return undefined
-  if (isDecodedByServer(storedPath)) return encodeAll(storedPath)
+  if (decodes && isDecodedByServer(storedPath)) return encodeAll(storedPath)
   const isUrlText = storedPath.replace(/%[0-9A-Fa-f]{2}/g, '').search(plain) === -1
-  return isUrlText && !/%20|%2B/.test(storedPath) ? storedPath : undefined
+  return isUrlText && !(decodes && /%20|%2B/.test(storedPath)) ? storedPath : undefined
+}
+
+/** Whether a server of this version decodes paths of files: it does unless it is known to be older than 1.8.4. */
+export function decodesPaths(version: string | undefined): boolean {
+  const numbers = /^(\d+)\.(\d+)(?:\.(\d+))?/.exec(version ?? '')?.slice(1)
+  if (!numbers) return true
+  const [major, minor, patch] = numbers.map((number) => Number(number ?? 0)) as [number, number, number]
+  return major > 1 || (major === 1 && (minor > 8 || (minor === 8 && patch >= 4)))
 }
 
 /**
@@ -61,8 +73,8 @@ export function shownPath(storedPath: string): string {
   if (isDecodedByServer(storedPath) || !storedPath.includes('%')) return storedPath
   try {
     const decoded = storedPath.split('/').map(decodeSegment).join('/')
-    const encoded = decoded.replace(plain, (text) => encodeURIComponent(text))
-    return encoded.toUpperCase() === storedPath.toUpperCase() ? decoded : storedPath
+    const isOurs = storePath(decoded).toUpperCase() === storedPath.toUpperCase()
+    return isOurs ? decoded : storedPath
   } catch {
     return storedPath // not UTF-8 when decoded
   }

@@ -1,15 +1,23 @@
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import type { FileSystem } from '../support/file-system.js'
-import type { Server } from '../support/server.js'
 import { bytesChecks } from './bytes-checks.js'
 import { limitsChecks } from './limits-checks.js'
 import { namesChecks } from './names-checks.js'
 
 const checks = { ...bytesChecks, ...namesChecks, ...limitsChecks }
 
+/** Answers requests of the test's own, as the user who may edit. */
+interface RestServer {
+  rest(
+    method: 'GET' | 'PUT',
+    path: string,
+    body?: Buffer,
+  ): Promise<{ readonly status: number; readonly body: Buffer }>
+}
+
 export interface Subject {
   readonly fs: FileSystem
-  readonly server: Server
+  readonly server: RestServer
   stop(): Promise<void>
 }
 

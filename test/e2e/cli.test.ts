@@ -65,7 +65,8 @@ describe('the life of a mount', () => {
     expect(await isGone()).toBe(true)
     await expect.poll(() => isRunning(pid)).toBe(false)
     expect(await readdir(mount.path)).toEqual([])
-    expect(await readdir(join(mount.stateDirectory, 'staging'))).toEqual([])
+    const [journal] = await readdir(join(mount.stateDirectory, 'journal'))
+    expect(await readdir(join(mount.stateDirectory, 'journal', journal!))).toEqual(['server.json'])
     expect(await readdir(join(mount.directory, 'run', 'xnatfs'))).toEqual([])
   })
 
@@ -159,8 +160,8 @@ describe('the life of a mount', () => {
     expect(await readdir(join(mount.path, qc))).not.toContain('by-another.txt')
     await server.rest('PUT', `${filesOfQc}/by-another.txt`, 'x')
     expect(await readdir(join(mount.path, qc))).not.toContain('by-another.txt')
-    await mount.refresh()
-    expect(await readdir(join(mount.path, qc))).toContain('by-another.txt')
+    process.kill(await mount.pid(), 'SIGHUP')
+    await expect.poll(() => readdir(join(mount.path, qc))).toContain('by-another.txt')
   })
 
   it('in the foreground logs to the terminal and ends by Ctrl-C', async () => {

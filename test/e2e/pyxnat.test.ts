@@ -1,8 +1,10 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { md5 } from '../support/byte-source.js'
 import { Mount } from '../support/mount.js'
+import { OtherServer } from '../support/other-server.js'
 import { run } from '../support/processes.js'
 import { Server } from '../support/server.js'
 
@@ -72,5 +74,61 @@ describe('pyxnat, an independent client', () => {
     await mount.refresh()
     const { stdout: seen } = await run('cat', [join(resources, 'PYXNAT/from-pyxnat.txt')])
     expect(seen).toBe('written by pyxnat')
+  })
+})
+
+/** So that the other server is not only what its author takes an XNAT for. */
+const otherScript = `
+import hashlib, json, sys
+from pyxnat import Interface
+x = Interface(server=sys.argv[1], user=sys.argv[2], password=sys.argv[3])
+session = x.select.project('ALPHA').subject('S1').experiment('MR1')
+scan = session.scan('1')
+big = scan.resource('NIFTI').file('big.nii')
+walk = {
+    'projects': sorted(x.select.projects().get()),
+    'experiments': sorted(e.label() for e in x.select.project('ALPHA').subject('S1').experiments()),
+    'scans': sorted(session.scans().get()),
+    'resources': sorted(r.label() for r in scan.resources()),
+    'md5': hashlib.md5(open(big.get(), 'rb').read()).hexdigest(),
+}
+f = session.resource('PYXNAT').file('from-pyxnat.txt')
+f.insert(sys.argv[4], format='TEXT', content='note', tags='')
+walk['written'] = [g.label() for g in session.resource('PYXNAT').files()]
+f.delete()
+walk['left'] = f.exists()
+print(json.dumps(walk))
+`
+
+describe('pyxnat and the server of test/other-server', () => {
+  it('agree on what XNAT is', async () => {
+    const server = await OtherServer.start()
+    const folder = await mkdtemp(join(tmpdir(), 'xnatfs-pyxnat-'))
+    try {
+      await writeFile(join(folder, 'note.txt'), 'written by pyxnat')
+      const { name, password } = server.plainUser
+      const { stdout, stderr } = await run(
+        '/usr/bin/python3',
+        ['-', server.url, name, password, join(folder, 'note.txt')],
+        {
+          input: otherScript,
+          env: { TMPDIR: folder },
+        },
+      )
+      expect(stderr).not.toContain('Traceback')
+      const big = (await server.files()).find(({ path }) => path === 'big.nii')
+      expect(JSON.parse(stdout.trim().split('\n').at(-1)!)).toEqual({
+        projects: ['ALPHA', 'EMPTY', 'TEST', 'beta.2'],
+        experiments: ['FORM', 'MR1', 'OTHER', 'VISIT'],
+        scans: ['1', '2', '3-MR1', '6,7', 'MR 5', 'T1'],
+        resources: ['DICOM', 'NIFTI'],
+        md5: big!.md5,
+        written: ['from-pyxnat.txt'],
+        left: false,
+      })
+    } finally {
+      await server.stop()
+      await rm(folder, { recursive: true })
+    }
   })
 })

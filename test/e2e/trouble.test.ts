@@ -155,9 +155,10 @@ describe('trouble while mounted', () => {
     })
     const { code, stdout } = await mount.xnatfs(['umount', mount.path])
     expect(code).toBe(1)
-    const [kept] = /\S+unsent\/\S+/.exec(stdout)!
-    expect(await readFile(kept, 'utf8')).toBe('precious')
-    expect(await readFile(`${kept}.json`, 'utf8')).toContain('/TEST/1/MR1/resources/QC/new.txt')
+    expect(stdout).toMatch(/new\.txt \(8 bytes\): .*500/)
+    const exported = join(mount.directory, 'exported')
+    expect((await mount.xnatfs(['pending', 'export', exported])).code).toBe(0)
+    expect(await readFile(join(exported, 'TEST/1/MR1/resources/QC/new.txt'), 'utf8')).toBe('precious')
   })
 
   it('a file that shrank on the server is ESTALE and one line, and then what it is now', async () => {

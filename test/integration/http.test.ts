@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Http } from '../../src/xnat/http.js'
 import { defaultRetryPolicy } from '../../src/xnat/retry.js'
@@ -63,6 +64,45 @@ describe('Http', () => {
     }
     ;(await http.send({ method: 'GET', path: '/x' })).discard()
     expect(waits).toEqual([3000])
+  })
+
+  it('unpacks what a proxy has packed unasked, and does not take the length of the packed body for its own', async () => {
+    handler = (_, response) => {
+      const packed = gzipSync('text '.repeat(100))
+      response.writeHead(200, { 'content-encoding': 'gzip', 'content-length': packed.length }).end(packed)
+    }
+    const response = await http.send({ method: 'GET', path: '/x' })
+    expect([await response.text(), response.lengthBytes]).toEqual(['text '.repeat(100), undefined])
+    expect(requests[0]!.headers['accept-encoding']).toBe('identity')
+  })
+
+  it('fails when a packed body breaks off', async () => {
+    handler = (_, response) => {
+      response.setHeader('content-encoding', 'gzip')
+      response.end(gzipSync('text '.repeat(100)).subarray(0, 20))
+    }
+    const response = await http.send({ method: 'GET', path: '/x' })
+    await expect(response.text()).rejects.toMatchObject({ code: 'unreachable' })
+  })
+
+  it('frees the connection of a packed body that is discarded', async () => {
+    handler = (_, response) => {
+      response.setHeader('content-encoding', 'gzip')
+      response.end(gzipSync(Buffer.alloc(5_000_000, 'x')))
+    }
+    for (let i = 0; i < 5; i++) (await http.send({ method: 'GET', path: '/x' })).discard()
+    expect(requests).toHaveLength(5) // over 2 connections
+  })
+
+  it('refuses a body that is packed in a way nobody knows', async () => {
+    handler = (_, response) => {
+      response.setHeader('content-encoding', 'zebra')
+      response.end('???')
+    }
+    await expect(http.send({ method: 'GET', path: '/x' })).rejects.toMatchObject({
+      code: 'bad-response',
+      message: expect.stringContaining('packed as zebra'),
+    })
   })
 
   it('gives the last answer when no attempt is left', async () => {

@@ -1,11 +1,19 @@
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'vitest'
+import { askControl } from '../../src/cli/control.js'
 import { mountAt, unmount } from '../../src/fuse/mountpoint.js'
 import { run, xnatfs } from './processes.js'
 import type { Outcome } from './processes.js'
-import type { Server } from './server.js'
+
+/** What a mount needs to know of a server, whichever it is. */
+export interface MountableServer {
+  readonly url: string
+  /** May edit. */
+  readonly user: string
+  readonly password: string
+}
 
 export interface MountTestOptions {
   readonly flags?: readonly string[]
@@ -25,7 +33,7 @@ export class Mount {
     this.env = env
   }
 
-  static async start(server: Server, options: MountTestOptions = {}): Promise<Mount> {
+  static async start(server: MountableServer, options: MountTestOptions = {}): Promise<Mount> {
     const directory = await mkdtemp(join(tmpdir(), 'xnatfs-mount-'))
     const user = options.user ?? { name: server.user, password: server.password }
     const mount = new Mount(directory, {
@@ -66,10 +74,10 @@ export class Mount {
 
   /** The mount believes no listing any more. */
   async refresh(): Promise<void> {
-    process.kill(await this.pid(), 'SIGHUP')
-    await expect
-      .poll(async () => (await this.log()).some((line) => line.includes('listings are forgotten')))
-      .toBe(true)
+    const directory = join(this.env['XDG_RUNTIME_DIR']!, 'xnatfs')
+    const [socket] = (await readdir(directory)).filter((name) => name.endsWith('.sock'))
+    const answer = await askControl(join(directory, socket!), { command: 'refresh' })
+    expect(answer).toMatchObject({ isDone: true })
   }
 
   /** The process that serves the mount. */

@@ -12,13 +12,15 @@ describe('NextRun', () => {
     const runs = new NextRun<number>()
     const gate = deferred()
     let count = 0
+    const begun = deferred()
     const task = async (): Promise<number> => {
       const number = ++count
+      begun.resolve()
       if (number === 1) await gate.promise
       return number
     }
     const first = runs.run('a', task)
-    await Promise.resolve() // it has begun
+    await begun.promise
     const others = [runs.run('a', task), runs.run('a', task), runs.run('a', task)]
     gate.resolve()
     expect(await first).toBe(1)
@@ -28,10 +30,27 @@ describe('NextRun', () => {
 
   it('goes on after a failure, which only those get who asked for it', async () => {
     const runs = new NextRun<string>()
-    const failing = runs.run('a', () => Promise.reject(new Error('once')))
-    await Promise.resolve()
+    const begun = deferred()
+    const failing = runs.run('a', () => {
+      begun.resolve()
+      return Promise.reject(new Error('once'))
+    })
+    const outcome = failing.catch((error: Error) => error.message)
+    await begun.promise
     const next = runs.run('a', () => Promise.resolve('fine'))
-    await expect(failing).rejects.toThrow('once')
+    expect(await outcome).toBe('once')
     expect(await next).toBe('fine')
+  })
+
+  it('waits until all is ready, and those who come meanwhile share the run', async () => {
+    const runs = new NextRun<number>()
+    const ready = deferred()
+    let count = 0
+    const task = (): Promise<number> => Promise.resolve(++count)
+    const first = runs.run('a', task, () => ready.promise)
+    await new Promise((resolve) => setImmediate(resolve))
+    const second = runs.run('a', task, () => ready.promise)
+    ready.resolve()
+    expect(await Promise.all([first, second])).toEqual([1, 1])
   })
 })

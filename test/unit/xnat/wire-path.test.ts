@@ -1,6 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { exactPath, readPath, shownPath, storePath, storedAs } from '../../../src/xnat/wire-path.js'
+import {
+  decodesPaths,
+  exactPath,
+  readPath,
+  shownPath,
+  storePath,
+  storedAs,
+} from '../../../src/xnat/wire-path.js'
 
 /** What XNAT ≥ 1.8.4 takes the path in a URL for (xnat-wire.md §3.6). */
 function serverPath(urlPath: string): string {
@@ -43,7 +50,8 @@ const names = fc
 describe('the path of a file in a URL', () => {
   it.each([
     ['a b', 'a%20b', 'a b'],
-    ['a+b', 'a%2Bb', 'a+b'],
+    ['a+b', 'a+b', 'a+b'],
+    ['a+#b', 'a%2B%23b', 'a+#b'],
     ['a b+c', 'a%20b%2Bc', 'a b+c'],
     ['a#b', 'a%23b', 'a%23b'],
     ['é', '%C3%A9', '%C3%A9'],
@@ -99,6 +107,32 @@ describe('the path of a file in a URL', () => {
       fc.property(names, (name) => exactPath(storedAs(name)) !== undefined),
       { numRuns: 3000 },
     )
+  })
+
+  it('serves servers before 1.8.4 too, which decode nothing', () => {
+    fc.assert(
+      fc.property(names, (name) => {
+        const stored = storePath(name)
+        expect(shownPath(stored)).toBe(name)
+        expect(exactPath(stored, false)).toBe(stored)
+      }),
+      { numRuns: 3000 },
+    )
+    for (const imported of ['a b', 'a+b#c', 'é', '100%']) expect(exactPath(imported, false)).toBeUndefined()
+  })
+
+  it.each([
+    ['1.8.3', false],
+    ['1.7.4.1', false],
+    ['1.8', false],
+    ['1.8.4', true],
+    ['1.8.11-SNAPSHOT', true],
+    ['1.10.0-rc', true],
+    ['2.0', true],
+    ['dev', true],
+    [undefined, true],
+  ])('is decoded by version %s: %s', (version, isDecoded) => {
+    expect(decodesPaths(version)).toBe(isDecoded)
   })
 
   it('does not exist for a name that came by import and that no URL can carry', () => {

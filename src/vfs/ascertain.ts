@@ -1,0 +1,25 @@
+import type { FileEntry } from '../archive/archive.js'
+import type { SizedFile } from '../data/file-reader.js'
+import type { FileReaders } from '../data/file-readers.js'
+import type { Namespace } from './namespace.js'
+import type { Node } from './node.js'
+
+/** Sees to it that the node is what the server has, where its listing does not say so. */
+export async function ascertain(
+  node: Node,
+  { readers, names }: { readonly readers: FileReaders; readonly names: Namespace },
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (node.file && node.file.sizeBytes === undefined) {
+    await readers.measure(node.file, signal)
+    await names.refresh(node, signal)
+  }
+  const file = sizedFile(node.file)
+  if (!file || file.sizeBytes === 0) return
+  await readers.recheck(file, signal)
+  await names.refresh(node, signal)
+}
+
+export function sizedFile(file: FileEntry | undefined): SizedFile | undefined {
+  return file && file.sizeBytes !== undefined ? { ...file, sizeBytes: file.sizeBytes } : undefined
+}

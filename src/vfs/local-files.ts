@@ -1,0 +1,212 @@
+import type { Archive, FileEntry } from '../archive/archive.js'
+import type { FileReader, SizedFile } from '../data/file-reader.js'
+import type { FileReaders } from '../data/file-readers.js'
+import type { JournalEntry } from '../data/journal-record.js'
+import { StagingFile } from '../data/staging-file.js'
+import type { StagingBase } from '../data/staging-file.js'
+import type { WriteBack } from '../data/write-back.js'
+import { inBackground } from '../util/background.js'
+import { FsError } from '../util/fs-error.js'
+import type { Log } from '../util/log.js'
+import { SingleFlight } from '../util/single-flight.js'
+import { ascertain, sizedFile } from './ascertain.js'
+import type { InodeTable } from './inode-table.js'
+import { LocalFile } from './local-file.js'
+import type { Namespace } from './namespace.js'
+import type { Hidden, Node } from './node.js'
+import { Removals } from './removals.js'
+import { isTemporaryName } from './temporary-names.js'
+
+/** When the bytes of a file must be on the server: when close() returns, or some time after. */
+export type WriteMode = 'close' | 'back'
+
+export interface LocalFilesOptions {
+  readonly archive: Archive
+  readonly readers: FileReaders
+  readonly writeBack: WriteBack
+  readonly table: InodeTable
+  readonly names: Namespace
+  /** The journal: where the bytes of files being written are kept. */
+  readonly stagingDirectory: string
+  readonly writeMode: WriteMode
+  readonly log: Log
+  readonly now: () => number
+}
+
+/** All files with bytes here, whether or not they are on their way: how they come to be, are kept, and are let go of. */
+export class LocalFiles {
+  readonly removals: Removals
+  readonly #options: LocalFilesOptions
+  readonly #makingLocal = new SingleFlight<LocalFile>()
+  readonly #locals = new Set<LocalFile>()
+
+  constructor(options: LocalFilesOptions) {
+    this.#options = options
+    this.removals = new Removals({
+      ...options,
+      makeLocal: (node) => this.makeLocal(node),
+      acknowledge: (node, local) => this.acknowledge(node, local),
+      settle: (node, local) => this.settle(node, local),
+    })
+  }
+
+  /**
+   * What has to be done before a program may believe that its bytes are safe: they are stored, or in the journal. A
+   * temporary name is not sent at all. A new file that is still empty is sent a little later: the shell closes the
+   * first descriptor of `>` before a program writes to the second.
+   */
+  acknowledge(node: Node, local: LocalFile): Promise<void> {
+    const isEmpty = local.isNew && !local.origin && local.staging.sizeBytes === 0
+    const mayWait = isTemporaryName(node.name) || isEmpty
+    if (this.#options.writeMode === 'close' && !mayWait) return this.#options.writeBack.flush(local)
+    return local.keep({ isDurable: true })
+  }
+
+  /** Leaves local bytes in the journal; the node is what the server has. */
+  async leave(node: Node, local: LocalFile): Promise<void> {
+    this.#options.writeBack.cancel(local)
+    await local.leave()
+    this.#release(node, local)
+    if (node.parent?.overlay.get(node.name) === node) node.parent.overlay.delete(node.name)
+  }
+
+  /** Lets go of local bytes that nobody needs: not open, and on the server or not wanted there. */
+  settle(node: Node, local: LocalFile): void {
+    const { writeMode } = this.#options
+    if (node.handles > 0 || node.local !== local) return
+    if (local.isDirty()) {
+      const isHopeless = local.hasFailed && !(writeMode === 'back' && local.isWorthAnotherTry())
+      if (!isTemporaryName(node.name) && !isHopeless) this.#sendLater(node, local)
+      return
+    }
+    if (isTemporaryName(node.name) && !node.isRemoved) return
+    this.#letGo(node, local)
+  }
+
+  /** Written through a memory map after close(), say: nobody has been promised anything yet. */
+  #sendLater(node: Node, local: LocalFile): void {
+    this.#options.writeBack.later(local)
+    inBackground(this.#options.log, `keep the bytes of ${node.path}`, local.keep({ isDurable: true }))
+  }
+
+  #letGo(node: Node, local: LocalFile): void {
+    this.#options.writeBack.cancel(local)
+    this.#release(node, local)
+    inBackground(this.#options.log, `remove the local bytes of ${node.path}`, local.discard())
+  }
+
+  #release(node: Node, local: LocalFile): void {
+    this.#locals.delete(local)
+    node.local = undefined
+    node.openedVersion = undefined
+    this.#options.table.release(node)
+  }
+
+  /** Files whose bytes are nowhere but here. */
+  get unsent(): readonly LocalFile[] {
+    return [...this.#locals].filter((local) => local.isUnsent)
+  }
+
+  /** Files about which the server has to be told something. */
+  get dirty(): readonly LocalFile[] {
+    return [...this.#locals].filter((local) => local.isDirty())
+  }
+
+  /** Nobody wants these bytes on the server. */
+  async discard(local: LocalFile): Promise<void> {
+    const { node } = local
+    this.#options.writeBack.cancel(local)
+    await local.settled()
+    await local.forget()
+    const { origin } = local
+    if (origin && origin.parent.overlay.get(origin.name) === origin.hidden)
+      origin.parent.overlay.delete(origin.name)
+    if (node.parent?.overlay.get(node.name) === node) node.parent.overlay.delete(node.name)
+    if (!node.entry) this.#options.table.detach(node)
+    this.#letGo(node, local)
+  }
+
+  /** Leaves everything that is unsent in the journal. */
+  async leaveAll(): Promise<void> {
+    for (const local of this.unsent) await this.leave(local.node, local)
+  }
+
+  /**
+   * A place for the bytes of a new file.
+   * @param covers the stored file of that name which is hidden here: the new one replaces it
+   */
+  async startNew(node: Node, covers: Hidden | undefined): Promise<void> {
+    const staging = await StagingFile.create(this.#options.stagingDirectory)
+    node.local = this.#localFile(node, staging, undefined, () => {})
+    node.local.covers = covers
+    if (covers) node.local.retarget(covers.hidden)
+  }
+
+  /** Prepares a stored file for changes. */
+  makeLocal(node: Node): Promise<LocalFile> {
+    return this.#makingLocal.run(String(node.ino), undefined, async () => {
+      if (node.local) return node.local
+      if (node.handles === 0) await ascertain(node, this.#options, undefined)
+      const file = sizedFile(node.file)
+      if (!file) throw new FsError('EIO', `${node.path} has no bytes to change`)
+      const reader = this.#options.readers.acquire(file)
+      const release = (): void => this.#options.readers.release(reader)
+      try {
+        const staging = await StagingFile.create(this.#options.stagingDirectory, baseOf(file, reader))
+        node.local = this.#localFile(node, staging, file, release)
+        return node.local
+      } catch (error) {
+        release()
+        throw error
+      }
+    })
+  }
+
+  /** Local bytes that another process has left. @param isStored the server has exactly these */
+  async resumeLocal(node: Node, entry: JournalEntry, isStored: boolean): Promise<LocalFile> {
+    const { record, stagingPath } = entry
+    const file = record.baseEnd > 0 ? sizedFile(record.replaces) : undefined
+    const reader = file && this.#options.readers.acquire(file)
+    const release = (): void => reader && this.#options.readers.release(reader)
+    try {
+      const staging = await StagingFile.open(stagingPath, record, file && reader && baseOf(file, reader))
+      const replaces = isStored ? node.file : record.replaces
+      node.local = this.#localFile(node, staging, replaces, release, isStored ? 'stored' : 'unsent')
+      node.local.mtimeMs = record.mtimeMs
+      return node.local
+    } catch (error) {
+      release()
+      throw error
+    }
+  }
+
+  #localFile(
+    node: Node,
+    staging: StagingFile,
+    replaces: FileEntry | undefined,
+    releaseBase: () => void,
+    resumedAs?: 'unsent' | 'stored',
+  ): LocalFile {
+    const local: LocalFile = new LocalFile({
+      archive: this.#options.archive,
+      removeStored: (parent, stored) => this.removals.remove(parent, stored),
+      node,
+      staging,
+      replaces,
+      mtimeMs: this.#options.now(),
+      resumedAs,
+      removesOriginFirst: this.#options.writeMode === 'back',
+      releaseBase,
+      onStored: () => this.settle(node, local),
+    })
+    this.#locals.add(local)
+    return local
+  }
+}
+
+function baseOf(file: SizedFile, reader: FileReader): StagingBase {
+  return {
+    sizeBytes: file.sizeBytes,
+    read: (offset, lengthBytes, signal) => reader.read(offset, lengthBytes, signal),
+  }
+}

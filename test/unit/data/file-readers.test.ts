@@ -1,0 +1,72 @@
+import { tmpdir } from 'node:os'
+import { describe, expect, it } from 'vitest'
+import { MemoryBlockCache } from '../../../src/cache/memory-block-cache.js'
+import { FileReaders } from '../../../src/data/file-readers.js'
+import { Log } from '../../../src/util/log.js'
+import { ByteSource, fileEntry, md5, patternBytes } from '../../support/byte-source.js'
+
+const first = patternBytes(5000, 1)
+const second = patternBytes(5000, 2)
+
+function readersOf(source: ByteSource): FileReaders {
+  return new FileReaders({
+    archive: source,
+    cache: new MemoryBlockCache({ blockSizeBytes: 1024, maxBytes: 1_000_000 }),
+    log: new Log({ write: () => {} }),
+    spoolDirectory: tmpdir(),
+  })
+}
+
+/** Opens the file, reads it and closes it. */
+async function readAll(readers: FileReaders, file: ReturnType<typeof fileEntry>): Promise<Buffer> {
+  await readers.recheck(file)
+  const reader = readers.acquire(file)
+  try {
+    return Buffer.from(await reader.read(0, file.sizeBytes))
+  } finally {
+    readers.release(reader)
+  }
+}
+
+describe('a file that was read before', () => {
+  const listing = {}
+
+  it('is not asked for again while its listing is believed', async () => {
+    const source = new ByteSource(first)
+    const readers = readersOf(source)
+    const file = fileEntry(first, { listing })
+    expect(await readAll(readers, file)).toEqual(first)
+    expect(await readAll(readers, file)).toEqual(first)
+    expect(source.fetches).toHaveLength(1)
+  })
+
+  it('is looked at once after a new listing that has no digest of it', async () => {
+    const source = new ByteSource(first)
+    const readers = readersOf(source)
+    await readAll(readers, fileEntry(first, { listing }))
+    const again = fileEntry(first, { listing: {} })
+    expect(await readAll(readers, again)).toEqual(first)
+    expect(await readAll(readers, again)).toEqual(first)
+    expect(source.fetches.map(({ range }) => range)).toEqual([undefined, { first: 0, last: 0 }])
+    expect(source.contradictions).toEqual([])
+  })
+
+  it('is listed as another version when that shows that it was changed in place', async () => {
+    const source = new ByteSource(first)
+    const readers = readersOf(source)
+    await readAll(readers, fileEntry(first, { listing }))
+    source.bytes = second
+    source.answerVersion = 'a2'
+    await readers.recheck(fileEntry(first, { listing: {} }))
+    expect(source.contradictions).toEqual([{ sizeBytes: 5000, answerVersion: 'a2', digest: undefined }])
+  })
+
+  it('is what a new listing with its digest says', async () => {
+    const source = new ByteSource(first)
+    const readers = readersOf(source)
+    const digest = md5(first)
+    await readAll(readers, fileEntry(first, { listing, digest }))
+    expect(await readAll(readers, fileEntry(first, { listing: {}, digest }))).toEqual(first)
+    expect(source.fetches).toHaveLength(1)
+  })
+})
