@@ -5,7 +5,6 @@ import {
   createSession,
   put,
   table,
-  tableOf,
   type SessionFixture,
 } from '../support/contract-fixtures.js'
 import { isEmulated, startContractServer, type ContractServer } from '../support/contract-server.js'
@@ -142,20 +141,18 @@ describe('xnat-wire.md §1.2: templates match by prefix', () => {
 })
 
 describe('xnat-wire.md §1.3: routes', () => {
-  const isTable = async (path: string): Promise<void> => {
-    expect(tableOf(await get(`${path}?format=json`)).rows, path).toBeInstanceOf(Array)
-  }
+  const rowsOf = async (path: string): Promise<unknown> => (await table(server, path)).rows
 
   test('lists are where the table says', async () => {
     for (const path of ['/data/subjects', '/data/experiments', '/data/prearchive', '/data/users'])
-      await isTable(path)
+      expect(await rowsOf(path)).toBeInstanceOf(Array)
     for (const part of ['subjects', 'experiments', 'users', 'resources', 'files'])
-      await isTable(`${project}/${part}`)
+      expect(await rowsOf(`${project}/${part}`)).toBeInstanceOf(Array)
     for (const part of ['experiments', 'resources', 'files', 'projects'])
-      await isTable(`${session.subjectPath}/${part}`)
+      expect(await rowsOf(`${session.subjectPath}/${part}`)).toBeInstanceOf(Array)
     for (const base of [session.path, `/data/experiments/${session.id}`])
       for (const part of ['scans', 'reconstructions', 'assessors', 'resources', 'files', 'projects'])
-        await isTable(`${base}/${part}`)
+        expect(await rowsOf(`${base}/${part}`)).toBeInstanceOf(Array)
   })
 
   test('resources and files below a scan, with and without project', async () => {

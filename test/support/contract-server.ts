@@ -58,7 +58,7 @@ export async function startContractServer(options: EmulatorOptions = {}): Promis
     content?: string | Buffer,
   ): Promise<ContractResponse> => {
     const response = await client.request({
-      method: method as 'GET',
+      method,
       path: prefix + path,
       headers,
       ...(content !== undefined && { body: content }),
