@@ -45,7 +45,7 @@ export function projectExperimentList(context: RestContext): RestResource {
     variants: LIST_VARIANTS,
     get: (mediaType) => {
       const definition = experiments(context, 'xnat:subjectAssessorData', () => EXPERIMENT_COLUMNS)
-      const organizer = new QueryOrganizer(context, definition)
+      const organizer = new QueryOrganizer(context, { ...definition, extraColumns: addedToProjectList })
       const fields = organizer.fieldsAnswer(mediaType)
       if (fields) return fields
       if (!canReadData(project, user)) {
@@ -61,6 +61,11 @@ export function projectExperimentList(context: RestContext): RestResource {
     },
     post: () => postExperiment(context, project, subject),
   }
+}
+
+/** Recorded rows of mixed types have these whatever `columns=` says; rows of one stated type have not (§10). */
+function addedToProjectList(rootElement: string): readonly string[] {
+  return rootElement === 'xnat:subjectAssessorData' ? ['project', 'xsiType'] : []
 }
 
 /** The subject of an experiment, for an image assessor that of its session. */

@@ -100,6 +100,8 @@ function fileRow(context: RestContext, source: RowSource, entry: CatalogEntry): 
   }
   const delta = context.exchange.effects.listingSizeDelta
   if (delta !== 0 && size !== '') size = String(Number(size) + delta)
+  // With an index XNAT fills another set of columns, where the size is 0 (§2.4).
+  if (context.query.has('index')) size = '0'
   const { resource } = source
   return [
     name,

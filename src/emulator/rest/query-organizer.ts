@@ -13,6 +13,8 @@ export interface ListDefinition<T> {
   /** The root of the query unless parameters say otherwise. */
   readonly defaultElement: string
   defaultColumns(rootElement: string): readonly string[]
+  /** What rows have besides the columns asked for. */
+  extraColumns?(rootElement: string): readonly string[]
   /** What URI cells begin with. */
   readonly uriPrefix: string
   idOf(item: T): string
@@ -103,7 +105,7 @@ export class QueryOrganizer<T> {
     const names =
       stated === undefined || stated === 'DEFAULT'
         ? this.#definition.defaultColumns(this.rootElement)
-        : splitNames(urlDecode(stated))
+        : [...splitNames(urlDecode(stated)), ...(this.#definition.extraColumns?.(this.rootElement) ?? [])]
     const key = `${this.rootElement}/${keyField(this.rootElement)}`.toLowerCase()
     const columns = new Map<string, Column>([[key, { path: key, name: this.#keyName(key) }]])
     for (const name of names) {
