@@ -1,5 +1,5 @@
 import type { RequestRecord } from '../../src/emulator/emulator.js'
-import type { Server } from './server.js'
+import type { RestClient } from './rest-client.js'
 
 export interface Changes {
   PUT: number
@@ -8,8 +8,8 @@ export interface Changes {
 }
 
 /** The ID of each resource in a listing of resources, by its label. */
-export async function resourceIds(server: Server, listing: string): Promise<ReadonlyMap<string, string>> {
-  const { body } = await server.rest('GET', `${listing}?format=json`)
+export async function resourceIds(client: RestClient, listing: string): Promise<ReadonlyMap<string, string>> {
+  const { body } = await client.get(`${listing}?format=json`)
   const { ResultSet } = JSON.parse(body.toString()) as {
     ResultSet: { Result: { label: string; xnat_abstractresource_id: string }[] }
   }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFile, readdir } from 'node:fs/promises'
 import { join, relative } from 'node:path'
-import type { Server } from './server.js'
+import type { RestClient } from './rest-client.js'
 
 /** Each file by its path, as `<bytes> <MD5>`; each folder as `folder`. Two trees are the same if these are equal. */
 export type FileTree = Readonly<Record<string, string>>
@@ -32,18 +32,17 @@ interface FileRow {
 }
 
 /**
- * What a server has in a resource, by a client that knows XNAT's REST interface and nothing of this project: the listing,
- * and the bytes of each file, which must be what the listing says.
+ * What a server has in a resource: the listing, and the bytes of each file, which must be what the listing says.
  * @param resource the path of its URI, such as `/data/…/resources/NIFTI`
  */
-export async function storedTree(server: Server, resource: string): Promise<FileTree> {
-  const listing = await server.rest('GET', `${resource}/files?format=json`)
+export async function storedTree(client: RestClient, resource: string): Promise<FileTree> {
+  const listing = await client.get(`${resource}/files?format=json`)
   if (listing.status !== 200) throw new Error(`${resource} cannot be listed: ${listing.status}`)
   const { ResultSet } = JSON.parse(listing.body.toString()) as { ResultSet: { Result: FileRow[] } }
   const tree: Record<string, string> = {}
   for (const { URI, Size, digest } of ResultSet.Result) {
     const name = URI.split(/\/resources\/\d+\/files\//)[1]!
-    const { status, body } = await server.rest('GET', `${resource}/files/${escaped(name)}`)
+    const { status, body } = await client.get(`${resource}/files/${escaped(name)}`)
     const bytes = facts(body)
     const isAsListed = status === 200 && bytes === `${Size} ${digest}`
     tree[name] = isAsListed ? bytes : `listed as ${Size} ${digest}, answered with ${status}: ${bytes}`
@@ -52,28 +51,11 @@ export async function storedTree(server: Server, resource: string): Promise<File
 }
 
 /** Makes a resource of what a folder holds, as any client would. */
-export async function storeTree(server: Server, folder: string, resource: string): Promise<void> {
-  mustSucceed(resource, await server.rest('PUT', resource))
+export async function storeTree(client: RestClient, folder: string, resource: string): Promise<void> {
+  await client.put(resource)
   for (const name of Object.keys(filesOf(await treeIn(folder)))) {
-    const uri = `${resource}/files/${escaped(name)}`
-    mustSucceed(uri, await upload(server, uri, await readFile(join(folder, name))))
+    await client.put(`${resource}/files/${escaped(name)}`, await readFile(join(folder, name)))
   }
-}
-
-/** A form, because XNAT takes an empty file in no other way. */
-function upload(server: Server, uri: string, bytes: Buffer): Promise<Response> {
-  const form = new FormData()
-  form.append('file', new Blob([bytes]), 'file')
-  const credentials = Buffer.from(`${server.user}:${server.password}`).toString('base64')
-  return fetch(`${server.url}${uri}`, {
-    method: 'PUT',
-    headers: { authorization: `Basic ${credentials}` },
-    body: form,
-  })
-}
-
-function mustSucceed(uri: string, { status }: { readonly status: number }): void {
-  if (status !== 200) throw new Error(`PUT ${uri} was answered with ${status}`)
 }
 
 function escaped(name: string): string {

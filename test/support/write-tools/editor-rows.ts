@@ -50,7 +50,14 @@ export const editorRows: readonly ToolRow[] = [
     run: `${emacs} '(progn (setq backup-inhibited nil) (insert "edited ") (save-buffer))' 2> /dev/null && ls && rm a.txt~`,
   },
   { name: 'sed -i', given: threeLines, run: 'sed -i s/two/twee/ a.txt' },
-  { name: 'sed -i.bak', given: threeLines, run: 'sed -i.bak s/two/twee/ a.txt' },
+  {
+    name: 'sed -i.bak',
+    given: threeLines,
+    run: 'sed -i.bak s/two/twee/ a.txt',
+    // XNAT removes a.txt.bak with a.txt.
+    stores: [{ file: /\.bak$/, most: 2 }],
+    removes: ['R/a.txt'],
+  },
   {
     name: 'perl -pi',
     given: threeLines,

@@ -91,6 +91,9 @@ END`,
     name: 'dcmodify',
     given: 'cp "$IN/dicom/1.dcm" R/a.dcm',
     run: `dcmodify -m '(0010,0010)=Edited^Name' a.dcm`,
+    // It leaves a.dcm.bak, which XNAT removes with a.dcm.
+    stores: [{ file: /\.bak$/, most: 2 }],
+    removes: ['R/a.dcm'],
   },
   {
     name: 'dcmodify -nb',

@@ -14,10 +14,11 @@ import termios
 steps, command = sys.argv[1 : sys.argv.index("--")], sys.argv[sys.argv.index("--") + 1 :]
 child, terminal = pty.fork()
 if child == 0:
+    # Before the program looks: one that meets a new size while it runs begins again, and forgets what was typed.
+    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     os.environ["TERM"] = "xterm"
     os.execvp(command[0], command)
 
-fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
 signal.signal(signal.SIGALRM, lambda *_: os.kill(child, signal.SIGKILL))
 signal.alarm(20)
 screen = b""

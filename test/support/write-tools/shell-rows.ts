@@ -102,7 +102,8 @@ END`,
     removes: ['R/a.bin'],
     stores: [
       { file: /^R\/xa[abc]$/, most: 1 },
-      { file: /^R\/a\.bin$/, most: 3 },
+      // It is a new file, though its bytes are the old ones.
+      { file: /^R\/a\.bin$/, most: 3, mostInBack: 1 },
     ],
   },
   {

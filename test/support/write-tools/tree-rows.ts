@@ -85,7 +85,13 @@ export const treeRows: readonly ToolRow[] = [
     given: `${threeLines}; echo b > R/b.txt; echo c > R/c.txt`,
     run: 'mv -n a.txt b.txt; mv -n c.txt new.txt',
   },
-  { name: 'mv -b', given: `${threeLines}; echo b > R/b.txt`, run: 'mv -b --suffix=.old a.txt b.txt' },
+  {
+    name: 'mv -b',
+    given: `${threeLines}; echo b > R/b.txt`,
+    run: 'mv -b --suffix=.old a.txt b.txt',
+    stores: [{ file: /\.old$/, most: 2 }],
+    removes: ['R/b.txt'],
+  },
   {
     name: 'two files exchange their names',
     given: `${threeLines}; echo b > R/b.txt`,
