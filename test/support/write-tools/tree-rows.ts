@@ -23,7 +23,7 @@ export const treeRows: readonly ToolRow[] = [
     // The same bytes again: rsync goes by the dates, which differ.
     stores: [{ file: /^R\/tree\//, most: 1, mostInBack: 1 }],
   },
-  { name: 'tar x', run: 'tar -xf "$IN/tree.tar" && stat -c "%n %Y" tree/sub/bytes.bin' },
+  { name: 'tar x', run: 'tar -xf "$IN/tree.tar"' },
   {
     name: 'tar x over what is there',
     given: tree,
