@@ -45,6 +45,8 @@ interface Kept {
   readonly path: string
   readonly revision: number
   readonly isDurable: boolean
+  /** It can be compared with what the server has: nothing of it is there only. */
+  readonly isComplete: boolean
 }
 
 /** The bytes of a node that are here and perhaps not on the server. */
@@ -78,7 +80,8 @@ export class LocalFile implements Outgoing {
     this.#removeStored = options.removeStored
     this.#onStored = options.onStored
     const { revision, path } = options.staging
-    if (options.resumedAs) this.#kept = { path, revision, isDurable: true }
+    if (options.resumedAs)
+      this.#kept = { path, revision, isDurable: true, isComplete: options.staging.isComplete }
     if (options.replaces && options.resumedAs !== 'unsent') this.#storedRevision = revision
   }
 
@@ -175,9 +178,11 @@ export class LocalFile implements Outgoing {
   }
 
   async upload(): Promise<void> {
-    if (!this.node.isRemoved) await this.keep({ isDurable: false })
     try {
       if (this.#removesOriginFirst && this.#isLongerNameOfOrigin()) await this.#leaveOriginFirst()
+      // Complete, so that a process that finds the entry after this one was killed can tell whether it was stored.
+      await this.staging.withBytes(() => Promise.resolve())
+      if (!this.node.isRemoved) await this.keep({ isDurable: false })
       await this.staging.withBytes((revision) => this.#send(revision))
       await this.#leaveOrigin()
       this.#failure = undefined
@@ -197,16 +202,19 @@ export class LocalFile implements Outgoing {
   async keep(options: { readonly isDurable: boolean; readonly reason?: string }): Promise<void> {
     const before = this.#kept
     const isDurable = options.isDurable || (before?.isDurable ?? false)
-    if (before?.revision === this.staging.revision && before.isDurable === isDurable && !options.reason)
-      return
+    const { revision, isComplete } = this.staging
+    const isKept =
+      before?.revision === revision && before.isDurable === isDurable && before.isComplete === isComplete
+    if (isKept && !options.reason) return
     await this.staging.keep(
       async ({ path, revision, ...state }) => {
         const record = this.#record(state, options.reason)
         if (!record) return
-        await writeRecord(path, record, { isDurable })
         const replaced = this.#kept
-        this.#kept = { path, revision, isDurable }
-        if (replaced && replaced.path !== path) await removeEntry(replaced.path)
+        const supersedes = replaced && replaced.path !== path ? entryId(replaced.path) : undefined
+        await writeRecord(path, { ...record, ...(supersedes && { supersedes }) }, { isDurable })
+        this.#kept = { path, revision, isDurable, isComplete: this.staging.isComplete }
+        if (supersedes) await removeEntry(replaced!.path)
       },
       { isDurable },
     )

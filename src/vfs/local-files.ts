@@ -47,6 +47,7 @@ export class LocalFiles {
       makeLocal: (node) => this.makeLocal(node),
       acknowledge: (node, local) => this.acknowledge(node, local),
       settle: (node, local) => this.settle(node, local),
+      hold: (node) => this.hold(node),
     })
   }
 
@@ -60,6 +61,15 @@ export class LocalFiles {
     const mayWait = isTemporaryName(node.name) || isEmpty
     if (this.#options.writeMode === 'close' && !mayWait) return this.#options.writeBack.flush(local)
     return local.keep({ isDurable: true })
+  }
+
+  /** Keeps a node and its local bytes where they are, although an upload may come to its end. @returns the end of that */
+  hold(node: Node): () => void {
+    this.#options.table.ref(node, 'handles')
+    return () => {
+      this.#options.table.unref(node, 'handles')
+      if (node.local) this.settle(node, node.local)
+    }
   }
 
   /** Leaves local bytes in the journal; the node is what the server has. */

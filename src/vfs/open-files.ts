@@ -123,7 +123,7 @@ export class OpenFiles {
     this.requireWritable(node)
     if (node.handles === 0 && !node.local) await ascertain(node, this.#options, undefined)
     if (!node.local && node.file?.sizeBytes === sizeBytes) return
-    this.#options.table.ref(node, 'handles') // the bytes are not to be let go of meanwhile
+    const release = this.#options.locals.hold(node)
     try {
       if (sizeBytes === 0 && node.local?.isOutrun && node.handles <= 2)
         await this.#startOver(node, node.local)
@@ -134,8 +134,7 @@ export class OpenFiles {
       for (const handle of this.#handles.values()) if (handle.node === node) this.#startWriting(handle)
       if (node.writers === 0) await this.#options.locals.acknowledge(node, local)
     } finally {
-      this.#options.table.unref(node, 'handles')
-      if (node.local) this.#options.locals.settle(node, node.local)
+      release()
     }
   }
 
@@ -160,16 +159,19 @@ export class OpenFiles {
 
   /**
    * close(2) of a descriptor. The last one of a file that may write stores what was written, or in the mode 'back'
-   * makes sure that it will be; its error is the errno of close(). Which one is the last is known here only: the
-   * kernel's release() comes when close() has long returned.
+   * makes sure that it will be, as the others do; its error is the errno of close(). Which one is the last is known
+   * here only: the kernel's release() comes when close() has long returned.
    */
   async flush(number: number, signal?: AbortSignal): Promise<void> {
     const handle = this.#handles.get(number)
     const { node } = handle
     this.#stopWriting(handle)
     const { local } = node
-    if (!handle.canWrite || !local?.isDirty() || node.writers > 0) return
-    await withSignal(this.#options.locals.acknowledge(node, local), signal)
+    if (!handle.canWrite || !local?.isDirty()) return
+    // Another descriptor writes on: what this one has written is not sent yet, but outlives this process.
+    const { locals } = this.#options
+    const done = node.writers > 0 ? local.keep({ isDurable: true }) : locals.acknowledge(node, local)
+    await withSignal(done, signal)
   }
 
   async fsync(number: number, signal?: AbortSignal): Promise<void> {

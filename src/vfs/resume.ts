@@ -75,6 +75,8 @@ export class Resume {
     const { origin } = record
     if (!origin?.file.digest) return false
     const parent = await this.#find(directoryOf(origin.path))
+    // A new file of the old name waits to be stored there: then these bytes will be nowhere but here.
+    if (parent?.overlay.has(nameOf(origin.path))) return false
     const found = parent && (await this.#options.names.find(parent, nameOf(origin.path)))
     if (found?.file?.version !== origin.file.version) return false
     return (await md5OfFile(stagingPath)) === origin.file.digest
