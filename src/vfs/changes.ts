@@ -68,6 +68,7 @@ export class Changes {
     this.#requireCapability(node, 'remove')
     const inside = await names.list(node, signal)
     if (inside.length > 0) throw new FsError('ENOTEMPTY', `${node.path} has ${inside.length} entries`)
+    await this.#finishRenamesFrom(node)
     if (node.isLocalFolder) {
       node.isLocalFolder = false
       parent.overlay.delete(name)
@@ -97,7 +98,8 @@ export class Changes {
     const { table, names } = this.#options
     const node = await names.require(parent, name, signal)
     this.#requireCapability(node, 'remove')
-    await node.local?.settled()
+    if (node.local) await this.#stopSending(node, node.local)
+    await node.local?.forget()
     const stored = node.local ? node.local.replaces : node.file
     if (stored) {
       const hidden: Hidden = { hidden: stored }
@@ -127,6 +129,20 @@ export class Changes {
     if (lack) throw lack
   }
 
+  /** An upload that is under way comes to its end; one that has not begun will not begin. */
+  async #stopSending(node: Node, local: LocalFile): Promise<void> {
+    this.#options.writeBack.cancel(local)
+    node.isRemoved = true
+    await local.settled()
+  }
+
+  /** Files that were renamed out of a directory are on the server under their old names until they are sent. */
+  async #finishRenamesFrom(directory: Node): Promise<void> {
+    const { locals, writeBack } = this.#options
+    const renamed = locals.dirty.filter(({ origin }) => origin?.parent === directory)
+    await Promise.all(renamed.map((local) => writeBack.flush(local)))
+  }
+
   #requireName(name: string): void {
     if (Buffer.byteLength(name) > longestNameBytes) {
       throw new FsError('ENAMETOOLONG', `'${name.slice(0, 40)}…' is longer than ${longestNameBytes} bytes`)
@@ -134,10 +150,8 @@ export class Changes {
   }
 
   async #unlinkLocal(node: Node, local: LocalFile): Promise<void> {
-    this.#options.writeBack.cancel(local)
-    node.isRemoved = true // an upload that has not begun will not begin
     try {
-      await local.settled()
+      await this.#stopSending(node, local)
       await local.forget()
       // What somebody else has made of the file is theirs.
       if (local.replaces && !local.isOutrun && node.parent)

@@ -68,6 +68,7 @@ export class LocalFile implements Outgoing {
   #failure: { readonly revision: number; readonly error: unknown } | undefined
   #kept: Kept | undefined
   #isLeavingOrigin = false
+  readonly #uploads = new Set<Promise<void>>()
 
   constructor(options: LocalFileOptions) {
     this.#archive = options.archive
@@ -178,6 +179,16 @@ export class LocalFile implements Outgoing {
   }
 
   async upload(): Promise<void> {
+    const upload = this.#upload()
+    this.#uploads.add(upload)
+    try {
+      await upload
+    } finally {
+      this.#uploads.delete(upload)
+    }
+  }
+
+  async #upload(): Promise<void> {
     try {
       if (this.#removesOriginFirst && this.#isLongerNameOfOrigin()) await this.#leaveOriginFirst()
       // Complete, so that a process that finds the entry after this one was killed can tell whether it was stored.
@@ -220,8 +231,9 @@ export class LocalFile implements Outgoing {
     )
   }
 
-  /** Waits for an upload that is under way. */
+  /** Waits for uploads that are under way, from their first step to their last. */
   async settled(): Promise<void> {
+    await Promise.allSettled(this.#uploads)
     await this.staging.idle()
   }
 

@@ -289,6 +289,40 @@ describe('deletes', () => {
     expect(await pending()).toEqual([])
   })
 
+  it.each(['unlink', 'hide'] as const)(
+    'by %s end an upload that is under way, wherever it is',
+    async (how) => {
+      const { mount } = await start()
+      const { vfs } = mount
+      const walk = async (): Promise<number> => {
+        let ino = 1
+        for (const name of here.split('/')) ino = (await vfs.lookup(ino, name)).ino
+        return ino
+      }
+      const parent = await walk()
+      for (let step = 0; step < 12; step++) {
+        const name = `${step}.txt`
+        const { handle } = await vfs.create(parent, name, { mode: 0o644, isExclusive: true })
+        await vfs.write(handle, 0, Buffer.from(name))
+        const synced = vfs.fsync(handle).catch(() => {})
+        for (let turn = 0; turn < step * 3; turn++) await new Promise((resolve) => setImmediate(resolve))
+        if (how === 'hide') {
+          const ino = await vfs.hide(parent, name)
+          await synced
+          vfs.release(handle)
+          await vfs.unhide(ino).catch(() => {}) // it was never stored, and is forgotten
+        } else {
+          await vfs.unlink(parent, name)
+          await synced
+          vfs.release(handle)
+        }
+      }
+      await vfs.drain({ includeOpen: true })
+      expect(await stored()).toEqual({})
+      expect(await pending()).toEqual([])
+    },
+  )
+
   it('that the server refuses leave the spared files as they were', async () => {
     const { fs } = await start({ writeMode: 'close' })
     await writeFile(fs, `${here}/a.nii`, 'image')
