@@ -1,8 +1,8 @@
 import { mkdtemp, readdir, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { keepUnsent } from '../data/unsent.js'
-import type { FuseMount } from '../fuse/driver.js'
-import { FuseNativeDriver } from '../fuse/fuse-native-driver.js'
+import { chooseDriver } from '../fuse/choose-driver.js'
+import type { FuseDriver, FuseMount } from '../fuse/driver.js'
 import { unmount } from '../fuse/mountpoint.js'
 import { createOperations } from '../fuse/operations.js'
 import { causeChain } from '../util/log.js'
@@ -65,18 +65,18 @@ export class RunningMount {
 
   /** Mounts. Resolves when the mount answers. @throws CliError */
   static async start(plan: MountPlan, log: Log): Promise<RunningMount> {
-    const driver = new FuseNativeDriver()
-    const probe = await driver.probe()
-    if (!probe.isAvailable) {
-      throw new CliError(exitCodes.fuseMissing, `FUSE does not work here: ${probe.reason}. ${probe.remedy}`)
+    const choice = await chooseDriver(plan.flags.driver)
+    if (!choice.driver) {
+      throw new CliError(exitCodes.fuseMissing, `FUSE does not work here: ${choice.reason}. ${choice.remedy}`)
     }
+    const { driver, why } = choice
     const staging = await privateDirectory(join(stateDirectory(), 'staging'))
     await prepareMountpoint(plan.mountpoint, (text) => log.warn(text))
     const mount = new RunningMount(plan, log, await mkdtemp(join(staging, 'mount-')))
     try {
       const user = await mount.#logIn()
       await mount.#mount(driver)
-      log.info(`${plan.url} as ${user} is mounted on ${plan.mountpoint} (driver ${driver.name})`)
+      log.info(`${plan.url} as ${user} is mounted on ${plan.mountpoint} (driver ${driver.name}: ${why})`)
       return mount
     } catch (error) {
       await mount.#release()
@@ -139,7 +139,7 @@ export class RunningMount {
     }
   }
 
-  async #mount(driver: FuseNativeDriver): Promise<void> {
+  async #mount(driver: FuseDriver): Promise<void> {
     const { mountpoint, flags, url } = this.#plan
     const kernelTimeoutMs = Math.min(flags.listingTtl * 1000, longestKernelTimeoutMs)
     this.#fuse = await driver.mount(createOperations(this.#layers.vfs, this.#log), {
@@ -162,6 +162,7 @@ export class RunningMount {
 
   async #release(): Promise<void> {
     await this.#control?.close()
+    await this.#fuse?.end?.()
     await this.#layers.close()
     for (const name of await readdir(this.#stagingDirectory)) await rm(join(this.#stagingDirectory, name))
     await rmdir(this.#stagingDirectory)

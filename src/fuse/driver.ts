@@ -12,6 +12,11 @@ export type MaybePromise<T> = T | Promise<T>
 export interface OpenReply {
   readonly handle: number
   readonly keepCache: boolean
+  /**
+   * A local file that has exactly the bytes of what was opened, for as long as the handle is open, under a name that no
+   * other version will have. A driver may let the kernel read it instead of asking.
+   */
+  readonly backingPath?: string
 }
 
 export interface AttributeRequest {
@@ -33,6 +38,11 @@ export interface FuseOperations {
   access(ino: number, mask: number): Errno
   opendir(ino: number): OpenReply | Errno
   readdir(handle: number, signal?: AbortSignal): MaybePromise<readonly DirectoryItem[] | Errno>
+  /**
+   * The attributes of an entry that readdir gave, counted as a lookup. ENOENT if it is not what that name is any more,
+   * or is not in memory.
+   */
+  remember(parent: number, name: string, ino: number): Attributes | Errno
   releasedir(handle: number): Errno
   open(ino: number, canWrite: boolean, signal?: AbortSignal): MaybePromise<OpenReply | Errno>
   create(
@@ -83,6 +93,20 @@ export interface MountOptions {
 export interface FuseMount {
   /** Resolves when the mount is gone, whoever unmounted it. */
   readonly closed: Promise<void>
+  /** Stops answering, where the driver can: programs that still use a mount taken away lazily get errors. */
+  end?(): Promise<void>
+  /** What was asked for and how often, for tests and logs. */
+  stats?(): Readonly<Record<string, number>>
+  readonly cache?: KernelCache
+}
+
+/** What the kernel has cached. Takes effect later, in order; what the kernel does not have is no error. */
+export interface KernelCache {
+  dropPages(ino: number): void
+  dropAttributes(ino: number): void
+  dropName(parent: number, name: string): void
+  /** Bytes that the kernel will find when it reads; only for a file that it has looked up. */
+  storePages(ino: number, offset: number, bytes: Uint8Array): void
 }
 
 export type DriverProbe =

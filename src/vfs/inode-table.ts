@@ -36,6 +36,10 @@ export class InodeTable {
     return this.#byIno.size
   }
 
+  find(ino: number): Node | undefined {
+    return this.#byIno.get(ino)
+  }
+
   /** @throws FsError ESTALE for a number that was never given out, or whose node is gone */
   get(ino: number): Node {
     const node = this.#byIno.get(ino)

@@ -47,7 +47,7 @@ export const accessWrite = 2
 
 /**
  * The file system by inode number: one method per FUSE operation. Fails with FsError. Numbers that a method gives out
- * (`lookup`, `create`, `mkdir`, and `readdir` with `isCounted`) are references, returned by `forget`.
+ * (`lookup`, `create`, `mkdir`, `remember`) are references, returned by `forget`.
  */
 export class Vfs {
   readonly #options: VfsOptions
@@ -143,6 +143,15 @@ export class Vfs {
     const items = (known: readonly Node[]): DirectoryItem[] =>
       known.map((node) => ({ name: node.name, attributes: attributesOf(node, this.#options) }))
     return nodes instanceof Promise ? nodes.then(items) : items(nodes)
+  }
+
+  /** As `lookup`, for an entry that readdir gave: ENOENT unless it is still what that name is. */
+  remember(parent: number, name: string, ino: number): Attributes {
+    const node = this.#table.find(ino)
+    if (!node || node.parent?.ino !== parent || node.name !== name || node.isRemoved)
+      throw new FsError('ENOENT', `inode ${ino} is not ${name} any more`)
+    this.#table.ref(node, 'lookups')
+    return this.#report(node)
   }
 
   releasedir(handle: number): void {

@@ -21,7 +21,7 @@ export async function startLocalVfs(server: Server, flags: Partial<MountFlags> =
   const assembly = assemble({
     url: server.url,
     credentials: { user: server.user, password: server.password },
-    flags: { listingTtl: 60, memory: 32, connections: 8, logLevel: 'info', ...flags },
+    flags: { listingTtl: 60, memory: 32, connections: 8, driver: 'auto', logLevel: 'info', ...flags },
     log: new Log({ write: (line) => lines.push(line) }),
     stagingDirectory,
     keepBytes: (bytes) =>
