@@ -147,8 +147,9 @@ class Session {
   void supervise();
   std::string openSession();
   void startWorkers();
-  static void* runWorker(void* worker);
-  void work(Worker& worker);
+  // AddressSanitizer takes what a cancelled thread leaves on its stack for an error of the next function there.
+  __attribute__((no_sanitize_address)) static void* runWorker(void* worker);
+  __attribute__((no_sanitize_address)) void work(Worker& worker);
   static void onInterrupt(fuse_req_t req, void* token);
 
   static void callJs(napi_env env, napi_value, void* context, void*);
