@@ -28,7 +28,10 @@ export interface AttributeRequest {
   readonly mtimeMs?: number
 }
 
-/** Every operation answers a number (an errno) or the thing asked for. None throws or rejects. */
+/**
+ * Every operation answers a number (an errno) or the thing asked for. None throws or rejects. One that answers at once,
+ * without a promise, must not hold on to its signal: the next may get the same.
+ */
 export interface FuseOperations {
   lookup(parent: number, name: string, signal?: AbortSignal): MaybePromise<Attributes | Errno>
   forget(ino: number, count: number): void

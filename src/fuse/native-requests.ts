@@ -35,6 +35,8 @@ export class NativeRequests {
   readonly #backing: BackingFiles
   /** Of requests that wait. */
   readonly #aborts = new Map<number, AbortController>()
+  /** For the next request: to make a signal takes longer than most answers, and most come at once. */
+  #spare = new AbortController()
   #session!: NativeSession
 
   constructor(operations: FuseOperations, memory: SessionMemory, binding: NativeBinding) {
@@ -300,9 +302,10 @@ export class NativeRequests {
 
   /** Asks, and replies at once where nothing has to be waited for. */
   #respond<T>(token: number, task: (signal: AbortSignal) => MaybePromise<T>, send: (value: T) => void): void {
-    const controller = new AbortController()
+    const controller = this.#spare
     const result = task(controller.signal)
     if (!(result instanceof Promise)) return send(result)
+    this.#spare = new AbortController()
     this.#aborts.set(token, controller)
     result
       .then((value) => {
