@@ -3,7 +3,23 @@
 #define FUSE_USE_VERSION 314
 #include <fuse3/fuse_lowlevel.h>
 
+#include <errno.h>
+
 namespace xnatfs {
+namespace {
+
+// Makes the kernel look the name up again. To invalidate it would also take it from those who are in that directory:
+// they could not tell where they are any more.
+int expire(fuse_session* session, const Notice& notice) {
+  const char* name = notice.name.data();
+#if FUSE_VERSION < FUSE_MAKE_VERSION(3, 15)
+  return fuse_lowlevel_notify_expire_entry(session, notice.ino, name, notice.name.size(), FUSE_LL_EXPIRE_ONLY);
+#else
+  return fuse_lowlevel_notify_expire_entry(session, notice.ino, name, notice.name.size());
+#endif
+}
+
+}  // namespace
 
 void Notifier::add(fuse_session* session, Notice notice) {
   {
@@ -44,7 +60,8 @@ void Notifier::run(fuse_session* session) {
         fuse_lowlevel_notify_inval_inode(session, notice.ino, notice.offset, notice.length);
         break;
       case Notice::Kind::entry:
-        fuse_lowlevel_notify_inval_entry(session, notice.ino, notice.name.data(), notice.name.size());
+        if (expire(session, notice) == -ENOSYS)
+          fuse_lowlevel_notify_inval_entry(session, notice.ino, notice.name.data(), notice.name.size());
         break;
       case Notice::Kind::store: {
         fuse_bufvec bytes = FUSE_BUFVEC_INIT(notice.bytes.size());

@@ -96,7 +96,14 @@ export class RunningMount {
   }
 
   refresh(): void {
-    this.#layers.vfs.refresh()
+    const cache = this.#fuse?.cache
+    this.#layers.vfs.refresh(
+      cache &&
+        ((ino, parent, name) => {
+          cache.dropAttributes(ino)
+          cache.dropName(parent, name)
+        }),
+    )
     this.#log.info('listings are forgotten')
   }
 

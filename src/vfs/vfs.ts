@@ -228,9 +228,11 @@ export class Vfs {
     return this.#renames.rename(from, { parent: this.#table.get(newParent), name: newName }, options, signal)
   }
 
-  /** Believe no listing any more. */
-  refresh(): void {
+  /** Believe no listing any more. @param dropped is told what the kernel believes */
+  refresh(dropped?: (ino: number, parent: number, name: string) => void): void {
     this.#options.archive.refresh()
+    if (!dropped) return
+    for (const { ino, parent, name } of this.#table.lookedUp()) if (parent) dropped(ino, parent.ino, name)
   }
 
   /** As `unlink`, for a driver whose library takes the name of an open file away instead. @returns its number */

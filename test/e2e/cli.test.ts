@@ -155,6 +155,25 @@ describe('the life of a mount', () => {
     expect(await readdir(join(mount.path, qc))).toContain('by-another.txt')
   })
 
+  it('makes the kernel too forget what it knows at SIGHUP, and leaves those alone who are in the mount', async () => {
+    await server.rest('PUT', `${filesOfQc}/grows.txt`, 'x')
+    const path = join(mount.path, qc, 'grows.txt')
+    expect((await stat(path)).size).toBe(1)
+    await server.rest('PUT', `${filesOfQc}/grows.txt?overwrite=true`, 'longer')
+    expect((await stat(path)).size).toBe(1)
+    const inside = spawn('bash', ['-c', 'read; ls grows.txt; /bin/pwd'], {
+      cwd: join(mount.path, qc),
+    })
+    let said = ''
+    inside.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()))
+    const ended = new Promise((resolve) => inside.once('exit', resolve))
+    await mount.refresh()
+    await expect.poll(async () => (await stat(path)).size).toBe(6)
+    inside.stdin.write('\n')
+    await ended
+    expect(said).toBe(`grows.txt\n${join(mount.path, qc)}\n`)
+  })
+
   it('in the foreground logs to the terminal and ends by Ctrl-C', async () => {
     const path = join(mount.directory, 'foreground')
     const child = spawn(process.execPath, [program, 'mount', '--foreground', path], {
