@@ -81,7 +81,8 @@ void Session::abandonAll() {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     for (Slot& slot : slots_) {
-      if (slot.state != SlotState::active) continue;
+      // What is not queued yet its worker still has in hand, and will refuse.
+      if (slot.state != SlotState::active || !slot.isQueued) continue;
       slot.state = SlotState::abandoned;
       given.push_back(slot.req);
       slot.req = nullptr;
@@ -132,17 +133,24 @@ void Session::submitWrite(fuse_req_t req, Event event, const char* bytes, size_t
 void Session::enqueue(uint64_t token, Event event) {
   event.token = token;
   counters_.requests[static_cast<size_t>(event.op)]++;
+  fuse_req_t refused = nullptr;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     Slot& slot = *slotOf(token);
-    slot.isQueued = true;
-    queue_.push_back(std::move(event));
-    if (slot.isInterrupted) {
-      queue_.emplace_back(Op::interrupt, 0);
-      queue_.back().token = token;
+    if (isEnding_) {
+      refused = slot.req;
+      freeSlot(token % kSlots);
+    } else {
+      slot.isQueued = true;
+      queue_.push_back(std::move(event));
+      if (slot.isInterrupted) {
+        queue_.emplace_back(Op::interrupt, 0);
+        queue_.back().token = token;
+      }
     }
   }
-  wakeJs();
+  if (refused) fuse_reply_err(refused, EIO);
+  else wakeJs();
 }
 
 void Session::post(Event event) {
@@ -329,10 +337,13 @@ void Session::notify(Notice notice) {
 }
 
 void Session::close() {
+  bool hasSession;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     isEnding_ = true;
+    hasSession = isReady_;
   }
+  if (hasSession && fuse_) fuse_session_exit(fuse_);  // answers that find nobody are no errors to write about
   abandonAll();
   notifier_.stop();
   std::lock_guard<std::mutex> lock(mutex_);

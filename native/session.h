@@ -21,12 +21,12 @@
 // given up meanwhile: the slot is «abandoned» until then, so that nobody reads into memory that is still being used.
 //
 // The end. It begins when the workers find the connection gone (unmounted, by whomever) or when JavaScript calls
-// close(). From then on requests are refused by the workers themselves; every slot is answered with EIO; then the
-// notifier, which may have waited for a page that such a request held, is joined; then the workers, by cancellation if
-// the connection still stands. Cancellation is enabled around read(2) only, where a worker owns nothing. Only when no
-// thread is left that could use the libfuse session is it destroyed, on the JavaScript thread, and with it the file
-// descriptor; that ends the connection. Last, the guard (see mount.h) is let go and reaped. When Node tears the
-// environment down the same happens in its cleanup hook.
+// close(). From then on requests are refused by the workers themselves, also those that a worker has in hand but not
+// queued yet; every queued one is answered with EIO; then the notifier, which may have waited for a page that such a
+// request held, is joined; then the workers, by cancellation if the connection still stands. Cancellation is enabled
+// around read(2) only, where a worker owns nothing. Only when no thread is left that could use the libfuse session is
+// it destroyed, on the JavaScript thread, and with it the file descriptor; that ends the connection. Last, the guard
+// (see mount.h) is let go and reaped. When Node tears the environment down the same happens in its cleanup hook.
 //
 // Locks. mutex_ guards the slots, the queue and the state; nothing is called with it held. libfuse calls the interrupt
 // callback with locks of its own held, under which mutex_ is taken; never the other way round.
@@ -120,7 +120,7 @@ class Session {
  private:
   enum class SlotState : uint8_t { free, active, abandoned };
   struct Slot {
-    uint64_t uses = 0;
+    uint64_t uses = 1;  // so that no token is 0, which events without an answer have
     fuse_req_t req = nullptr;
     SlotState state = SlotState::free;
     bool isQueued = false;

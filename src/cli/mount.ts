@@ -169,6 +169,8 @@ export class RunningMount {
 
   async #release(): Promise<void> {
     await this.#control?.close()
+    const stats = this.#fuse?.stats?.()
+    if (stats) this.#log.debug(`the kernel asked: ${JSON.stringify(stats)}`)
     await this.#fuse?.end?.()
     await this.#layers.close()
     for (const name of await readdir(this.#stagingDirectory)) await rm(join(this.#stagingDirectory, name))

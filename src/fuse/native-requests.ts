@@ -230,8 +230,10 @@ export class NativeRequests {
       (signal) => this.#operations.create(ino, name, options, signal),
       (created) => {
         const { handle, attributes } = created
+        this.#backing.acquire(this.#session, attributes.ino, created)
         writeAttributes(this.#memory, 0, attributes)
         if (this.#session.replyCreate(token, handle, openFlags(created, true))) return
+        this.#backing.release(this.#session, attributes.ino, handle)
         this.#operations.release(handle)
         this.#operations.forget(attributes.ino, 1)
       },
