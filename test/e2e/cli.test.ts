@@ -204,7 +204,7 @@ describe('an ordinary user', () => {
   let deviceMode: number
   beforeAll(async () => {
     server = await Server.start()
-    installed = await installForAnybody({ withAddon: true })
+    installed = await installForAnybody('prebuilt')
     folder = await mkdtemp(join(tmpdir(), 'xnatfs-nobody-'))
     await chown(folder, nobody, nobody)
     // udev gives the device to everybody; a bare machine may not have done so.
@@ -236,6 +236,7 @@ describe('an ordinary user', () => {
     const path = join(folder, 'xnat')
     const mounted = await asNobody(process.execPath, [main, 'mount', path])
     expect([mounted.code, mounted.stderr]).toEqual([0, ''])
+    expect(await readFile(mounted.stdout.trim().replace(/.*log: /, ''), 'utf8')).toContain('driver libfuse3')
     try {
       const resource = `${path}/TEST/1/MR1/resources/BY_NOBODY`
       const work = `mkdir ${resource} && cp -r ${path}/TEST/1/MR1/scans/1/DICOM ${resource}/ && diff -r ${path}/TEST/1/MR1/scans/1/DICOM ${resource}/DICOM && stat -c %u ${resource}`
