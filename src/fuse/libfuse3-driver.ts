@@ -103,7 +103,7 @@ function allocate(binding: NativeBinding): SessionMemory {
     requests: new Float64Array(batchRows * requestRow),
     requestNames: Buffer.alloc(batchRows * 2 * nameBytes),
     attributes: new Float64Array(attributeRows * attributeRow),
-    attributeNames: Buffer.alloc(attributeRows * nameBytes),
+    attributeNames: Buffer.alloc((attributeRows + 1) * nameBytes), // so that a name that is too long is noticed
     // Not filled, so that what is never used takes no memory.
     buffers: Array.from({ length: count }, () => Buffer.allocUnsafeSlow(binding.bufferBytes)),
   }

@@ -64,7 +64,7 @@ export class NativeDirectories {
     for (let at = request.offset; rows < this.#maxRows && at < items.length + 2; at++) {
       const item = items[at - 2]
       const name = at === 0 ? '.' : (item?.name ?? '..')
-      const nameBytes = Buffer.byteLength(name)
+      const nameBytes = this.#memory.attributeNames.write(name, nameStart)
       if (nameBytes > this.#maxNameBytes) throw new RangeError(`a name of ${nameBytes} bytes: ${name}`)
       room -= (fixedBytes + nameBytes + 7) & ~7
       if (room < 0) break
@@ -72,7 +72,6 @@ export class NativeDirectories {
       if (item) this.#writeItem(request, item, start, counted)
       else writeTypeOnly(this.#memory, start, at === 0 ? request.ino : 0, 'directory')
       writeNameBytes(this.#memory, start, nameBytes)
-      this.#memory.attributeNames.write(name, nameStart)
       nameStart += nameBytes
       rows++
     }

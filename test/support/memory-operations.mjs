@@ -12,6 +12,8 @@ export class MemoryOperations {
   interrupts = 0
   /** Answers of reads of `stuck`. */
   stuck = []
+  static #uid = process.getuid()
+  static #gid = process.getgid()
   #lastIno = 1
   #lastHandle = 0
 
@@ -20,14 +22,14 @@ export class MemoryOperations {
   }
 
   #node(ino, kind, mode) {
-    const times = { atimeMs: 1_700_000_000_000, mtimeMs: 1_700_000_000_000 }
     const base = {
       ino,
       kind,
       mode,
-      uid: process.getuid(),
-      gid: process.getgid(),
-      ...times,
+      uid: MemoryOperations.#uid,
+      gid: MemoryOperations.#gid,
+      atimeMs: 1_700_000_000_000,
+      mtimeMs: 1_700_000_000_000,
       lookups: 0,
       version: 1,
     }
