@@ -1,7 +1,7 @@
 import { Option } from 'commander'
 import type { Command } from 'commander'
-import { driverNames } from '../fuse/choose-driver.js'
-import type { DriverName } from '../fuse/choose-driver.js'
+import { driverNames } from '../fuse/driver.js'
+import type { DriverName } from '../fuse/driver.js'
 import { CliError, exitCodes } from './exit.js'
 
 /** One option of the program: everything said about it is said here. */

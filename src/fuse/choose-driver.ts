@@ -1,9 +1,6 @@
-import type { FuseDriver } from './driver.js'
+import type { DriverName, FuseDriver } from './driver.js'
 import { FuseNativeDriver } from './fuse-native-driver.js'
 import { Libfuse3Driver } from './libfuse3-driver.js'
-
-export const driverNames = ['auto', 'libfuse3', 'fuse-native'] as const
-export type DriverName = (typeof driverNames)[number]
 
 export type DriverChoice =
   | { readonly driver: FuseDriver; /** Why it is this one. */ readonly why: string }

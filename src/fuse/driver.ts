@@ -5,6 +5,10 @@
 import type { Attributes } from '../vfs/attributes.js'
 import type { DirectoryItem } from '../vfs/vfs.js'
 
+/** What `--driver` may say. */
+export const driverNames = ['auto', 'libfuse3', 'fuse-native'] as const
+export type DriverName = (typeof driverNames)[number]
+
 /** A positive error number of this system; 0 is success. */
 export type Errno = number
 export type MaybePromise<T> = T | Promise<T>
