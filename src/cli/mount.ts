@@ -1,5 +1,5 @@
-import type { FuseMount } from '../fuse/driver.js'
-import { FuseNativeDriver } from '../fuse/fuse-native-driver.js'
+import { chooseDriver } from '../fuse/choose-driver.js'
+import type { FuseDriver, FuseMount } from '../fuse/driver.js'
 import { unmount } from '../fuse/mountpoint.js'
 import { createOperations } from '../fuse/operations.js'
 import { causeChain } from '../util/log.js'
@@ -55,11 +55,11 @@ export class RunningMount {
 
   /** Mounts. Resolves when the mount answers. @throws CliError */
   static async start(plan: MountPlan, log: Log): Promise<RunningMount> {
-    const driver = new FuseNativeDriver()
-    const probe = await driver.probe()
-    if (!probe.isAvailable) {
-      throw new CliError(exitCodes.fuseMissing, `FUSE does not work here: ${probe.reason}. ${probe.remedy}`)
+    const choice = await chooseDriver(plan.flags.driver)
+    if (!choice.driver) {
+      throw new CliError(exitCodes.fuseMissing, `FUSE does not work here: ${choice.reason}. ${choice.remedy}`)
     }
+    const { driver, why } = choice
     const { url, mountpoint, credentials } = plan
     await prepareMountpoint(mountpoint, (text) => log.warn(text))
     const journal = await OpenJournal.open(await journalRoot(), { url, user: credentials?.user }, mountpoint)
@@ -68,7 +68,7 @@ export class RunningMount {
       const user = await mount.#logIn()
       if (!plan.flags.readOnly) await journal.resume(mount.#layers.vfs, log)
       await mount.#mount(driver)
-      log.info(`${url} as ${user} is mounted on ${mountpoint} (driver ${driver.name})`)
+      log.info(`${url} as ${user} is mounted on ${mountpoint} (driver ${driver.name}: ${why})`)
       return mount
     } catch (error) {
       await mount.#layers.vfs.leave()
@@ -89,7 +89,14 @@ export class RunningMount {
   }
 
   refresh(): void {
-    this.#layers.vfs.refresh()
+    const cache = this.#fuse?.cache
+    this.#layers.vfs.refresh(
+      cache &&
+        ((ino, parent, name) => {
+          cache.dropAttributes(ino)
+          cache.dropName(parent, name)
+        }),
+    )
     this.#log.info('listings are forgotten')
   }
 
@@ -133,7 +140,7 @@ export class RunningMount {
     }
   }
 
-  async #mount(driver: FuseNativeDriver): Promise<void> {
+  async #mount(driver: FuseDriver): Promise<void> {
     const { mountpoint, flags, url } = this.#plan
     const kernelTimeoutMs = Math.min(flags.listingTtl * 1000, longestKernelTimeoutMs)
     this.#fuse = await driver.mount(createOperations(this.#layers.vfs, this.#log), {
@@ -173,6 +180,9 @@ export class RunningMount {
 
   async #release(): Promise<void> {
     await this.#control?.close()
+    const stats = this.#fuse?.stats?.()
+    if (stats) this.#log.debug(`the kernel asked: ${JSON.stringify(stats)}`)
+    await this.#fuse?.end?.()
     await this.#layers.close()
     await this.#journal.close()
   }

@@ -1,4 +1,6 @@
 import { Command, Option } from 'commander'
+import { driverNames } from '../fuse/driver.js'
+import type { DriverName } from '../fuse/driver.js'
 import { CliError, exitCodes } from './exit.js'
 
 /** One option of the program: everything said about it is said here. */
@@ -47,6 +49,12 @@ const mountOptions: readonly OptionRow[] = [
   },
   { flags: '--memory <MiB>', default: 96, parse: positiveNumber, help: 'memory for blocks of files' },
   { flags: '--connections <n>', default: 16, parse: positiveNumber, help: 'requests to the server at once' },
+  {
+    flags: '--driver <name>',
+    default: 'auto',
+    choices: driverNames,
+    help: 'what talks to the kernel: libfuse3 (fast), fuse-native (portable), or the better one that works',
+  },
   { flags: '--foreground', help: 'stay in the foreground and log to the terminal; Ctrl-C unmounts' },
   { flags: '--log-file <path>', help: 'where the log goes (default: in the state directory)' },
   { flags: '--log-level <level>', default: 'info', choices: logLevels, help: 'how much is logged' },
@@ -116,6 +124,7 @@ export interface MountFlags {
   readonly listingTtl: number
   readonly memory: number
   readonly connections: number
+  readonly driver: DriverName
   readonly foreground?: boolean
   readonly logFile?: string
   readonly logLevel: (typeof logLevels)[number]

@@ -5,6 +5,10 @@
 import type { Attributes } from '../vfs/attributes.js'
 import type { DirectoryItem } from '../vfs/vfs.js'
 
+/** What `--driver` may say. */
+export const driverNames = ['auto', 'libfuse3', 'fuse-native'] as const
+export type DriverName = (typeof driverNames)[number]
+
 /** A positive error number of this system; 0 is success. */
 export type Errno = number
 export type MaybePromise<T> = T | Promise<T>
@@ -12,6 +16,11 @@ export type MaybePromise<T> = T | Promise<T>
 export interface OpenReply {
   readonly handle: number
   readonly keepCache: boolean
+  /**
+   * A local file that has exactly the bytes of what was opened, for as long as the handle is open, under a name that no
+   * other version will have. A driver may let the kernel read it instead of asking.
+   */
+  readonly backingPath?: string
 }
 
 export interface AttributeRequest {
@@ -23,7 +32,10 @@ export interface AttributeRequest {
   readonly mtimeMs?: number
 }
 
-/** Every operation answers a number (an errno) or the thing asked for. None throws or rejects. */
+/**
+ * Every operation answers a number (an errno) or the thing asked for. None throws or rejects. One that answers at once,
+ * without a promise, must not hold on to its signal: the next may get the same.
+ */
 export interface FuseOperations {
   lookup(parent: number, name: string, signal?: AbortSignal): MaybePromise<Attributes | Errno>
   forget(ino: number, count: number): void
@@ -33,6 +45,11 @@ export interface FuseOperations {
   access(ino: number, mask: number): Errno
   opendir(ino: number): OpenReply | Errno
   readdir(handle: number, signal?: AbortSignal): MaybePromise<readonly DirectoryItem[] | Errno>
+  /**
+   * The attributes of an entry that readdir gave, counted as a lookup. ENOENT if it is not what that name is any more,
+   * or is not in memory.
+   */
+  remember(parent: number, name: string, ino: number): Attributes | Errno
   releasedir(handle: number): Errno
   open(ino: number, canWrite: boolean, signal?: AbortSignal): MaybePromise<OpenReply | Errno>
   create(
@@ -83,6 +100,20 @@ export interface MountOptions {
 export interface FuseMount {
   /** Resolves when the mount is gone, whoever unmounted it. */
   readonly closed: Promise<void>
+  /** Stops answering, where the driver can: programs that still use a mount taken away lazily get errors. */
+  end?(): Promise<void>
+  /** What was asked for and how often, for tests and logs. */
+  stats?(): Readonly<Record<string, number>>
+  readonly cache?: KernelCache
+}
+
+/** What the kernel has cached. Takes effect later, in order; what the kernel does not have is no error. */
+export interface KernelCache {
+  dropPages(ino: number): void
+  dropAttributes(ino: number): void
+  dropName(parent: number, name: string): void
+  /** Bytes that the kernel will find when it reads; only for a file that it has looked up. */
+  storePages(ino: number, offset: number, bytes: Uint8Array): void
 }
 
 export type DriverProbe =

@@ -1,8 +1,9 @@
-import { access, constants as fsConstants, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import type Fuse from 'fuse-native'
 import type { DriverProbe, FuseDriver, FuseMount, FuseOperations, MountOptions } from './driver.js'
+import { isOnPath, probeFuseDevice, unavailable } from './fuse-device.js'
 import { correctUtimens } from './fuse-native-utimens.js'
+import { raiseReadAhead } from './kernel-read-ahead.js'
 import { mountAt, unmount, unmounted } from './mountpoint.js'
 import { PathOperations } from './path-operations.js'
 
@@ -14,20 +15,8 @@ export class FuseNativeDriver implements FuseDriver {
   readonly name = 'fuse-native'
 
   async probe(): Promise<DriverProbe> {
-    try {
-      await access('/dev/fuse', fsConstants.R_OK | fsConstants.W_OK)
-    } catch (error) {
-      const isAbsent = error instanceof Error && 'code' in error && error.code === 'ENOENT'
-      return isAbsent
-        ? unavailable(
-            '/dev/fuse is not there',
-            'run `modprobe fuse`, or start the container with --device /dev/fuse',
-          )
-        : unavailable(
-            '/dev/fuse is not accessible for this user',
-            'ask the administrator for `chmod 666 /dev/fuse`',
-          )
-    }
+    const trouble = await probeFuseDevice()
+    if (trouble) return trouble
     if (!(await isOnPath('fusermount'))) {
       return unavailable('the program fusermount is not there', 'install it: `apt-get install fuse3`')
     }
@@ -73,14 +62,6 @@ export class FuseNativeDriver implements FuseDriver {
   }
 }
 
-/**
- * The kernel reads 128 KiB ahead, which is one request under way at a time; with 1 MiB it has eight. Only root may
- * say so.
- */
-async function raiseReadAhead(device: string): Promise<void> {
-  await writeFile(`/sys/class/bdi/${device}/read_ahead_kb`, '1024').catch(() => {})
-}
-
 function loadFuse(): typeof Fuse {
   return createRequire(import.meta.url)('fuse-native') as typeof Fuse
 }
@@ -113,20 +94,4 @@ function explain(error: unknown, mountpoint: string): string {
     return `the kernel refused the mount on ${mountpoint}; are you allowed to mount (fusermount is set-uid, /etc/fuse.conf)?`
   }
   return message
-}
-
-function unavailable(reason: string, remedy: string): DriverProbe {
-  return { isAvailable: false, reason, remedy }
-}
-
-async function isOnPath(program: string): Promise<boolean> {
-  for (const directory of (process.env['PATH'] ?? '').split(':')) {
-    try {
-      await access(`${directory}/${program}`, fsConstants.X_OK)
-      return true
-    } catch {
-      continue
-    }
-  }
-  return false
 }

@@ -99,6 +99,7 @@ export function createOperations(vfs: Vfs, log: Log): FuseOperations {
     access: (ino, mask) => done('access', () => vfs.access(ino, mask)),
     opendir: (ino) => at('opendir', () => ({ handle: vfs.opendir(ino), keepCache: false })),
     readdir: (handle, signal) => answer('readdir', () => vfs.readdir(handle, signal)),
+    remember: (parent, name, ino) => at('readdir', () => vfs.remember(parent, name, ino)),
     releasedir: (handle) => done('releasedir', () => vfs.releasedir(handle)),
     open: (ino, canWrite, signal) => answer('open', () => vfs.open(ino, canWrite, signal)),
     create: (parent, name, options, signal) =>

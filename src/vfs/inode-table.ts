@@ -36,6 +36,15 @@ export class InodeTable {
     return this.#byIno.size
   }
 
+  /** Nodes that the kernel knows, but for the root. */
+  *lookedUp(): Iterable<Node> {
+    for (const node of this.#byIno.values()) if (node.lookups > 0 && node !== this.root) yield node
+  }
+
+  find(ino: number): Node | undefined {
+    return this.#byIno.get(ino)
+  }
+
   /** @throws FsError ESTALE for a number that was never given out, or whose node is gone */
   get(ino: number): Node {
     const node = this.#byIno.get(ino)

@@ -62,7 +62,7 @@ export const accessWrite = 2
 
 /**
  * The file system by inode number: one method per FUSE operation. Fails with FsError. Numbers that a method gives out
- * (`lookup`, `create`, `mkdir`, and `readdir` with `isCounted`) are references, returned by `forget`.
+ * (`lookup`, `create`, `mkdir`, `remember`) are references, returned by `forget`.
  */
 export class Vfs {
   readonly #options: VfsOptions
@@ -159,6 +159,15 @@ export class Vfs {
     return nodes instanceof Promise ? nodes.then(items) : items(nodes)
   }
 
+  /** As `lookup`, for an entry that readdir gave: ENOENT unless it is still what that name is. */
+  remember(parent: number, name: string, ino: number): Attributes {
+    const node = this.#table.find(ino)
+    if (!node || node.parent?.ino !== parent || node.name !== name || node.isRemoved)
+      throw new FsError('ENOENT', `inode ${ino} is not ${name} any more`)
+    this.#table.ref(node, 'lookups')
+    return this.#report(node)
+  }
+
   releasedir(handle: number): void {
     this.#table.unref(this.#directories.remove(handle), 'handles')
   }
@@ -233,9 +242,11 @@ export class Vfs {
     return this.#renames.rename(from, { parent: this.#table.get(newParent), name: newName }, options, signal)
   }
 
-  /** Believe no listing any more. */
-  refresh(): void {
+  /** Believe no listing any more. @param dropped is told what the kernel believes */
+  refresh(dropped?: (ino: number, parent: number, name: string) => void): void {
     this.#options.archive.refresh()
+    if (!dropped) return
+    for (const { ino, parent, name } of this.#table.lookedUp()) if (parent) dropped(ino, parent.ino, name)
   }
 
   /** As `unlink`, for a driver whose library takes the name of an open file away instead. @returns its number */

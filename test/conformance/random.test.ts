@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { FileSystem } from '../support/file-system.js'
 import { readFile } from '../support/file-system.js'
+import { drivers } from '../support/drivers.js'
 import { Mount } from '../support/mount.js'
 import { mountedFileSystem } from '../support/mounted-file-system.js'
 import { Server } from '../support/server.js'
@@ -98,12 +99,12 @@ async function perform(fs: FileSystem, here: string, one: Step): Promise<string 
   }
 }
 
-describe('random operations on a mount', () => {
+describe.each(drivers)('random operations on a mount by %s', (driver) => {
   let server: Server
   let mount: Mount
   beforeAll(async () => {
     server = await Server.start()
-    mount = await Mount.start(server)
+    mount = await Mount.start(server, { flags: ['--driver', driver] })
   })
   afterAll(async () => {
     await mount.stop()
@@ -138,7 +139,7 @@ describe('random operations on a mount', () => {
         }
         for (const path of model.files.keys()) await fs.unlink(`${here}/${path}`)
       }),
-      { numRuns: process.env['CI'] ? 25 : 15, endOnFailure: true },
+      { numRuns: process.env['CI'] ? 20 : 10, endOnFailure: true },
     )
   })
 })

@@ -110,19 +110,11 @@ describe('the life of a mount', () => {
     expect(await readdir(mount.path)).toContain('TEST')
   })
 
-  it('that died by kill -9 is told from a live one, and cleared away by umount', async () => {
+  it('is taken away when its program dies by kill -9', async () => {
     process.kill(await mount.pid(), 'SIGKILL')
-    await expect.poll(() => codeOf(stat(mount.path))).toBe('ENOTCONN')
-    const { code, stdout } = await mount.xnatfs(['umount', mount.path])
-    expect([code, stdout]).toEqual([0, expect.stringMatching(/had died; the mount is cleared away/)])
-    expect(await isGone()).toBe(true)
-  })
-
-  it('that died by kill -9 is cleared away by the next mount, which says so', async () => {
-    process.kill(await mount.pid(), 'SIGKILL')
-    await expect.poll(() => codeOf(stat(mount.path))).toBe('ENOTCONN')
+    await expect.poll(isGone).toBe(true)
+    expect(await readdir(mount.path)).toEqual([])
     expect((await mount.xnatfs(['mount', mount.path])).code).toBe(0)
-    expect((await mount.complaints()).join()).toMatch(/has died without unmounting it; clearing it away/)
     expect(await readdir(mount.path)).toContain('TEST')
   })
 
@@ -164,6 +156,25 @@ describe('the life of a mount', () => {
     await expect.poll(() => readdir(join(mount.path, qc))).toContain('by-another.txt')
   })
 
+  it('makes the kernel too forget what it knows at SIGHUP, and leaves those alone who are in the mount', async () => {
+    await server.rest('PUT', `${filesOfQc}/grows.txt`, 'x')
+    const path = join(mount.path, qc, 'grows.txt')
+    expect((await stat(path)).size).toBe(1)
+    await server.rest('PUT', `${filesOfQc}/grows.txt?overwrite=true`, 'longer')
+    expect((await stat(path)).size).toBe(1)
+    const inside = spawn('bash', ['-c', 'read; ls grows.txt; /bin/pwd'], {
+      cwd: join(mount.path, qc),
+    })
+    let said = ''
+    inside.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()))
+    const ended = new Promise((resolve) => inside.once('exit', resolve))
+    await mount.refresh()
+    await expect.poll(async () => (await stat(path)).size).toBe(6)
+    inside.stdin.write('\n')
+    await ended
+    expect(said).toBe(`grows.txt\n${join(mount.path, qc)}\n`)
+  })
+
   it('in the foreground logs to the terminal and ends by Ctrl-C', async () => {
     const path = join(mount.directory, 'foreground')
     const child = spawn(process.execPath, [program, 'mount', '--foreground', path], {
@@ -194,7 +205,7 @@ describe('an ordinary user', () => {
   let deviceMode: number
   beforeAll(async () => {
     server = await Server.start()
-    installed = await installForAnybody()
+    installed = await installForAnybody('prebuilt')
     folder = await mkdtemp(join(tmpdir(), 'xnatfs-nobody-'))
     await chown(folder, nobody, nobody)
     // udev gives the device to everybody; a bare machine may not have done so.
@@ -226,6 +237,7 @@ describe('an ordinary user', () => {
     const path = join(folder, 'xnat')
     const mounted = await asNobody(process.execPath, [main, 'mount', path])
     expect([mounted.code, mounted.stderr]).toEqual([0, ''])
+    expect(await readFile(mounted.stdout.trim().replace(/.*log: /, ''), 'utf8')).toContain('driver libfuse3')
     try {
       const resource = `${path}/TEST/1/MR1/resources/BY_NOBODY`
       const work = `mkdir ${resource} && cp -r ${path}/TEST/1/MR1/scans/1/DICOM ${resource}/ && diff -r ${path}/TEST/1/MR1/scans/1/DICOM ${resource}/DICOM && stat -c %u ${resource}`

@@ -1,0 +1,177 @@
+// Compares the drivers with a minimal C file system over libfuse3 and with the local disk: npm run bench:driver [rounds]
+// Rounds are interleaved; the table in test/bench/results.md has medians, and ratios to the C file system and the disk.
+import { execFileSync, spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpus, release, tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+const repository = join(dirname(fileURLToPath(import.meta.url)), '..')
+const rounds = Number(process.argv[2] ?? 5)
+const folder = mkdtempSync(join(tmpdir(), 'xnatfs-bench-'))
+const bench = join(repository, 'test/bench')
+const compile = (source, flags) =>
+  execFileSync('gcc', ['-O2', '-o', join(folder, source), join(bench, `${source}.c`), ...flags], {
+    stdio: 'inherit',
+  })
+const pkgConfig = execFileSync('pkg-config', ['--cflags', '--libs', 'fuse3'], { encoding: 'utf8' })
+  .trim()
+  .split(' ')
+compile('memory-fs', ['-D_FILE_OFFSET_BITS=64', ...pkgConfig])
+compile('client', [])
+
+const gib = 1024 ** 3
+/** What is done, what its figure is, and whether the kernel's caches are dropped before. */
+const tasks = [
+  { name: 'ls -l of 10,000, s', task: 'list', path: 'small', isCold: true, figure: (s) => s, isTime: true },
+  {
+    name: 'sequential read, GB/s',
+    task: 'sequential',
+    path: 'big',
+    isCold: true,
+    figure: (s) => gib / 1e9 / s,
+  },
+  { name: 'the same again, GB/s', task: 'sequential', path: 'big', figure: (s) => gib / 1e9 / s },
+  { name: 'random 4 KiB, O_DIRECT, 1/s', task: 'random-direct', path: 'big', figure: (s) => 20_000 / s },
+  { name: 'random 4 KiB, warm, 1/s', task: 'random-warm', path: 'big', figure: (s) => 200_000 / s },
+  { name: '2,000 × 100 KiB, cold, 1/s', task: 'small', path: 'small', isCold: true, figure: (s) => 2000 / s },
+  { name: 'the same again, 1/s', task: 'small', path: 'small', figure: (s) => 2000 / s },
+  {
+    name: 'write 512 MiB, MB/s',
+    task: 'write',
+    path: 'sink',
+    figure: (s) => (512 * 1024 * 1024) / 1e6 / s,
+    isWrite: true,
+  },
+]
+
+const disk = join(folder, 'disk')
+mkdirSync(join(disk, 'small'), { recursive: true })
+for (let i = 0; i < 10_000; i++) writeFileSync(join(disk, 'small', `file-${i}`), Buffer.alloc(100 * 1024, i))
+execFileSync('dd', ['if=/dev/zero', `of=${join(disk, 'big')}`, 'bs=1M', 'count=1024', 'status=none'])
+writeFileSync(join(disk, 'sink'), '')
+
+const server = join(bench, 'driver-server.mjs')
+const variants = [
+  { name: 'C libfuse3', start: (path) => ({ program: join(folder, 'memory-fs'), words: [path] }) },
+  {
+    name: 'libfuse3',
+    start: (path) => ({ program: process.execPath, words: [server, 'libfuse3', path, 'writable'] }),
+  },
+  {
+    name: 'libfuse3, read-only, passthrough',
+    isReadOnly: true,
+    start: (path) => ({
+      program: process.execPath,
+      words: [server, 'libfuse3', path, 'read-only', join(disk, 'big')],
+    }),
+  },
+  {
+    name: 'fuse-native',
+    start: (path) => ({ program: process.execPath, words: [server, 'fuse-native', path, 'writable'] }),
+  },
+  { name: 'disk', isDisk: true },
+]
+
+function mountedAt(path) {
+  return readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .find((line) => line.split(' ')[4] === path)
+}
+
+async function serve(variant, path) {
+  const { program, words } = variant.start(path)
+  const child = spawn(program, words, {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, KEEP_CACHE: '1' },
+  })
+  const line = new Promise((resolve) => createInterface({ input: child.stdout }).once('line', resolve))
+  while (!mountedAt(path)) await new Promise((resolve) => setTimeout(resolve, 20))
+  if (program === process.execPath) await line
+  else writeFileSync(`/sys/class/bdi/${mountedAt(path).split(' ')[2]}/read_ahead_kb`, '1024') // as the drivers do
+  return child
+}
+
+/** Processor seconds and the resident anonymous memory of a process. */
+function usage(pid) {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ')
+  const residentMib = Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024
+  return { cpuSeconds: (Number(fields[11]) + Number(fields[12])) / 100, residentMib }
+}
+
+const results = new Map(variants.map(({ name }) => [name, new Map()]))
+function record(variant, name, figure) {
+  const figures = results.get(variant.name)
+  figures.set(name, [...(figures.get(name) ?? []), figure])
+}
+
+function runTask(one, root) {
+  if (one.isCold) writeFileSync('/proc/sys/vm/drop_caches', '1')
+  const words = [one.task, join(root, one.path)]
+  return new Promise((resolve, reject) => {
+    const child = spawn(join(folder, 'client'), words, { stdio: ['ignore', 'pipe', 'inherit'] })
+    let text = ''
+    child.stdout.on('data', (part) => (text += part))
+    child.once('exit', (code) =>
+      code === 0 ? resolve(Number(text)) : reject(new Error(`client ${words.join(' ')}: ${code}`)),
+    )
+  })
+}
+
+async function round(variant) {
+  const path = variant.isDisk ? disk : mkdtempSync(join(folder, 'mnt-'))
+  const child = variant.isDisk ? undefined : await serve(variant, path)
+  try {
+    if (variant.isDisk)
+      for (const one of tasks) if (!one.isWrite) await runTask({ ...one, isCold: false }, path)
+    for (const one of tasks) {
+      if (one.isWrite && (variant.isDisk || variant.isReadOnly)) continue
+      const before = child && usage(child.pid).cpuSeconds
+      const seconds = await runTask(variant.isDisk ? { ...one, isCold: false } : one, path)
+      record(variant, one.name, one.figure(seconds))
+      if (child && one.name.startsWith('sequential'))
+        record(variant, 'CPU s per GiB read', usage(child.pid).cpuSeconds - before)
+    }
+    if (child) record(variant, 'resident MiB', usage(child.pid).residentMib)
+  } finally {
+    if (child) {
+      const ended = new Promise((resolve) => child.once('exit', resolve))
+      execFileSync('fusermount3', ['-u', path])
+      await ended
+    }
+  }
+}
+
+const median = (figures) => figures.toSorted((a, b) => a - b)[Math.floor(figures.length / 2)]
+const shown = (figure) =>
+  figure === undefined ? '–' : figure >= 100 ? Math.round(figure).toString() : figure.toPrecision(3)
+
+try {
+  for (let i = 0; i < rounds; i++) {
+    for (const variant of variants) await round(variant)
+    process.stderr.write(`round ${i + 1} of ${rounds}\n`)
+  }
+  const rows = [...tasks.map(({ name }) => name), 'CPU s per GiB read', 'resident MiB']
+  const cell = (variant, row) => {
+    const figures = results.get(variant.name).get(row)
+    if (!figures) return '–'
+    const value = median(figures)
+    const base = results.get('C libfuse3').get(row)
+    return `${shown(value)} (${base ? shown(value / median(base)) : '–'})`
+  }
+  const table = [
+    `# The drivers, beside a minimal C file system and the disk`,
+    '',
+    `By \`npm run bench:driver\` on Linux ${release()}, ${cpus().length} × ${cpus()[0].model.trim()}, Node ${process.version}; medians of ${rounds}`,
+    'interleaved rounds, in parentheses the ratio to the C file system. All serve from memory; the disk is read from the page cache.',
+    '',
+    `| | ${variants.map(({ name }) => name).join(' | ')} |`,
+    `|---|${variants.map(() => '---').join('|')}|`,
+    ...rows.map((row) => `| ${row} | ${variants.map((variant) => cell(variant, row)).join(' | ')} |`),
+  ]
+  writeFileSync(join(bench, 'results.md'), `${table.join('\n')}\n`)
+  process.stdout.write(`${table.join('\n')}\n`)
+} finally {
+  rmSync(folder, { recursive: true })
+}

@@ -1,0 +1,119 @@
+import { availableParallelism } from 'node:os'
+import type {
+  DriverProbe,
+  FuseDriver,
+  FuseMount,
+  FuseOperations,
+  KernelCache,
+  MountOptions,
+} from './driver.js'
+import { probeFuseDevice, isOnPath, unavailable } from './fuse-device.js'
+import { raiseReadAhead } from './kernel-read-ahead.js'
+import { mountAt, unmounted } from './mountpoint.js'
+import { loadNativeBinding } from './native-binding.js'
+import type { NativeBinding, NativeSession, SessionMemory } from './native-binding.js'
+import { NativeRequests } from './native-requests.js'
+
+/** A thread that waits on the caller's processor is woken soonest; more than four gained nothing (measured). */
+const threads = Math.max(2, Math.min(4, availableParallelism()))
+
+/** The addon in native/: libfuse3's low-level interface, by inode, with threads of its own. */
+export class Libfuse3Driver implements FuseDriver {
+  readonly name = 'libfuse3'
+
+  async probe(): Promise<DriverProbe> {
+    const trouble = await probeFuseDevice()
+    if (trouble) return trouble
+    if (process.getuid!() !== 0 && !(await isOnPath('fusermount3')))
+      return unavailable('the program fusermount3 is not there', 'install it: `apt-get install fuse3`')
+    try {
+      loadNativeBinding()
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      return unavailable(
+        `the driver libfuse3 cannot be loaded: ${reason}`,
+        'build it with `npm run build:native`',
+      )
+    }
+    return { isAvailable: true }
+  }
+
+  async mount(operations: FuseOperations, options: MountOptions): Promise<FuseMount> {
+    const binding = loadNativeBinding()
+    const memory = allocate(binding)
+    const requests = new NativeRequests(operations, memory, binding)
+    const { session, ready, ended } = open(binding, memory, requests, options)
+    requests.serve(session)
+    await ready
+    const mounted = await mountAt(options.mountpoint)
+    if (mounted) await raiseReadAhead(mounted.device)
+    return {
+      closed: mounted ? Promise.race([ended, unmounted(mounted.id)]) : ended,
+      end: () => {
+        session.close()
+        return ended
+      },
+      stats: () => session.stats(),
+      cache: kernelCache(session),
+    }
+  }
+}
+
+interface OpenSession {
+  readonly session: NativeSession
+  readonly ready: Promise<void>
+  readonly ended: Promise<void>
+}
+
+function open(
+  binding: NativeBinding,
+  memory: SessionMemory,
+  requests: NativeRequests,
+  options: MountOptions,
+): OpenSession {
+  let onReady!: () => void
+  let onFailed!: (error: Error) => void
+  let onEnded!: () => void
+  const ready = new Promise<void>((resolve, reject) => {
+    onReady = resolve
+    onFailed = reject
+  })
+  const ended = new Promise<void>((resolve) => (onEnded = resolve))
+  const session = new binding.Session(
+    // The kernel reads by itself only what root has said; and of a file that may be written, never.
+    { ...options, threads, wantsPassthrough: options.isReadOnly && process.getuid!() === 0 },
+    memory,
+    {
+      onReady,
+      onBatch: (count) => requests.handle(count),
+      onEnded: (failure) => {
+        onFailed(new Error(failure ?? 'the mount was gone before it answered'))
+        requests.end()
+        onEnded()
+      },
+    },
+  )
+  return { session, ready, ended }
+}
+
+function allocate(binding: NativeBinding): SessionMemory {
+  const { batchRows, requestRow, attributeRows, attributeRow, nameBytes } = binding
+  const count = threads + binding.spareBuffers
+  return {
+    requests: new Float64Array(batchRows * requestRow),
+    requestNames: Buffer.alloc(batchRows * 2 * nameBytes),
+    attributes: new Float64Array(attributeRows * attributeRow),
+    attributeNames: Buffer.alloc((attributeRows + 1) * nameBytes), // so that a name that is too long is noticed
+    // Not filled, so that what is never used takes no memory.
+    buffers: Array.from({ length: count }, () => Buffer.allocUnsafeSlow(binding.bufferBytes)),
+  }
+}
+
+function kernelCache(session: NativeSession): KernelCache {
+  return {
+    dropPages: (ino) => session.invalidateInode(ino, 0, 0),
+    dropAttributes: (ino) => session.invalidateInode(ino, -1, 0),
+    dropName: (parent, name) => session.invalidateEntry(parent, name),
+    storePages: (ino, offset, bytes) => session.storePages(ino, offset, bytes),
+  }
+}

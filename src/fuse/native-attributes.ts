@@ -1,0 +1,37 @@
+import type { Attributes } from '../vfs/attributes.js'
+import type { SessionMemory } from './native-binding.js'
+
+export const fileTypes: Readonly<Record<Attributes['kind'], number>> = {
+  file: 0o100000,
+  directory: 0o040000,
+  symlink: 0o120000,
+}
+
+/** Where the numbers of a row are (native/protocol.h). */
+const field = { ino: 0, mode: 1, size: 2, uid: 3, gid: 4, atime: 5, mtime: 6, nameBytes: 7 } as const
+
+export function writeAttributes({ attributes: to }: SessionMemory, start: number, from: Attributes): void {
+  to[start + field.ino] = from.ino
+  to[start + field.mode] = fileTypes[from.kind] | from.mode
+  to[start + field.size] = from.sizeBytes
+  to[start + field.uid] = from.uid
+  to[start + field.gid] = from.gid
+  to[start + field.atime] = from.atimeMs
+  to[start + field.mtime] = from.mtimeMs
+}
+
+/** An entry that says no more than its type: it brings no node, and the kernel looks it up when it wants to know. */
+export function writeTypeOnly(
+  { attributes: to }: SessionMemory,
+  start: number,
+  ino: number,
+  kind: Attributes['kind'],
+): void {
+  to.fill(0, start, start + field.nameBytes)
+  to[start + field.ino] = ino
+  to[start + field.mode] = fileTypes[kind]
+}
+
+export function writeNameBytes({ attributes: to }: SessionMemory, start: number, nameBytes: number): void {
+  to[start + field.nameBytes] = nameBytes
+}

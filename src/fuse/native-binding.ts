@@ -1,0 +1,111 @@
+import { createRequire } from 'node:module'
+
+/**
+ * What native/ exports. Requests come in rows of numbers, with their names behind one another in a buffer; attributes go
+ * back in the same way (native/protocol.h).
+ */
+export interface NativeBinding {
+  /** Names of the operations, in the order of their numbers. */
+  readonly operations: readonly string[]
+  readonly requestRow: number
+  readonly batchRows: number
+  readonly attributeRow: number
+  readonly attributeRows: number
+  readonly nameBytes: number
+  readonly bufferBytes: number
+  readonly spareBuffers: number
+  readonly libfuseVersion: string
+  readonly Session: new (
+    options: SessionOptions,
+    memory: SessionMemory,
+    callbacks: SessionCallbacks,
+  ) => NativeSession
+}
+
+export interface SessionOptions {
+  readonly mountpoint: string
+  readonly source: string
+  readonly isReadOnly: boolean
+  readonly allowOther: boolean
+  readonly entryTimeoutMs: number
+  readonly negativeTimeoutMs: number
+  readonly threads: number
+  readonly wantsPassthrough: boolean
+}
+
+/** Written and read by both sides; made here, so that nothing native outlives what JavaScript still uses. */
+export interface SessionMemory {
+  readonly requests: Float64Array
+  readonly requestNames: Buffer
+  readonly attributes: Float64Array
+  readonly attributeNames: Buffer
+  /** The kernel's requests are read into these; those that write hand theirs over until they are answered. */
+  readonly buffers: readonly Buffer[]
+}
+
+export interface SessionCallbacks {
+  /** The mount answers. */
+  onReady(): void
+  /** So many rows of `requests` wait to be handled. */
+  onBatch(count: number): void
+  /** Nothing will come any more. @param failure why, if it did not end in order */
+  onEnded(failure: string | undefined): void
+}
+
+/**
+ * Every reply says whether the kernel took it. If not (the caller was killed, answered before, the mount is gone), what
+ * the kernel would have held with it has to be taken back.
+ */
+export interface NativeSession {
+  replyErrno(token: number, errno: number): boolean
+  replyEntry(token: number): boolean
+  replyAbsent(token: number): boolean
+  replyAttributes(token: number): boolean
+  replyOpen(token: number, handle: number, flags: number, backing: number): boolean
+  replyCreate(token: number, handle: number, flags: number): boolean
+  replyBytes(token: number, bytes: Uint8Array): boolean
+  replyText(token: number, text: string): boolean
+  replyWritten(token: number, lengthBytes: number): boolean
+  replyDirectory(
+    token: number,
+    count: number,
+    firstCookie: number,
+    sizeBytes: number,
+    hasAttributes: boolean,
+  ): boolean
+  copiedBytes(token: number): Buffer | undefined
+  invalidateInode(ino: number, offset: number, lengthBytes: number): void
+  invalidateEntry(parent: number, name: string): void
+  storePages(ino: number, offset: number, bytes: Uint8Array): void
+  /** @returns a positive number, or a negative errno */
+  acquireBacking(ino: number, path: string): number
+  releaseBacking(ino: number): void
+  stats(): Record<string, number>
+  close(): void
+}
+
+/** Bits of the flags of replyOpen and replyCreate. */
+export const openKeepCache = 1
+export const openNoFlush = 2
+
+const require = createRequire(import.meta.url)
+
+/** Where it is after `scripts/build-native`, and where a package brings it along. */
+const places = [
+  '../../native/build/Release/xnatfs_fuse.node',
+  `../../native/prebuilds/linux-${process.arch}/xnatfs_fuse.node`,
+]
+
+/** @throws Error saying why none could be loaded */
+export function loadNativeBinding(): NativeBinding {
+  const reasons: string[] = []
+  for (const place of places) {
+    try {
+      return require(place) as NativeBinding
+    } catch (error) {
+      const isAbsent = error instanceof Error && 'code' in error && error.code === 'MODULE_NOT_FOUND'
+      if (!isAbsent) reasons.push(error instanceof Error ? error.message : String(error))
+    }
+  }
+  throw new Error(reasons[0] ?? 'it is not built')
+}
