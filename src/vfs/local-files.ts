@@ -66,7 +66,9 @@ export class LocalFiles {
   /** Keeps a node and its local bytes where they are, although an upload may come to its end. @returns the end of that */
   hold(node: Node): () => void {
     this.#options.table.ref(node, 'handles')
+    node.holds++
     return () => {
+      node.holds--
       this.#options.table.unref(node, 'handles')
       if (node.local) this.settle(node, node.local)
     }
@@ -156,7 +158,7 @@ export class LocalFiles {
   makeLocal(node: Node): Promise<LocalFile> {
     return this.#makingLocal.run(String(node.ino), undefined, async () => {
       if (node.local) return node.local
-      if (node.handles === 0) await ascertain(node, this.#options, undefined)
+      if (node.handles === node.holds) await ascertain(node, this.#options, undefined)
       const file = sizedFile(node.file)
       if (!file) throw new FsError('EIO', `${node.path} has no bytes to change`)
       const reader = this.#options.readers.acquire(file)

@@ -46,6 +46,8 @@ export class Node {
   lookups = 0
   handles = 0
   children = 0
+  /** How many of `handles` are operations of the mount itself that need the node to stay as it is. */
+  holds = 0
   /** Handles that may write and have not been closed, as far as is known. */
   writers = 0
   /** Versions that came one after the other and happened to have one time. */
