@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { closeJournal, createJournal, takeOverJournals } from '../data/journal-directory.js'
 import type { JournalScope } from '../data/journal-directory.js'
-import { readEntries, removeEntry } from '../data/journal-record.js'
+import { readEntries, removeEntry, superseded } from '../data/journal-record.js'
 import type { JournalEntry } from '../data/journal-record.js'
 import { causeChain } from '../util/log.js'
 import type { Log } from '../util/log.js'
@@ -35,11 +35,15 @@ export class OpenJournal {
   async resume(vfs: Vfs, log: Log, options: { readonly includeElsewhere?: boolean } = {}): Promise<void> {
     const taken = await takeOverJournals(this.#root, this.#scope, options)
     this.#taken.push(...taken)
+    const found = (await Promise.all(taken.map(readEntries))).flat()
+    const outdated = superseded(found)
+    for (const { stagingPath } of outdated) await removeEntry(stagingPath)
+    const entries = found.filter((entry) => !outdated.has(entry))
+    // What was renamed comes last: another file may have got its old name since, and is resumed under it.
+    const isRenamed = ({ record }: JournalEntry): number => Number(record.origin !== undefined)
     let shown = 0
-    for (const directory of taken) {
-      for (const entry of await readEntries(directory)) {
-        if (await this.#resumeEntry(vfs, log, entry)) shown++
-      }
+    for (const entry of entries.toSorted((a, b) => isRenamed(a) - isRenamed(b))) {
+      if (await this.#resumeEntry(vfs, log, entry)) shown++
     }
     if (shown > 0) log.info(`${shown} files that an earlier mount could not send are sent now`)
   }

@@ -3,7 +3,7 @@ import { copyFile, mkdir, truncate } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { closeJournal, knownJournals } from '../data/journal-directory.js'
 import type { KnownJournal } from '../data/journal-directory.js'
-import { entryId, isComplete, readEntries, removeEntry } from '../data/journal-record.js'
+import { entryId, isComplete, readEntries, removeEntry, superseded } from '../data/journal-record.js'
 import type { JournalEntry } from '../data/journal-record.js'
 import { hasErrorCode } from '../util/fs-error.js'
 import { Log } from '../util/log.js'
@@ -172,8 +172,10 @@ function chosen(all: readonly Pending[], ids: readonly string[]): readonly Pendi
 async function pendingEntries(): Promise<Pending[]> {
   const pending: Pending[] = []
   for (const journal of await knownJournals(await journalRoot())) {
-    for (const entry of await readEntries(journal.path)) {
-      pending.push({ ...entry, id: entryId(entry.stagingPath), journal })
+    const entries = await readEntries(journal.path)
+    const outdated = superseded(entries)
+    for (const entry of entries) {
+      if (!outdated.has(entry)) pending.push({ ...entry, id: entryId(entry.stagingPath), journal })
     }
   }
   return pending

@@ -21,6 +21,10 @@ export interface JournalRecord {
   readonly replaces?: FileEntry
   /** The stored file that is to be deleted when this one is stored: it was renamed. Its path is from the mountpoint. */
   readonly origin?: { readonly path: string; readonly file: FileEntry }
+  /** The entry with the version of the file before this one; there for a moment, or after a power failure. */
+  readonly supersedes?: string
+  /** The file is to be deleted on the server, and its bytes are not needed any more. */
+  readonly isDeleted?: true
   /** ISO time of the last change of this record. */
   readonly at: string
   /** Why it could not be stored, when that was tried. */
@@ -91,6 +95,12 @@ export async function readEntries(directory: string): Promise<JournalEntry[]> {
     if (text !== undefined) entries.push({ stagingPath: join(directory, bytes), record: parse(text, name) })
   }
   return entries.toSorted((a, b) => (a.record.at < b.record.at ? -1 : 1))
+}
+
+/** Versions of which there is a later one in the journal: nobody needs them any more. */
+export function superseded(entries: readonly JournalEntry[]): ReadonlySet<JournalEntry> {
+  const ids = new Set(entries.map(({ record }) => record.supersedes))
+  return new Set(entries.filter(({ stagingPath }) => ids.has(entryId(stagingPath))))
 }
 
 /** Removes what no record speaks of: bytes of files that were never closed, and halves of records. */

@@ -83,6 +83,11 @@ export class StagingFile {
     return this.#revision
   }
 
+  /** Nothing of the stored bytes below is missing here. */
+  get isComplete(): boolean {
+    return this.#written.missing(0, this.#baseEnd).length === 0
+  }
+
   async read(offset: number, lengthBytes: number, signal?: AbortSignal): Promise<Uint8Array> {
     const end = Math.min(offset + lengthBytes, this.#sizeBytes)
     if (offset >= end) return new Uint8Array(0)

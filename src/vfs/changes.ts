@@ -138,11 +138,12 @@ export class Changes {
     node.isRemoved = true // an upload that has not begun will not begin
     try {
       await local.settled()
-      await local.forget()
+      await local.doom()
       // What somebody else has made of the file is theirs.
       if (local.replaces && !local.isOutrun && node.parent)
         await this.#options.files.removals.remove(node.parent, local.replaces)
       await local.removeOrigin()
+      await local.forget()
     } catch (error) {
       node.isRemoved = false
       if (local.isUnsent) await local.keep({ isDurable: true })

@@ -43,6 +43,8 @@ interface Kept {
   readonly path: string
   readonly revision: number
   readonly isDurable: boolean
+  /** It can be compared with what the server has: nothing of it is there only. */
+  readonly isComplete: boolean
 }
 
 /** The bytes of a node that are here and perhaps not on the server. */
@@ -74,7 +76,8 @@ export class LocalFile implements Outgoing {
     this.#removeStored = options.removeStored
     this.#onStored = options.onStored
     const { revision, path } = options.staging
-    if (options.resumedAs) this.#kept = { path, revision, isDurable: true }
+    if (options.resumedAs)
+      this.#kept = { path, revision, isDurable: true, isComplete: options.staging.isComplete }
     if (options.replaces && options.resumedAs !== 'unsent') this.#storedRevision = revision
   }
 
@@ -171,8 +174,10 @@ export class LocalFile implements Outgoing {
   }
 
   async upload(): Promise<void> {
-    if (!this.node.isRemoved) await this.keep({ isDurable: false })
     try {
+      // Complete, so that a process that finds the entry after this one was killed can tell whether it was stored.
+      await this.staging.withBytes(() => Promise.resolve())
+      if (!this.node.isRemoved) await this.keep({ isDurable: false })
       await this.staging.withBytes((revision) => this.#send(revision))
       await this.#leaveOrigin()
       this.#failure = undefined
@@ -192,16 +197,19 @@ export class LocalFile implements Outgoing {
   async keep(options: { readonly isDurable: boolean; readonly reason?: string }): Promise<void> {
     const before = this.#kept
     const isDurable = options.isDurable || (before?.isDurable ?? false)
-    if (before?.revision === this.staging.revision && before.isDurable === isDurable && !options.reason)
-      return
+    const { revision, isComplete } = this.staging
+    const isKept =
+      before?.revision === revision && before.isDurable === isDurable && before.isComplete === isComplete
+    if (isKept && !options.reason) return
     await this.staging.keep(
       async ({ path, revision, ...state }) => {
         const record = this.#record(state, options.reason)
         if (!record) return
-        await writeRecord(path, record, { isDurable })
         const replaced = this.#kept
-        this.#kept = { path, revision, isDurable }
-        if (replaced && replaced.path !== path) await removeEntry(replaced.path)
+        const supersedes = replaced && replaced.path !== path ? entryId(replaced.path) : undefined
+        await writeRecord(path, { ...record, ...(supersedes && { supersedes }) }, { isDurable })
+        this.#kept = { path, revision, isDurable, isComplete: this.staging.isComplete }
+        if (supersedes) await removeEntry(replaced!.path)
       },
       { isDurable },
     )
@@ -235,6 +243,18 @@ export class LocalFile implements Outgoing {
     } else await removeEntry(kept.path)
   }
 
+  /**
+   * The file is about to be deleted. Until the server's older version of it is gone, the journal says so: that must not
+   * come to light when this process ends in between.
+   */
+  async doom(): Promise<void> {
+    const kept = this.#kept
+    if (!kept || (!this.replaces && !this.origin)) return this.forget()
+    const record = this.#recordOf({ sizeBytes: 0, written: [], baseEnd: 0 }, undefined)
+    if (record) await writeRecord(kept.path, { ...record, isDeleted: true }, { isDurable: kept.isDurable })
+    this.#outdateRecord()
+  }
+
   /** Leaves the bytes in the journal, for another mount or for their owner. */
   async leave(): Promise<void> {
     const reason = this.#failure && causeChain(this.#failure.error)
@@ -247,9 +267,16 @@ export class LocalFile implements Outgoing {
     state: Pick<JournalRecord, 'sizeBytes' | 'written' | 'baseEnd'>,
     reason: string | undefined,
   ): JournalRecord | undefined {
+    return this.node.isRemoved ? undefined : this.#recordOf(state, reason)
+  }
+
+  #recordOf(
+    state: Pick<JournalRecord, 'sizeBytes' | 'written' | 'baseEnd'>,
+    reason: string | undefined,
+  ): JournalRecord | undefined {
     const { origin, replaces } = this
     const { parent, name, path, overrides } = this.node
-    if (!parent || this.node.isRemoved) return undefined
+    if (!parent) return undefined
     const isOriginThere = origin !== undefined && origin.parent.overlay.get(origin.name) === origin.hidden
     return {
       format: 1,

@@ -4,7 +4,6 @@ import type { FileReaders } from '../data/file-readers.js'
 import { ReadAhead } from '../data/read-ahead.js'
 import type { JournalEntry } from '../data/journal-record.js'
 import { StagingFile } from '../data/staging-file.js'
-import type { StagingBase } from '../data/staging-file.js'
 import type { WriteBack } from '../data/write-back.js'
 import { inBackground } from '../util/background.js'
 import { FsError } from '../util/fs-error.js'
@@ -17,6 +16,7 @@ import { LocalFile } from './local-file.js'
 import type { Namespace } from './namespace.js'
 import type { Hidden, Node } from './node.js'
 import { Removals } from './removals.js'
+import { baseOf, sizedFile } from './stored-base.js'
 import { isTemporaryName } from './temporary-names.js'
 
 /** When the bytes of a file must be on the server: when close() returns, or some time after. */
@@ -70,7 +70,17 @@ export class OpenFiles {
       makeLocal: (node) => this.makeLocal(node),
       acknowledge: (node, local) => this.acknowledge(node, local),
       settle: (node, local) => this.settle(node, local),
+      hold: (node) => this.hold(node),
     })
+  }
+
+  /** Keeps local bytes although an upload may come to its end. @returns the end of that */
+  hold(node: Node): () => void {
+    this.#options.table.ref(node, 'handles')
+    return () => {
+      this.#options.table.unref(node, 'handles')
+      if (node.local) this.settle(node, node.local)
+    }
   }
 
   async open(node: Node, canWrite: boolean, signal?: AbortSignal): Promise<Opened> {
@@ -139,7 +149,7 @@ export class OpenFiles {
 
   async truncate(node: Node, sizeBytes: number): Promise<void> {
     this.requireWritable(node)
-    this.#options.table.ref(node, 'handles') // the bytes are not to be let go of meanwhile
+    const release = this.hold(node)
     try {
       if (sizeBytes === 0 && node.local?.isOutrun && node.handles <= 2)
         await this.#startOver(node, node.local)
@@ -149,8 +159,7 @@ export class OpenFiles {
       // Without a handle there is no close() that could store it, or tell that it failed.
       if (node.writers === 0) await this.acknowledge(node, local)
     } finally {
-      this.#options.table.unref(node, 'handles')
-      if (node.local) this.settle(node, node.local)
+      release()
     }
   }
 
@@ -183,16 +192,17 @@ export class OpenFiles {
 
   /**
    * close(2) of a descriptor. The last one of a file that may write stores what was written, or in the mode 'back'
-   * makes sure that it will be; its error is the errno of close(). Which one is the last is known here only: the
-   * kernel's release() comes when close() has long returned.
+   * makes sure that it will be, as the others do; its error is the errno of close(). The kernel's release() comes later.
    */
   async flush(number: number, signal?: AbortSignal): Promise<void> {
     const handle = this.#handles.get(number)
     const { node } = handle
     this.#stopWriting(handle)
     const { local } = node
-    if (!handle.canWrite || !local?.isDirty() || node.writers > 0) return
-    await withSignal(this.acknowledge(node, local), signal)
+    if (!handle.canWrite || !local?.isDirty()) return
+    // Another descriptor writes on: what this one has written is not sent yet, but outlives this process.
+    const done = node.writers > 0 ? local.keep({ isDurable: true }) : this.acknowledge(node, local)
+    await withSignal(done, signal)
   }
 
   /**
@@ -385,16 +395,5 @@ export class OpenFiles {
     }
     if (node.reportedSizeBytes === undefined || node.reportedSizeBytes === sizeOf(node)) return
     throw new FsError('ESTALE', `${node.path} has another size than before; it is looked up again`)
-  }
-}
-
-function sizedFile(file: FileEntry | undefined): SizedFile | undefined {
-  return file && file.sizeBytes !== undefined ? { ...file, sizeBytes: file.sizeBytes } : undefined
-}
-
-function baseOf(file: SizedFile, reader: FileReader): StagingBase {
-  return {
-    sizeBytes: file.sizeBytes,
-    read: (offset, lengthBytes, signal) => reader.read(offset, lengthBytes, signal),
   }
 }

@@ -14,6 +14,8 @@ export interface RemovalsOptions {
   readonly acknowledge: (node: Node, local: LocalFile) => Promise<void>
   /** Lets go of local bytes that nobody needs. */
   readonly settle: (node: Node, local: LocalFile) => void
+  /** Keeps local bytes although an upload may come to its end meanwhile. @returns the end of that */
+  readonly hold: (node: Node) => () => void
 }
 
 /**
@@ -36,8 +38,17 @@ export class Removals {
 
   /** @throws FsError as `requirePossible`; then nothing was deleted */
   async remove(parent: Node, file: FileEntry): Promise<void> {
-    const { archive, acknowledge } = this.#options
     const others = await this.#takenAlong(parent, file)
+    const releases = others.map((node) => this.#options.hold(node))
+    try {
+      await this.#removeWith(others, parent, file)
+    } finally {
+      for (const release of releases) release()
+    }
+  }
+
+  async #removeWith(others: readonly Node[], parent: Node, file: FileEntry): Promise<void> {
+    const { archive, acknowledge } = this.#options
     const rescued: Rescued[] = []
     try {
       for (const node of others) rescued.push(await this.#rescue(parent, node))
@@ -71,8 +82,10 @@ export class Removals {
   /** Brings the bytes home, as those of a file that the server does not have. */
   async #rescue(parent: Node, node: Node): Promise<Rescued> {
     const { makeLocal, settle } = this.#options
-    const entry = node.file!
     const local = node.local ?? (await makeLocal(node))
+    // An upload that is under way comes to its end first: what is stored is what counts.
+    await local.staging.withBytes(() => Promise.resolve())
+    const entry = node.file!
     const restore = local.snapshot()
     const undo = (): void => {
       restore()
@@ -80,7 +93,6 @@ export class Removals {
       settle(node, local)
     }
     try {
-      await local.staging.withBytes(() => Promise.resolve())
       local.retarget(undefined)
       parent.overlay.set(node.name, node)
       await local.keep({ isDurable: true })

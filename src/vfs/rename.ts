@@ -88,6 +88,15 @@ export class Renames {
   }
 
   async #renameFile(node: Node, to: Destination): Promise<void> {
+    const release = this.#options.files.hold(node)
+    try {
+      await this.#renameHeld(node, to)
+    } finally {
+      release()
+    }
+  }
+
+  async #renameHeld(node: Node, to: Destination): Promise<void> {
     const { archive, files, table, writeBack } = this.#options
     const local = node.local ?? (await files.makeLocal(node))
     writeBack.cancel(local)
@@ -95,6 +104,8 @@ export class Renames {
       writeBack.cancel(to.displaced.local)
       await to.displaced.local.settled()
     }
+    // It is to replace a stored file that it was renamed over: that one must not come back when it moves on.
+    if (local.isNew && local.replaces && !local.covers && node.writers === 0) await writeBack.flush(local)
     // Waits for an upload that is under way, and brings the stored bytes here: they go with the old name.
     await local.staging.withBytes(() => Promise.resolve())
     if (local.replaces && !local.isNew && !isTemporaryName(to.name)) {

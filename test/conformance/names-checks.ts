@@ -105,6 +105,18 @@ export const namesChecks: Readonly<Record<string, Check>> = {
     await expectCode(fs.stat(`${here}/old.txt`), 'ENOENT')
   },
 
+  'a stored file can be renamed to a name that its own begins, as a backup is': async ({
+    fs,
+    here,
+    put,
+    stored,
+  }) => {
+    await put('scan', Buffer.from('moved'))
+    await fs.rename(`${here}/scan`, `${here}/scan.bak`)
+    expect([await stored('scan'), await stored('scan.bak')]).toEqual([undefined, Buffer.from('moved')])
+    expect(await fs.list(here)).toEqual(['scan.bak'])
+  },
+
   'a rename over a stored file replaces it': async ({ fs, here, put, stored }) => {
     await put('target.txt', Buffer.from('old'))
     await put('source.txt', Buffer.from('new'))
