@@ -23,6 +23,8 @@ export interface JournalRecord {
   readonly origin?: { readonly path: string; readonly file: FileEntry }
   /** The entry with the version of the file before this one; there for a moment, or after a power failure. */
   readonly supersedes?: string
+  /** The file is to be deleted on the server, and its bytes are not needed any more. */
+  readonly isDeleted?: true
   /** ISO time of the last change of this record. */
   readonly at: string
   /** Why it could not be stored, when that was tried. */

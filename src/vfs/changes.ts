@@ -152,11 +152,12 @@ export class Changes {
   async #unlinkLocal(node: Node, local: LocalFile): Promise<void> {
     try {
       await this.#stopSending(node, local)
-      await local.forget()
+      await local.doom()
       // What somebody else has made of the file is theirs.
       if (local.replaces && !local.isOutrun && node.parent)
         await this.#options.locals.removals.remove(node.parent, local.replaces)
       await local.removeOrigin()
+      await local.forget()
     } catch (error) {
       node.isRemoved = false
       if (local.isUnsent) await local.keep({ isDurable: true })

@@ -260,6 +260,18 @@ export class LocalFile implements Outgoing {
     } else await removeEntry(kept.path)
   }
 
+  /**
+   * The file is about to be deleted. Until the server's older version of it is gone, the journal says so: that must not
+   * come to light when this process ends in between.
+   */
+  async doom(): Promise<void> {
+    const kept = this.#kept
+    if (!kept || (!this.replaces && !this.origin)) return this.forget()
+    const record = this.#recordOf({ sizeBytes: 0, written: [], baseEnd: 0 }, undefined)
+    if (record) await writeRecord(kept.path, { ...record, isDeleted: true }, { isDurable: kept.isDurable })
+    this.#outdateRecord()
+  }
+
   /** Leaves the bytes in the journal, for another mount or for their owner. */
   async leave(): Promise<void> {
     const reason = this.#failure && causeChain(this.#failure.error)
@@ -272,9 +284,16 @@ export class LocalFile implements Outgoing {
     state: Pick<JournalRecord, 'sizeBytes' | 'written' | 'baseEnd'>,
     reason: string | undefined,
   ): JournalRecord | undefined {
+    return this.node.isRemoved ? undefined : this.#recordOf(state, reason)
+  }
+
+  #recordOf(
+    state: Pick<JournalRecord, 'sizeBytes' | 'written' | 'baseEnd'>,
+    reason: string | undefined,
+  ): JournalRecord | undefined {
     const { origin, replaces } = this
     const { parent, name, path, overrides } = this.node
-    if (!parent || this.node.isRemoved) return undefined
+    if (!parent) return undefined
     const isOriginThere = origin !== undefined && origin.parent.overlay.get(origin.name) === origin.hidden
     return {
       format: 1,

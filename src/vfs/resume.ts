@@ -35,12 +35,26 @@ export class Resume {
   async resume(entry: JournalEntry): Promise<Resumed> {
     const { record } = entry
     const parent = await this.#find(directoryOf(record.path), record.directory)
+    if (record.isDeleted) return this.#delete(entry, parent)
     if (!parent) return left(`its directory is not there any more`)
     if (isTemporaryName(record.name) && (await this.#isUnderOldName(entry))) return { kind: 'needless' }
     if (parent.overlay.has(record.name)) return left('another unsent file has its name')
     const now = await this.#options.names.find(parent, record.name)
     if (now && now.kind !== 'file') return left('its name is that of a directory now')
     return this.#show(entry, parent, now)
+  }
+
+  /** Goes on deleting what is still as it was when the file was deleted. */
+  async #delete({ record }: JournalEntry, parent: Node | undefined): Promise<Resumed> {
+    const { path, replaces, origin } = record
+    const doomed = [...(replaces ? [{ path, file: replaces }] : []), ...(origin ? [origin] : [])]
+    for (const { path, file } of doomed) {
+      const folder = path === record.path ? parent : await this.#find(directoryOf(path))
+      if (!folder || folder.overlay.has(nameOf(path))) continue
+      const now = await this.#options.names.find(folder, nameOf(path))
+      if (now?.file?.version === file.version) await this.#options.locals.removals.remove(folder, now.file)
+    }
+    return { kind: 'needless' }
   }
 
   async #show(entry: JournalEntry, parent: Node, now: Node | undefined): Promise<Resumed> {

@@ -53,6 +53,17 @@ export class Mount {
     return mount
   }
 
+  /** Clears away what is left of a mount whose process was killed. */
+  async clear(): Promise<void> {
+    await unmount(this.path, { lazy: true })
+  }
+
+  /** Mounts once more, with the state that there is. */
+  async again(flags: readonly string[] = []): Promise<void> {
+    const { code, stderr } = await this.xnatfs(['mount', this.path, ...flags])
+    if (code !== 0) throw new Error(`mount failed with ${code}: ${stderr}`)
+  }
+
   get stateDirectory(): string {
     return join(this.directory, 'state', 'xnatfs')
   }

@@ -1,3 +1,9 @@
+export type StoringFault =
+  | { readonly kind: 'swallow' }
+  | { readonly kind: 'store-as'; readonly suffix: string }
+  | { readonly kind: 'store-short'; readonly bytes: number }
+  | { readonly kind: 'catalog-conflict' }
+
 /** What the fault table wants done to one request, ready to be asked for where it happens. */
 export interface ResponseEffects {
   readonly delayMs: number
@@ -15,6 +21,8 @@ export interface ResponseEffects {
   /** Index of the body byte to flip. */
   readonly corruptAt?: number | undefined
   readonly ignoreRange: boolean
+  /** What becomes of the files of an upload in place of their being stored. */
+  readonly storing?: StoringFault | undefined
 }
 
 export const NO_EFFECTS: ResponseEffects = {

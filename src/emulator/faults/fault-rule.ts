@@ -13,6 +13,14 @@ export type Fault =
   | { readonly kind: 'listing-size'; readonly delta: number }
   | { readonly kind: 'corrupt'; readonly atByte: number }
   | { readonly kind: 'ignore-range' }
+  /** An upload is answered as if it were stored, and is not. */
+  | { readonly kind: 'swallow' }
+  /** An upload is stored under its name and this. */
+  | { readonly kind: 'store-as'; readonly suffix: string }
+  /** An upload loses so many bytes of its end on the way to the disk. */
+  | { readonly kind: 'store-short'; readonly bytes: number }
+  /** Another writer changed the catalog: the uploaded file lies there and is not listed. */
+  | { readonly kind: 'catalog-conflict' }
 
 export interface FaultRule {
   /** HTTP method; absent: any. */
@@ -39,6 +47,10 @@ const numbers: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   'listing-size': { delta: Number.MIN_SAFE_INTEGER },
   corrupt: { atByte: 0 },
   'ignore-range': {},
+  swallow: {},
+  'store-as': {},
+  'store-short': { bytes: 1 },
+  'catalog-conflict': {},
 }
 
 function wholeNumber(where: string, name: string, value: unknown, minimum: number): number {
@@ -62,6 +74,9 @@ function checkFault(where: string, fault: unknown): asserts fault is Fault {
     throw new TypeError(
       `${where}: fault.status is ${String(fault['status'])}; give an HTTP status from 200 to 599`,
     )
+  }
+  if (fault['kind'] === 'store-as' && (typeof fault['suffix'] !== 'string' || fault['suffix'] === '')) {
+    throw new TypeError(`${where}: fault.suffix must be a text`)
   }
   if (fault['html'] !== undefined && typeof fault['html'] !== 'string') {
     throw new TypeError(`${where}: fault.html must be a text`)

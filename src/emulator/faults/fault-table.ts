@@ -88,5 +88,11 @@ function apply(fault: Fault, effects: Mutable<ResponseEffects>): void {
     case 'ignore-range':
       effects.ignoreRange = true
       break
+    case 'swallow':
+    case 'store-as':
+    case 'store-short':
+    case 'catalog-conflict':
+      effects.storing ??= fault
+      break
   }
 }

@@ -1,9 +1,11 @@
-import { mkdir, stat } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { EMPTY_OK, StatusError, stringAnswer, type Answer } from '../http/answer.js'
 import { MEDIA } from '../http/media.js'
+import type { StoringFault } from '../faults/effects.js'
 import { canEditIn } from '../store/access.js'
-import type { OpenCatalog } from '../store/catalog-store.js'
+import { ConcurrentModification, type OpenCatalog } from '../store/catalog-store.js'
 import { catalogUri, type ResourceParent } from '../store/layout.js'
 import type { Project, Resource } from '../store/model.js'
 import { CatalogEdit, withDigests, type CatalogEvent } from './catalog-edit.js'
@@ -27,6 +29,7 @@ export async function storeFiles(request: FilesRequest): Promise<Answer> {
   const uploads = await uploadedFiles(context)
   if (!uploads || uploads.length === 0) throw new StatusError(400, nothingRecognised(request))
   try {
+    if (context.exchange.effects.storing?.kind === 'swallow') return stringAnswer('')
     const overwrite = context.query.isTrue('overwrite')
     const duplicates = await addFiles(request, parent, project, uploads, overwrite)
     if (overwrite || duplicates.length === 0) return stringAnswer('')
@@ -129,6 +132,7 @@ async function storeEntries(
 ): Promise<string[]> {
   const { context, filePath } = request
   const { catalogs } = context.services
+  const { storing } = context.exchange.effects
   const opened = await catalogs.open(resource, project.id)
   const edit = new CatalogEdit(opened.catalog, event, {
     format: context.query.get('format'),
@@ -142,10 +146,11 @@ async function storeEntries(
     if (context.query.isTrue('extract') && isArchiveName(name)) {
       duplicates.push(...(await extractArchive(opened, edit, upload, name, overwrite)))
     } else {
-      const path = filePath === '' ? name : filePath.replace(/^\//, '')
-      if (!(await storeFile(opened, edit, upload, path, overwrite))) duplicates.push(path)
+      const path = (filePath === '' ? name : filePath.replace(/^\//, '')) + suffixOf(storing)
+      if (!(await storeFile(opened, edit, upload, path, overwrite, storing))) duplicates.push(path)
     }
   }
+  if (storing?.kind === 'catalog-conflict') throw new ConcurrentModification(opened.path)
   await catalogs.write(opened, await withDigests(opened, edit.result))
   return duplicates
 }
@@ -161,6 +166,7 @@ async function storeFile(
   upload: UploadedFile,
   path: string,
   overwrite: boolean,
+  fault: StoringFault | undefined,
 ): Promise<boolean> {
   const target = targetPath(opened, path)
   const existing = await stat(target).catch(() => undefined)
@@ -174,7 +180,20 @@ async function storeFile(
   } catch {
     throw new StatusError(500, `Failed to create required directory: ${dirname(target)}`)
   }
-  const md5 = await upload.writeTo(target)
+  let md5 = await upload.writeTo(target)
+  if (fault?.kind === 'store-short') md5 = await shortened(target, fault.bytes)
   edit.put({ path, size: (await stat(target)).size, md5 })
   return true
+}
+
+function suffixOf(fault: StoringFault | undefined): string {
+  return fault?.kind === 'store-as' ? fault.suffix : ''
+}
+
+/** Takes bytes off the end of a file; answers the MD5 of the rest. */
+async function shortened(path: string, bytes: number): Promise<string> {
+  const content = await readFile(path)
+  const rest = content.subarray(0, Math.max(0, content.length - bytes))
+  await writeFile(path, rest)
+  return createHash('md5').update(rest).digest('hex')
 }

@@ -1,0 +1,67 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Fault } from '../../src/emulator/emulator.js'
+import { Arena } from './arena.js'
+import { troubledRun, withFaults } from './fault-run.js'
+
+const stray = '.stray'
+/** What a server, or what stands before it, does to uploads (xnat-wire.md §5, §7). */
+const faults: readonly (readonly [what: string, fault: Fault])[] = [
+  ['an error of the server', { kind: 'status', status: 500 }],
+  ['an overloaded server', { kind: 'status', status: 503 }],
+  ['a session that expires in mid-upload', { kind: 'status', status: 401 }],
+  ['a log-in page', { kind: 'login-page' }],
+  ['a file too large for a proxy', { kind: 'status', status: 413 }],
+  ['a server without room', { kind: 'status', status: 507 }],
+  ['an upload that breaks off', { kind: 'cut-upload', afterBytes: 300 }],
+  ['an answer that is lost', { kind: 'drop', afterBytes: 0 }],
+  ['an answer that lies about its length', { kind: 'length', delta: 7 }],
+  ['a 200 without the file', { kind: 'swallow' }],
+  ['a 200 of a proxy, of nobody', { kind: 'status', status: 200 }],
+  ['duplicates', { kind: 'status', status: 200, html: '{"duplicates":["x"]}' }],
+  ['another name', { kind: 'store-as', suffix: stray }],
+  ['a file that loses its end', { kind: 'store-short', bytes: 3 }],
+  ['a catalog that another writer changed', { kind: 'catalog-conflict' }],
+]
+const firstSeed = Number(process.env['XNATFS_CRASH_SEED'] ?? Math.floor(Math.random() * 1_000_000))
+
+describe('a server that answers an upload with', () => {
+  let arena: Arena
+  beforeAll(async () => {
+    arena = await Arena.start()
+  })
+  afterAll(() => arena.stop())
+
+  it.each(faults.map(([what, fault], i) => [what, fault, firstSeed + i] as const))(
+    '%s costs no byte that close() has promised (%o, seed %i)',
+    async (_, fault, seed) => {
+      const always = { method: 'PUT', path: '**/files/**', fault }
+      const now = { ...always, skip: 2, times: 3 }
+      const writeMode = seed % 2 === 0 ? 'close' : 'back'
+      const { problems, results } = await troubledRun(arena, {
+        seed,
+        tasks: 4,
+        writeMode,
+        strays: new RegExp(`\\${stray}$`),
+        isDamaged: fault.kind === 'store-short',
+        during: withFaults(arena, [seed % 3 === 0 ? always : now]),
+      })
+      expect(problems).toEqual([])
+      expect(results.length).toBeGreaterThan(4)
+    },
+  )
+
+  it('listings with other sizes than the files have costs nothing either', async () => {
+    const rule = {
+      path: '**/resources/**',
+      times: 4,
+      skip: 3,
+      fault: { kind: 'listing-size', delta: 5 } as const,
+    }
+    const { problems } = await troubledRun(arena, {
+      seed: firstSeed + 100,
+      writeMode: 'close',
+      during: withFaults(arena, [rule]),
+    })
+    expect(problems).toEqual([])
+  })
+})
