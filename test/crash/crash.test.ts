@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Arena } from './arena.js'
 import { crashRun, progress } from './crash-run.js'
+import { firstSeed, longRuns } from './first-seed.js'
 
 /** How many runs, and the seed of the first: what failed is repeated by its seed alone. */
-const runs = Number(process.env['XNATFS_CRASH_RUNS'] ?? 15)
-const firstSeed = Number(process.env['XNATFS_CRASH_SEED'] ?? Math.floor(Math.random() * 1_000_000))
+const runs = longRuns || 10
 const msPerRun = 20_000
 
 describe('a mount that is killed', () => {

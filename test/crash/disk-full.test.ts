@@ -3,8 +3,8 @@ import { shell } from '../support/processes.js'
 import { Arena } from './arena.js'
 import { Run } from './run.js'
 import { makeLane } from './workload.js'
+import { firstSeed } from './first-seed.js'
 
-const firstSeed = Number(process.env['XNATFS_CRASH_SEED'] ?? Math.floor(Math.random() * 1_000_000))
 const isRoot = process.getuid!() === 0
 /** Of the file system for the journal, or, where that cannot be made, of the largest file. */
 const roomBytes = 128 * 1024

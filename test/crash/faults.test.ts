@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Fault } from '../../src/emulator/emulator.js'
 import { Arena } from './arena.js'
 import { troubledRun, withFaults } from './fault-run.js'
+import { firstSeed } from './first-seed.js'
 
 const stray = '.stray'
 /** What a server, or what stands before it, does to uploads (xnat-wire.md §5, §7). */
@@ -22,7 +23,6 @@ const faults: readonly (readonly [what: string, fault: Fault])[] = [
   ['a file that loses its end', { kind: 'store-short', bytes: 3 }],
   ['a catalog that another writer changed', { kind: 'catalog-conflict' }],
 ]
-const firstSeed = Number(process.env['XNATFS_CRASH_SEED'] ?? Math.floor(Math.random() * 1_000_000))
 
 describe('a server that answers an upload with', () => {
   let arena: Arena

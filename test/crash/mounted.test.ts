@@ -13,8 +13,7 @@ import { digestOf, seededBytes } from './steps.js'
 import type { Lane, Result } from './steps.js'
 import { judge } from './verdict.js'
 import { makeLane } from './workload.js'
-
-const firstSeed = Number(process.env['XNATFS_CRASH_SEED'] ?? Math.floor(Math.random() * 1_000_000))
+import { firstSeed } from './first-seed.js'
 
 describe('a mount whose process is killed by kill -9', () => {
   let folder: string

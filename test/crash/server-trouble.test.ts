@@ -4,9 +4,9 @@ import { Arena } from './arena.js'
 import { troubledRun } from './fault-run.js'
 import { SeededRandom } from './seeded-random.js'
 import type { WireEvent } from './wire.js'
+import { firstSeed, longRuns } from './first-seed.js'
 
-const firstSeed = Number(process.env['XNATFS_CRASH_SEED'] ?? Math.floor(Math.random() * 1_000_000))
-const runs = Math.max(2, Math.ceil(Number(process.env['XNATFS_CRASH_RUNS'] ?? 0) / 20))
+const runs = Math.max(2, Math.ceil(longRuns / 20))
 const seeds = Array.from({ length: runs }, (_, i) => firstSeed + i)
 const timeoutMs = 60_000
 
