@@ -4,6 +4,7 @@ import { pack } from 'tar-stream'
 import { StatusError, type Answer } from '../http/answer.js'
 import type { BodySink } from '../http/body-sink.js'
 import { MEDIA } from '../http/media.js'
+import { latin1 } from '../http/text.js'
 import { bytesOf, toError } from '../unknown.js'
 import type { RestContext } from './resource.js'
 import { DuplicateEntry, ZipWriter, type ArchiveMember } from './zip-writer.js'
@@ -15,10 +16,15 @@ const SUFFIX: Readonly<Record<string, string>> = {
   [MEDIA.xar]: '.xar',
 }
 
-/** The header as XNAT spells it: name raw, trailing semicolon (xnat-wire.md §3.1). */
+/**
+ * The header as XNAT spells it: name raw, trailing semicolon (xnat-wire.md §3.1). Tomcat writes headers in ISO-8859-1,
+ * with `?` for what that lacks and a blank for a control character.
+ */
 export function contentDisposition(filename: string, attachment = true): string {
-  // A line break would end the header; the original would not survive it either.
-  return `${attachment ? 'attachment; ' : ''}filename="${filename.replace(/[\r\n]/g, ' ')}";`
+  const text = latin1(filename)
+    .toString('latin1')
+    .replace(/[^\x20-\x7e\x80-\xff]/g, ' ')
+  return `${attachment ? 'attachment; ' : ''}filename="${text}";`
 }
 
 /** `?compression=0|8`; the site's default is 0, STORED (§4). */
