@@ -134,6 +134,7 @@ async function multipartFiles(context: RestContext): Promise<UploadedFile[]> {
     // Header parameters are read as ISO-8859-1, which is what mangles other names (§3.6).
     const parser = busboy({ headers: exchange.request.headers, defParamCharset: 'latin1' })
     parser.on('file', (_field, stream, info) => {
+      stream.on('error', () => undefined) // it breaks off with the request, perhaps before anybody reads it
       const part = spoolPart(services.temporary, info.filename ?? '', stream)
       part.catch(() => stream.resume())
       parts.push(part)
