@@ -109,6 +109,8 @@ export class LocalFiles {
 
   #release(node: Node, local: LocalFile): void {
     this.#locals.delete(local)
+    // From now on the node is what the server lists.
+    if (node.entry && node.parent?.overlay.get(node.name) === node) node.parent.overlay.delete(node.name)
     node.local = undefined
     node.openedVersion = undefined
     this.#options.table.release(node)

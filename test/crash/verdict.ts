@@ -44,7 +44,7 @@ function neighbourProblems(
 
 function storedProblems(
   expected: Expectation,
-  { stored, shown, isDamaged }: Found,
+  { stored, shown, left, isDamaged }: Found,
   neighbours: readonly InitialFile[],
 ): string[] {
   const others = new Set(neighbours.map(({ path }) => path))
@@ -54,7 +54,8 @@ function storedProblems(
     .flatMap((path) => {
       const acceptable = expected.stored.get(path) ?? new Set([absent])
       const content = stored.get(path) ?? absent
-      const isKept = isDamaged && acceptable.has(shown.get(path) ?? absent)
+      const isHere = acceptable.has(shown.get(path) ?? absent) || [...acceptable].some((one) => left.has(one))
+      const isKept = isDamaged && isHere
       return acceptable.has(content) || acceptable.has(anything) || isKept
         ? []
         : [`${path}: the server has ${content}, not ${[...acceptable].join(' or ')}`]

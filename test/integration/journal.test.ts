@@ -249,6 +249,16 @@ describe('what could not be stored by close()', () => {
     expect(await pending()).toEqual([])
   })
 
+  it('since the server lost its end is kept, and what the server has is not overwritten', async () => {
+    const { fs } = await start({ writeMode: 'close' })
+    emulator.control.setFaults([{ method: 'PUT', path: '**', fault: { kind: 'store-short', bytes: 2 } }])
+    await expect(writeFile(fs, `${here}/a.txt`, 'precious')).rejects.toMatchObject({ code: 'EIO' })
+    emulator.control.setFaults([])
+    expect((await readFile(fs, `${here}/a.txt`)).toString()).toBe('precious')
+    expect(await stored()).toEqual({ 'a.txt': 'precio' })
+    expect(await pending()).toMatchObject([{ path: `/${here}/a.txt` }])
+  })
+
   it('leaves nothing behind when it is stored', async () => {
     const { mount, fs } = await start({ writeMode: 'close' })
     await writeFile(fs, `${here}/a.txt`, 'mine')

@@ -55,7 +55,11 @@ export class Mount {
 
   /** Clears away what is left of a mount whose process was killed. */
   async clear(): Promise<void> {
-    await unmount(this.path, { lazy: true })
+    try {
+      await unmount(this.path, { lazy: true })
+    } catch (error) {
+      if (await mountAt(this.path)) throw error // with the driver libfuse3 it is gone with its process
+    }
   }
 
   /** Mounts once more, with the state that there is. */
