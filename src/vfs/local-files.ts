@@ -53,14 +53,20 @@ export class LocalFiles {
 
   /**
    * What has to be done before a program may believe that its bytes are safe: they are stored, or in the journal. A
-   * temporary name is not sent at all. A new file that is still empty is sent a little later: the shell closes the
-   * first descriptor of `>` before a program writes to the second.
+   * temporary name is not sent at all.
    */
   acknowledge(node: Node, local: LocalFile): Promise<void> {
+    const isSent = this.#options.writeMode === 'close' && !isTemporaryName(node.name)
+    return isSent ? this.#options.writeBack.flush(local) : local.keep({ isDurable: true })
+  }
+
+  /**
+   * The same for close(): a new file that is still empty is sent a little later. The shell closes the first descriptor
+   * of `>` before a program writes to the second.
+   */
+  acknowledgeClose(node: Node, local: LocalFile): Promise<void> {
     const isEmpty = local.isNew && !local.origin && local.staging.sizeBytes === 0
-    const mayWait = isTemporaryName(node.name) || isEmpty
-    if (this.#options.writeMode === 'close' && !mayWait) return this.#options.writeBack.flush(local)
-    return local.keep({ isDurable: true })
+    return isEmpty ? local.keep({ isDurable: true }) : this.acknowledge(node, local)
   }
 
   /** Keeps a node and its local bytes where they are, although an upload may come to its end. @returns the end of that */

@@ -170,7 +170,7 @@ export class OpenFiles {
     if (!handle.canWrite || !local?.isDirty()) return
     // Another descriptor writes on: what this one has written is not sent yet, but outlives this process.
     const { locals } = this.#options
-    const done = node.writers > 0 ? local.keep({ isDurable: true }) : locals.acknowledge(node, local)
+    const done = node.writers > 0 ? local.keep({ isDurable: true }) : locals.acknowledgeClose(node, local)
     await withSignal(done, signal)
   }
 

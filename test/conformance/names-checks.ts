@@ -117,6 +117,12 @@ export const namesChecks: Readonly<Record<string, Check>> = {
     expect(await fs.list(here)).toEqual(['scan.bak'])
   },
 
+  'an empty file that gets its name by a rename is stored then': async ({ fs, here, stored }) => {
+    await writeFile(fs, `${here}/.e.Xyz123`, '')
+    await fs.rename(`${here}/.e.Xyz123`, `${here}/e`)
+    expect(await stored('e')).toEqual(Buffer.alloc(0))
+  },
+
   'a rename over a stored file replaces it': async ({ fs, here, put, stored }) => {
     await put('target.txt', Buffer.from('old'))
     await put('source.txt', Buffer.from('new'))

@@ -139,7 +139,8 @@ describe.each(drivers)('random operations on a mount by %s', (driver) => {
         }
         for (const path of model.files.keys()) await fs.unlink(`${here}/${path}`)
       }),
-      { numRuns: process.env['CI'] ? 20 : 10, endOnFailure: true },
+      // On CI always the same runs: a change is judged by the change. Elsewhere new ones, whose seed a failure names.
+      { numRuns: process.env['CI'] ? 20 : 10, endOnFailure: true, ...(process.env['CI'] && { seed: 1 }) },
     )
   })
 })
