@@ -27,6 +27,8 @@ export interface JournalRecord {
   readonly isDeleted?: true
   /** ISO time of the last change of this record. */
   readonly at: string
+  /** What was sent under its name while no answer told whether it was stored. */
+  readonly doubtful?: readonly { readonly sizeBytes: number; readonly md5: string }[]
   /** Why it could not be stored, when that was tried. */
   readonly reason?: string
 }

@@ -99,6 +99,12 @@ export class Changes {
     const node = await names.require(parent, name, signal)
     this.#requireCapability(node, 'remove')
     if (node.local) await this.#stopSending(node, node.local)
+    try {
+      await node.local?.settleDoubt()
+    } catch (error) {
+      node.isRemoved = false
+      throw error
+    }
     await node.local?.forget()
     const stored = node.local ? node.local.replaces : node.file
     if (stored) {
@@ -152,6 +158,7 @@ export class Changes {
   async #unlinkLocal(node: Node, local: LocalFile): Promise<void> {
     try {
       await this.#stopSending(node, local)
+      await local.settleDoubt()
       await local.doom()
       // What somebody else has made of the file is theirs.
       if (local.replaces && !local.isOutrun && node.parent)

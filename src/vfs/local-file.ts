@@ -1,16 +1,20 @@
 import type { Archive, FileEntry } from '../archive/archive.js'
-import { entryId, removeEntry, removeRecord, writeRecord } from '../data/journal-record.js'
-import type { JournalRecord } from '../data/journal-record.js'
-import type { StagingFile } from '../data/staging-file.js'
+import { entryId } from '../data/journal-record.js'
+import type { StagingFile, StagingState } from '../data/staging-file.js'
 import type { Outgoing } from '../data/write-back.js'
 import { FsError } from '../util/fs-error.js'
+import { Lock } from '../util/lock.js'
 import type { ErrnoName } from '../util/fs-error.js'
 import { causeChain } from '../util/log.js'
+import { DoubtfulUploads } from './doubtful-uploads.js'
+import type { DoubtfulUpload } from './doubtful-uploads.js'
+import { KeptBytes } from './kept-bytes.js'
+import type { Describe } from './kept-bytes.js'
 import type { Hidden, Node } from './node.js'
 import { isTemporaryName } from './temporary-names.js'
 
 export interface LocalFileOptions {
-  readonly archive: Pick<Archive, 'store'>
+  readonly archive: Pick<Archive, 'store' | 'lookup' | 'refresh'>
   readonly node: Node
   readonly staging: StagingFile
   /** The stored file that an upload replaces, as it was when it was opened; undefined = it is new. */
@@ -18,6 +22,8 @@ export interface LocalFileOptions {
   readonly mtimeMs: number
   /** The bytes are those of a journal entry that another process has left; 'stored': the server has them too. */
   readonly resumedAs?: 'unsent' | 'stored' | undefined
+  /** What that process has sent without learning whether it was stored. */
+  readonly doubtful?: readonly DoubtfulUpload[] | undefined
   /** Frees what the bytes below the staging file need. */
   readonly releaseBase: () => void
   /** The bytes are safe in the journal, so the old name may be deleted before the new one is stored. */
@@ -37,17 +43,11 @@ export interface Origin {
   readonly storedRevision: number | undefined
 }
 
+/** Of local bytes that are not here any more. */
+const olderRevision = -1
+
 /** Failures of an upload that may be over the next time. */
 const passing: ReadonlySet<ErrnoName> = new Set(['EIO', 'ETIMEDOUT', 'EBUSY'])
-
-/** The version in the journal: which bytes, and whether it would survive a power failure. */
-interface Kept {
-  readonly path: string
-  readonly revision: number
-  readonly isDurable: boolean
-  /** It can be compared with what the server has: nothing of it is there only. */
-  readonly isComplete: boolean
-}
 
 /** The bytes of a node that are here and perhaps not on the server. */
 export class LocalFile implements Outgoing {
@@ -57,7 +57,7 @@ export class LocalFile implements Outgoing {
   origin: Origin | undefined
   /** The stored file under the present name that is not shown because of this one, and is not its older version. */
   covers: Hidden | undefined
-  readonly #archive: Pick<Archive, 'store'>
+  readonly #archive: LocalFileOptions['archive']
   readonly node: Node
   readonly #removesOriginFirst: boolean
   readonly #releaseBase: () => void
@@ -66,9 +66,11 @@ export class LocalFile implements Outgoing {
   /** Which revision the server has under the present name; undefined = none. */
   #storedRevision: number | undefined
   #failure: { readonly revision: number; readonly error: unknown } | undefined
-  #kept: Kept | undefined
+  readonly #kept: KeptBytes
+  readonly #doubtful: DoubtfulUploads
   #isLeavingOrigin = false
   readonly #uploads = new Set<Promise<void>>()
+  readonly #turns = new Lock()
 
   constructor(options: LocalFileOptions) {
     this.#archive = options.archive
@@ -80,10 +82,10 @@ export class LocalFile implements Outgoing {
     this.#releaseBase = options.releaseBase
     this.#removeStored = options.removeStored
     this.#onStored = options.onStored
-    const { revision, path } = options.staging
-    if (options.resumedAs)
-      this.#kept = { path, revision, isDurable: true, isComplete: options.staging.isComplete }
-    if (options.replaces && options.resumedAs !== 'unsent') this.#storedRevision = revision
+    this.#doubtful = new DoubtfulUploads(options.doubtful)
+    const { staging, resumedAs } = options
+    this.#kept = new KeptBytes(staging, (state) => this.#describe(state), resumedAs !== undefined)
+    if (options.replaces && resumedAs !== 'unsent') this.#storedRevision = staging.revision
   }
 
   /** Names it in the journal. */
@@ -152,14 +154,15 @@ export class LocalFile implements Outgoing {
 
   /** From now on the bytes belong under another name, where they may replace a stored file. */
   retarget(replaces: FileEntry | undefined): void {
-    this.#outdateRecord()
+    this.#kept.outdate()
+    this.#doubtful.forget()
     this.replaces = replaces
     this.#storedRevision = undefined
   }
 
   /** The file is back under the name where its stored bytes are. */
   returnTo(origin: Origin): void {
-    this.#outdateRecord()
+    this.#kept.outdate()
     this.replaces = origin.hidden.hidden
     this.#storedRevision = origin.storedRevision
     this.origin = undefined
@@ -170,7 +173,7 @@ export class LocalFile implements Outgoing {
     const { replaces, origin, covers } = this
     const storedRevision = this.#storedRevision
     return () => {
-      this.#outdateRecord()
+      this.#kept.outdate()
       this.replaces = replaces
       this.origin = origin
       this.covers = covers
@@ -178,8 +181,12 @@ export class LocalFile implements Outgoing {
     }
   }
 
+  /** Sends what the server lacks. Whoever asks meanwhile waits, and sends only what is left to send. */
   async upload(): Promise<void> {
-    const upload = this.#upload()
+    // Within an upload it is called for what a delete has taken along: see #leaveOrigin.
+    const upload = this.#isLeavingOrigin
+      ? this.#upload()
+      : this.#turns.run(() => (this.isDirty() ? this.#upload() : undefined))
     this.#uploads.add(upload)
     try {
       await upload
@@ -210,31 +217,33 @@ export class LocalFile implements Outgoing {
    * Makes sure that the bytes as they are now, and what is to become of them, outlive this process.
    * @param options.isDurable and a power failure
    */
-  async keep(options: { readonly isDurable: boolean; readonly reason?: string }): Promise<void> {
-    const before = this.#kept
-    const isDurable = options.isDurable || (before?.isDurable ?? false)
-    const { revision, isComplete } = this.staging
-    const isKept =
-      before?.revision === revision && before.isDurable === isDurable && before.isComplete === isComplete
-    if (isKept && !options.reason) return
-    await this.staging.keep(
-      async ({ path, revision, ...state }) => {
-        const record = this.#record(state, options.reason)
-        if (!record) return
-        const replaced = this.#kept
-        const supersedes = replaced && replaced.path !== path ? entryId(replaced.path) : undefined
-        await writeRecord(path, { ...record, ...(supersedes && { supersedes }) }, { isDurable })
-        this.#kept = { path, revision, isDurable, isComplete: this.staging.isComplete }
-        if (supersedes) await removeEntry(replaced!.path)
-      },
-      { isDurable },
-    )
+  keep(options: { readonly isDurable: boolean; readonly reason?: string }): Promise<void> {
+    const isWanted = (): boolean => !this.node.isRemoved
+    return this.#kept.keep({ isDurable: options.isDurable, reason: options.reason, isWanted })
   }
 
   /** Waits for uploads that are under way, from their first step to their last. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#uploads)
     await this.staging.idle()
+  }
+
+  /**
+   * Finds out whether an upload of which no answer came was stored all the same: then that is this file's older version,
+   * or the file itself.
+   */
+  async settleDoubt(): Promise<void> {
+    const { parent, name } = this.node
+    const found = parent && (await this.#doubtful.find(this.#archive, parent.directory, name))
+    if (!found || found.file.version === this.replaces?.version) return
+    this.#kept.outdate()
+    this.#failure = undefined
+    const { revision = olderRevision } = found
+    if (revision === this.staging.revision) this.#becomeStored(found.file, revision)
+    else {
+      this.replaces = found.file
+      this.#storedRevision = revision
+    }
   }
 
   /** Deletes what the server has under the name the file was renamed from: it is deleted itself. */
@@ -250,26 +259,16 @@ export class LocalFile implements Outgoing {
   }
 
   /** The journal needs the bytes no more: the server has them, or nobody wants them. */
-  async forget(): Promise<void> {
-    const kept = this.#kept
-    if (!kept) return
-    this.#kept = undefined
-    if (kept.path === this.staging.path) {
-      await removeRecord(kept.path)
-      this.staging.release()
-    } else await removeEntry(kept.path)
+  forget(): Promise<void> {
+    return this.#kept.forget()
   }
 
   /**
    * The file is about to be deleted. Until the server's older version of it is gone, the journal says so: that must not
    * come to light when this process ends in between.
    */
-  async doom(): Promise<void> {
-    const kept = this.#kept
-    if (!kept || (!this.replaces && !this.origin)) return this.forget()
-    const record = this.#recordOf({ sizeBytes: 0, written: [], baseEnd: 0 }, undefined)
-    if (record) await writeRecord(kept.path, { ...record, isDeleted: true }, { isDurable: kept.isDurable })
-    this.#outdateRecord()
+  doom(): Promise<void> {
+    return this.replaces || this.origin ? this.#kept.doom() : this.forget()
   }
 
   /** Leaves the bytes in the journal, for another mount or for their owner. */
@@ -280,23 +279,13 @@ export class LocalFile implements Outgoing {
     await this.staging.close()
   }
 
-  #record(
-    state: Pick<JournalRecord, 'sizeBytes' | 'written' | 'baseEnd'>,
-    reason: string | undefined,
-  ): JournalRecord | undefined {
-    return this.node.isRemoved ? undefined : this.#recordOf(state, reason)
-  }
-
-  #recordOf(
-    state: Pick<JournalRecord, 'sizeBytes' | 'written' | 'baseEnd'>,
-    reason: string | undefined,
-  ): JournalRecord | undefined {
+  #describe(state: StagingState): ReturnType<Describe> {
     const { origin, replaces } = this
     const { parent, name, path, overrides } = this.node
     if (!parent) return undefined
     const isOriginThere = origin !== undefined && origin.parent.overlay.get(origin.name) === origin.hidden
+    const doubtful = this.#doubtful.all
     return {
-      format: 1,
       path,
       directory: parent.directory,
       name,
@@ -306,21 +295,27 @@ export class LocalFile implements Outgoing {
       ...(isOriginThere && {
         origin: { path: `${origin.parent.path}/${origin.name}`, file: origin.hidden.hidden },
       }),
-      at: new Date().toISOString(),
-      ...(reason !== undefined && { reason }),
+      ...(doubtful.length > 0 && { doubtful }),
     }
-  }
-
-  /** What the journal says of the bytes is true no more: the next `keep` writes it anew. */
-  #outdateRecord(): void {
-    if (this.#kept) this.#kept = { ...this.#kept, revision: -1 }
   }
 
   async #send(revision: number): Promise<void> {
     const { parent, name } = this.node
     if (!this.hasUnstoredBytes || !parent) return
+    await this.settleDoubt()
+    if (!this.hasUnstoredBytes) return
     const source = { path: this.staging.path, sizeBytes: this.staging.sizeBytes }
-    const stored = await this.#archive.store(parent.directory, name, source, this.replaces)
+    try {
+      const stored = await this.#archive.store(parent.directory, name, source, this.replaces)
+      this.#becomeStored(stored, revision)
+    } catch (error) {
+      await this.#doubtful.note(source, revision)
+      throw error
+    }
+  }
+
+  #becomeStored(stored: FileEntry, revision: number): void {
+    this.#doubtful.forget()
     this.replaces = stored
     this.covers = undefined
     this.#storedRevision = revision

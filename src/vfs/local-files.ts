@@ -12,6 +12,7 @@ import { SingleFlight } from '../util/single-flight.js'
 import { ascertain, sizedFile } from './ascertain.js'
 import type { InodeTable } from './inode-table.js'
 import { LocalFile } from './local-file.js'
+import type { LocalFileOptions } from './local-file.js'
 import type { Namespace } from './namespace.js'
 import type { Hidden, Node } from './node.js'
 import { Removals } from './removals.js'
@@ -185,13 +186,15 @@ export class LocalFiles {
   /** Local bytes that another process has left. @param isStored the server has exactly these */
   async resumeLocal(node: Node, entry: JournalEntry, isStored: boolean): Promise<LocalFile> {
     const { record, stagingPath } = entry
+    const { doubtful } = record
     const file = record.baseEnd > 0 ? sizedFile(record.replaces) : undefined
     const reader = file && this.#options.readers.acquire(file)
     const release = (): void => reader && this.#options.readers.release(reader)
     try {
       const staging = await StagingFile.open(stagingPath, record, file && reader && baseOf(file, reader))
       const replaces = isStored ? node.file : record.replaces
-      node.local = this.#localFile(node, staging, replaces, release, isStored ? 'stored' : 'unsent')
+      const resumed = { resumedAs: isStored ? 'stored' : 'unsent', doubtful } as const
+      node.local = this.#localFile(node, staging, replaces, release, resumed)
       node.local.mtimeMs = record.mtimeMs
       return node.local
     } catch (error) {
@@ -205,7 +208,7 @@ export class LocalFiles {
     staging: StagingFile,
     replaces: FileEntry | undefined,
     releaseBase: () => void,
-    resumedAs?: 'unsent' | 'stored',
+    resumed?: Pick<LocalFileOptions, 'resumedAs' | 'doubtful'>,
   ): LocalFile {
     const local: LocalFile = new LocalFile({
       archive: this.#options.archive,
@@ -214,7 +217,7 @@ export class LocalFiles {
       staging,
       replaces,
       mtimeMs: this.#options.now(),
-      resumedAs,
+      ...resumed,
       removesOriginFirst: this.#options.writeMode === 'back',
       releaseBase,
       onStored: () => this.settle(node, local),

@@ -105,6 +105,7 @@ export class Renames {
       await to.displaced.local.settled()
     }
     await local.settled()
+    await local.settleDoubt()
     // It is to replace a stored file that it was renamed over: that one must not come back when it moves on.
     if (local.isNew && local.replaces && !local.covers && node.writers === 0) await writeBack.flush(local)
     // Waits for an upload that is under way, and brings the stored bytes here: they go with the old name.

@@ -123,6 +123,7 @@ async function stateOf({ record, stagingPath }: JournalEntry, now: FileEntry | u
   if (now?.digest !== undefined && now.sizeBytes === record.sizeBytes && isComplete(record)) {
     if ((await md5OfFile(stagingPath)) === now.digest) return { kind: 'stored' }
   }
+  if (now && record.doubtful?.some(({ md5 }) => md5 === now.digest)) return { kind: 'to-be-stored' }
   if (!now) return { kind: 'conflict', reason: 'the file that it changes was removed on the server since' }
   const reason = replaces
     ? 'the file was changed on the server since'

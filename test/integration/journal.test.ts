@@ -1,7 +1,7 @@
-import { mkdtemp, readdir, rename, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { basename, dirname, join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { MountFlags } from '../../src/cli/options.js'
 import { knownJournals } from '../../src/data/journal-directory.js'
 import { readEntries } from '../../src/data/journal-record.js'
@@ -9,8 +9,11 @@ import { startEmulator } from '../../src/emulator/emulator.js'
 import type { RunningEmulator } from '../../src/emulator/emulator.js'
 import { readFile, writeFile } from '../support/file-system.js'
 import type { FileSystem } from '../support/file-system.js'
+import { abandonJournals } from '../support/journals.js'
 import { startLocalVfs } from '../support/local-vfs.js'
 import type { LocalVfs } from '../support/local-vfs.js'
+import { storedTexts } from '../support/stored-texts.js'
+import type { StoredTexts } from '../support/stored-texts.js'
 import { vfsFileSystem } from '../support/vfs-file-system.js'
 
 const here = 'TEST/1/MR1/resources/J'
@@ -19,13 +22,15 @@ const uri = '/data/projects/TEST/subjects/1/experiments/MR1/resources/J'
 const back: Partial<MountFlags> = { writeMode: 'back', writeBackDelay: 3600 }
 
 let emulator: RunningEmulator
+let server: StoredTexts
 let root: string
 let mounts: LocalVfs[]
 beforeEach(async () => {
   emulator = await startEmulator()
   root = await mkdtemp(join(tmpdir(), 'xnatfs-test-'))
   mounts = []
-  await rest('PUT', uri)
+  server = storedTexts(emulator, uri)
+  await server.make()
 })
 afterEach(async () => {
   emulator.control.setFaults([])
@@ -34,41 +39,10 @@ afterEach(async () => {
   await rm(root, { recursive: true })
 })
 
-async function rest(method: string, path: string, body?: string): Promise<Response> {
-  const basic = Buffer.from(`${emulator.user}:${emulator.password}`).toString('base64')
-  return fetch(emulator.url + path, {
-    method,
-    headers: { authorization: `Basic ${basic}`, 'content-type': 'application/octet-stream' },
-    ...(body !== undefined && { body }),
-  })
-}
-const put = (name: string, text: string): Promise<Response> =>
-  rest('PUT', `${uri}/files/${name}?overwrite=true`, text)
-
-/** What the server has: texts by name. */
-async function stored(): Promise<Record<string, string>> {
-  const listing = (await (await rest('GET', `${uri}/files?format=json`)).json()) as {
-    ResultSet: { Result: { URI: string }[] }
-  }
-  const names = listing.ResultSet.Result.map(({ URI }) => URI.split('/files/')[1]!).toSorted()
-  const texts = names.map(async (name) => [name, await (await rest('GET', `${uri}/files/${name}`)).text()])
-  return Object.fromEntries((await Promise.all(texts)) as [string, string][])
-}
-
 async function start(flags: Partial<MountFlags> = back): Promise<{ mount: LocalVfs; fs: FileSystem }> {
   const mount = await startLocalVfs(emulator, flags, root)
   mounts.push(mount)
   return { mount, fs: vfsFileSystem(mount.vfs) }
-}
-
-/** As if the processes had been killed: nobody has their numbers now. */
-async function killAll(): Promise<void> {
-  for (const { path, owner } of await knownJournals(root)) {
-    if (owner !== 'alive') continue
-    const parts = basename(path).split('~')
-    parts[3] = String(2 ** 22 + 1)
-    await rename(path, join(dirname(path), parts.join('~')))
-  }
 }
 
 async function pending(): Promise<{ path: string; reason: string | undefined }[]> {
@@ -86,18 +60,32 @@ describe('what was closed in the mode back', () => {
   it('is not sent before its time, is seen in the mount, and is sent by a flush', async () => {
     const { mount, fs } = await start()
     await writeFile(fs, `${here}/a.txt`, 'new')
-    expect(await stored()).toEqual({})
+    expect(await server.texts()).toEqual({})
     expect((await readFile(fs, `${here}/a.txt`)).toString()).toBe('new')
     expect(mount.vfs.unsent.map(({ path }) => path)).toEqual([`/${here}/a.txt`])
     await mount.vfs.drain({ includeOpen: false })
-    expect(await stored()).toEqual({ 'a.txt': 'new' })
+    expect(await server.texts()).toEqual({ 'a.txt': 'new' })
     expect(await pending()).toEqual([])
   })
 
+  it('is sent once by two flushes at once', async () => {
+    const { mount, fs } = await start()
+    const names = Array.from({ length: 12 }, (_, i) => `${i}.txt`)
+    for (const name of names) await writeFile(fs, `${here}/${name}`, name)
+    const puts = (): number => emulator.control.requests().filter(({ method }) => method === 'PUT').length
+    const before = puts()
+    const first = mount.vfs.drain({ includeOpen: false })
+    await vi.waitUntil(() => puts() > before)
+    await Promise.all([first, mount.vfs.drain({ includeOpen: false })])
+    expect(puts() - before).toBe(names.length)
+    expect(mount.lines).toEqual([])
+    expect(mount.vfs.unsent).toEqual([])
+  })
+
   it('survives a kill: new, replaced, changed in part, renamed, empty and temporary files', async () => {
-    await put('old.txt', 'old')
-    await put('part.txt', '0123456789')
-    await put('from.txt', 'moved')
+    await server.put('old.txt', 'old')
+    await server.put('part.txt', '0123456789')
+    await server.put('from.txt', 'moved')
     const { fs } = await start()
     await writeFile(fs, `${here}/new.txt`, 'new')
     await writeFile(fs, `${here}/empty.txt`, '')
@@ -107,8 +95,8 @@ describe('what was closed in the mode back', () => {
     await fs.mkdir(`${here}/folder`)
     await writeFile(fs, `${here}/folder/deep.txt`, 'deep')
     await writeFile(fs, `${here}/note~`, 'temporary')
-    await killAll()
-    expect(await stored()).toEqual({ 'from.txt': 'moved', 'old.txt': 'old', 'part.txt': '0123456789' })
+    await abandonJournals(root)
+    expect(await server.texts()).toEqual({ 'from.txt': 'moved', 'old.txt': 'old', 'part.txt': '0123456789' })
 
     const { mount, fs: again } = await start()
     expect((await again.list(here)).toSorted()).toEqual(
@@ -116,7 +104,7 @@ describe('what was closed in the mode back', () => {
     )
     expect((await readFile(again, `${here}/part.txt`)).toString()).toBe('0123456789abc')
     await mount.vfs.drain({ includeOpen: false })
-    expect(await stored()).toEqual({
+    expect(await server.texts()).toEqual({
       'empty.txt': '',
       'folder/deep.txt': 'deep',
       'new.txt': 'new',
@@ -132,17 +120,17 @@ describe('what was closed in the mode back', () => {
     await writeFile(fs, `${here}/a.txt`, 'closed')
     const file = await fs.open(`${here}/a.txt`, 'r+')
     await file.write(Buffer.from('XX'), 0)
-    await killAll()
+    await abandonJournals(root)
     const { mount } = await start()
     await mount.vfs.drain({ includeOpen: false })
-    expect(await stored()).toEqual({ 'a.txt': 'closed' })
+    expect(await server.texts()).toEqual({ 'a.txt': 'closed' })
   })
 
   it('keeps its time, so that rsync finds it unchanged', async () => {
     const { fs } = await start()
     await writeFile(fs, `${here}/a.txt`, 'a')
     await fs.utimes(`${here}/a.txt`, 1000, 1_600_000_000_000)
-    await killAll()
+    await abandonJournals(root)
     const { fs: again } = await start()
     expect((await again.stat(`${here}/a.txt`)).mtimeMs).not.toBe(0)
   })
@@ -152,36 +140,36 @@ describe('what was closed in the mode back', () => {
     await writeFile(fs, `${here}/a.txt`, 'a')
     await fs.unlink(`${here}/a.txt`)
     expect(await pending()).toEqual([])
-    await killAll()
+    await abandonJournals(root)
     const { mount } = await start()
     await mount.vfs.drain({ includeOpen: false })
-    expect(await stored()).toEqual({})
+    expect(await server.texts()).toEqual({})
   })
 })
 
 describe('what an earlier mount has left', () => {
   it('does not overwrite what somebody else has stored meanwhile, and stays in the journal', async () => {
-    await put('a.txt', 'old')
+    await server.put('a.txt', 'old')
     const { fs } = await start()
     await writeFile(fs, `${here}/a.txt`, 'mine')
     await writeFile(fs, `${here}/b.txt`, 'mine')
-    await killAll()
-    await put('a.txt', 'theirs')
-    await put('b.txt', 'theirs')
+    await abandonJournals(root)
+    await server.put('a.txt', 'theirs')
+    await server.put('b.txt', 'theirs')
     const { mount, fs: again } = await start()
     expect((await readFile(again, `${here}/a.txt`)).toString()).toBe('theirs')
     await mount.stop()
-    expect(await stored()).toEqual({ 'a.txt': 'theirs', 'b.txt': 'theirs' })
+    expect(await server.texts()).toEqual({ 'a.txt': 'theirs', 'b.txt': 'theirs' })
     expect((await pending()).map(({ path }) => path).toSorted()).toEqual([`/${here}/a.txt`, `/${here}/b.txt`])
     expect(mount.lines.join('\n')).toMatch(/a\.txt of an earlier mount cannot be sent: the file was changed/)
   })
 
   it('is forgotten when the server has these very bytes: the kill came after the upload', async () => {
-    await put('a.txt', 'old')
+    await server.put('a.txt', 'old')
     const { fs } = await start()
     await writeFile(fs, `${here}/a.txt`, 'mine')
-    await killAll()
-    await put('a.txt', 'mine')
+    await abandonJournals(root)
+    await server.put('a.txt', 'mine')
     emulator.control.resetRequests()
     await start()
     expect(await pending()).toEqual([])
@@ -189,22 +177,22 @@ describe('what an earlier mount has left', () => {
   })
 
   it('is deleted under its old name when the kill came between the two halves of a rename', async () => {
-    await put('from.txt', 'moved')
+    await server.put('from.txt', 'moved')
     const { fs } = await start()
     await fs.rename(`${here}/from.txt`, `${here}/to.txt`)
-    await killAll()
-    await put('to.txt', 'moved')
+    await abandonJournals(root)
+    await server.put('to.txt', 'moved')
     const { mount } = await start()
     await mount.vfs.drain({ includeOpen: false })
-    expect(await stored()).toEqual({ 'to.txt': 'moved' })
+    expect(await server.texts()).toEqual({ 'to.txt': 'moved' })
     expect(await pending()).toEqual([])
   })
 
   it('as a backup under a temporary name is the original again while that is still stored', async () => {
-    await put('a.txt', 'text')
+    await server.put('a.txt', 'text')
     const { fs } = await start()
     await fs.rename(`${here}/a.txt`, `${here}/a.txt~`)
-    await killAll()
+    await abandonJournals(root)
     const { fs: again } = await start()
     expect(await again.list(here)).toEqual(['a.txt'])
     expect(await pending()).toEqual([])
@@ -213,8 +201,8 @@ describe('what an earlier mount has left', () => {
   it('stays in the journal where its resource is gone', async () => {
     const { fs } = await start()
     await writeFile(fs, `${here}/a.txt`, 'mine')
-    await killAll()
-    await rest('DELETE', `${uri}?removeFiles=true`)
+    await abandonJournals(root)
+    await server.rest('DELETE', `${uri}?removeFiles=true`)
     const { mount } = await start()
     expect(mount.lines.join('\n')).toMatch(/its directory is not there any more/)
     expect((await pending()).map(({ path }) => path)).toEqual([`/${here}/a.txt`])
@@ -223,13 +211,13 @@ describe('what an earlier mount has left', () => {
   it('is sent by one of several mounts that start at once', async () => {
     const { fs } = await start()
     for (let i = 0; i < 5; i++) await writeFile(fs, `${here}/${i}.txt`, `${i}`)
-    await killAll()
+    await abandonJournals(root)
     emulator.control.resetRequests()
     const started = await Promise.all([start(), start(), start()])
     for (const { mount } of started) await mount.vfs.drain({ includeOpen: false })
     const puts = emulator.control.requests().filter(({ method }) => method === 'PUT')
     expect(puts).toHaveLength(5)
-    expect(Object.keys(await stored())).toHaveLength(5)
+    expect(Object.keys(await server.texts())).toHaveLength(5)
   })
 })
 
@@ -241,11 +229,11 @@ describe('what could not be stored by close()', () => {
     expect(await pending()).toMatchObject([
       { path: `/${here}/a.txt`, reason: expect.stringContaining('500') },
     ])
-    await killAll()
+    await abandonJournals(root)
     emulator.control.setFaults([])
     const { mount } = await start({ writeMode: 'close' })
     await mount.vfs.drain({ includeOpen: false })
-    expect(await stored()).toEqual({ 'a.txt': 'mine' })
+    expect(await server.texts()).toEqual({ 'a.txt': 'mine' })
     expect(await pending()).toEqual([])
   })
 
@@ -255,7 +243,7 @@ describe('what could not be stored by close()', () => {
     await expect(writeFile(fs, `${here}/a.txt`, 'precious')).rejects.toMatchObject({ code: 'EIO' })
     emulator.control.setFaults([])
     expect((await readFile(fs, `${here}/a.txt`)).toString()).toBe('precious')
-    expect(await stored()).toEqual({ 'a.txt': 'precio' })
+    expect(await server.texts()).toEqual({ 'a.txt': 'precio' })
     expect(await pending()).toMatchObject([{ path: `/${here}/a.txt` }])
   })
 
@@ -269,33 +257,33 @@ describe('what could not be stored by close()', () => {
 
 describe('deletes', () => {
   it('of a file whose name begins another that this mount wrote end as on a disk', async () => {
-    await put('theirs.txt', 'theirs')
+    await server.put('theirs.txt', 'theirs')
     const { fs } = await start({ writeMode: 'close' })
     await writeFile(fs, `${here}/a.nii`, 'image')
     await writeFile(fs, `${here}/a.nii.gz`, 'compressed')
     await fs.unlink(`${here}/a.nii`)
-    expect(await stored()).toEqual({ 'a.nii.gz': 'compressed', 'theirs.txt': 'theirs' })
+    expect(await server.texts()).toEqual({ 'a.nii.gz': 'compressed', 'theirs.txt': 'theirs' })
     expect((await fs.list(here)).toSorted()).toEqual(['a.nii.gz', 'theirs.txt'])
     expect((await readFile(fs, `${here}/a.nii.gz`)).toString()).toBe('compressed')
     expect(await pending()).toEqual([])
   })
 
   it('that would take a file of somebody else are refused, and nothing is touched', async () => {
-    await put('a.txt.bak', 'theirs')
+    await server.put('a.txt.bak', 'theirs')
     const { fs } = await start({ writeMode: 'close' })
     await writeFile(fs, `${here}/a.txt`, 'mine')
     await writeFile(fs, `${here}/a.txt.new`, 'mine')
     emulator.control.resetRequests()
     await expect(fs.unlink(`${here}/a.txt`)).rejects.toMatchObject({ code: 'EBUSY' })
     expect(emulator.control.requests().filter(({ method }) => method !== 'GET')).toEqual([])
-    expect(await stored()).toEqual({ 'a.txt': 'mine', 'a.txt.bak': 'theirs', 'a.txt.new': 'mine' })
+    expect(await server.texts()).toEqual({ 'a.txt': 'mine', 'a.txt.bak': 'theirs', 'a.txt.new': 'mine' })
   })
 
   it('as the second half of a rename to a longer name spare the new file', async () => {
-    await put('a.txt', 'text')
+    await server.put('a.txt', 'text')
     const { fs } = await start({ writeMode: 'close' })
     await fs.rename(`${here}/a.txt`, `${here}/a.txt.bak`)
-    expect(await stored()).toEqual({ 'a.txt.bak': 'text' })
+    expect(await server.texts()).toEqual({ 'a.txt.bak': 'text' })
     expect(await pending()).toEqual([])
   })
 
@@ -328,7 +316,7 @@ describe('deletes', () => {
         }
       }
       await vfs.drain({ includeOpen: true })
-      expect(await stored()).toEqual({})
+      expect(await server.texts()).toEqual({})
       expect(await pending()).toEqual([])
     },
   )
@@ -341,7 +329,7 @@ describe('deletes', () => {
     await expect(fs.unlink(`${here}/a.nii`)).rejects.toMatchObject({ code: 'EACCES' })
     emulator.control.setFaults([])
     expect((await fs.list(here)).toSorted()).toEqual(['a.nii', 'a.nii.gz'])
-    expect(await stored()).toEqual({ 'a.nii': 'image', 'a.nii.gz': 'compressed' })
+    expect(await server.texts()).toEqual({ 'a.nii': 'image', 'a.nii.gz': 'compressed' })
     expect(await pending()).toEqual([])
   })
 })
@@ -354,16 +342,16 @@ describe('close()', () => {
       .map(({ path }) => path)
 
   it('sends nothing where the server has these very bytes', async () => {
-    await put('a.txt', 'same')
+    await server.put('a.txt', 'same')
     const { fs } = await start({ writeMode: 'close' })
     emulator.control.resetRequests()
     await writeFile(fs, `${here}/a.txt`, 'same')
     expect(puts()).toEqual([])
-    expect(await stored()).toEqual({ 'a.txt': 'same' })
+    expect(await server.texts()).toEqual({ 'a.txt': 'same' })
   })
 
   it('costs two small requests for a small new file', async () => {
-    await put('other.txt', 'other')
+    await server.put('other.txt', 'other')
     const { fs } = await start({ writeMode: 'close' })
     await fs.list(here)
     emulator.control.resetRequests()
@@ -380,6 +368,6 @@ describe('close()', () => {
     await mount.vfs.drain({ includeOpen: false })
     expect(puts()).toHaveLength(20)
     expect(emulator.control.requests().length).toBeLessThan(36)
-    expect(Object.keys(await stored())).toHaveLength(20)
+    expect(Object.keys(await server.texts())).toHaveLength(20)
   })
 })

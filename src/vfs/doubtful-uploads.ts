@@ -1,0 +1,57 @@
+import type { Archive, DirectoryEntry, FileEntry, StoreSource } from '../archive/archive.js'
+import { md5OfFile } from '../util/md5.js'
+
+/** Bytes that were sent, while no answer told whether they were stored. Plain data. */
+export interface DoubtfulUpload {
+  readonly sizeBytes: number
+  /** Lower-case hex. */
+  readonly md5: string
+}
+
+/** One of them that turned out to be stored. */
+export interface FoundUpload {
+  readonly file: FileEntry
+  /** Of the local bytes; undefined when another process has sent them. */
+  readonly revision: number | undefined
+}
+
+/**
+ * Uploads of one file whose fate is not known: what has come of them is the work of this user, and not of somebody
+ * else who has changed the file meanwhile. All are remembered until one upload is known to be stored: a request that
+ * broke off may still be carried out.
+ */
+export class DoubtfulUploads {
+  readonly #uploads: (DoubtfulUpload & { readonly revision: number | undefined })[]
+
+  /** @param left what another process has left in the journal */
+  constructor(left: readonly DoubtfulUpload[] = []) {
+    this.#uploads = left.map((upload) => ({ ...upload, revision: undefined }))
+  }
+
+  get all(): readonly DoubtfulUpload[] {
+    return this.#uploads.map(({ sizeBytes, md5 }) => ({ sizeBytes, md5 }))
+  }
+
+  async note({ path, sizeBytes }: StoreSource, revision: number): Promise<void> {
+    if (this.#uploads.some((upload) => upload.revision === revision)) return
+    this.#uploads.push({ sizeBytes, md5: await md5OfFile(path), revision })
+  }
+
+  forget(): void {
+    this.#uploads.length = 0
+  }
+
+  /** Looks whether what the server has under a name is one of these. Without a digest in its listing nobody can tell. */
+  async find(
+    archive: Pick<Archive, 'lookup' | 'refresh'>,
+    directory: DirectoryEntry,
+    name: string,
+  ): Promise<FoundUpload | undefined> {
+    if (this.#uploads.length === 0) return undefined
+    archive.refresh(directory)
+    const file = await archive.lookup(directory, name)
+    if (file?.kind !== 'file') return undefined
+    const upload = this.#uploads.find(({ md5 }) => md5 === file.digest)
+    return upload && { file, revision: upload.revision }
+  }
+}

@@ -1,0 +1,96 @@
+import { entryId, removeEntry, removeRecord, writeRecord } from '../data/journal-record.js'
+import type { JournalRecord } from '../data/journal-record.js'
+import type { StagingFile, StagingState } from '../data/staging-file.js'
+
+/** What is to become of the bytes, as of now. Undefined when the file has no place any more. */
+export type Describe = (state: StagingState) => Omit<JournalRecord, 'format' | 'at'> | undefined
+
+/** The version in the journal: which bytes, and whether it would survive a power failure. */
+interface Kept {
+  readonly path: string
+  readonly revision: number
+  readonly isDurable: boolean
+  /** It can be compared with what the server has: nothing of it is there only. */
+  readonly isComplete: boolean
+}
+
+/** The journal entry of one file: the version of its bytes that outlives this process. */
+export class KeptBytes {
+  readonly #staging: StagingFile
+  readonly #describe: Describe
+  #kept: Kept | undefined
+
+  /** @param isResumed the journal has these bytes: another process has left them */
+  constructor(staging: StagingFile, describe: Describe, isResumed: boolean) {
+    this.#staging = staging
+    this.#describe = describe
+    const { path, revision, isComplete } = staging
+    if (isResumed) this.#kept = { path, revision, isDurable: true, isComplete }
+  }
+
+  /**
+   * Makes sure that the bytes as they are now, and what is to become of them, outlive this process.
+   * @param options.isDurable and a power failure
+   * @param options.isWanted asked when it comes to it: false when the file was deleted meanwhile
+   */
+  async keep(options: {
+    readonly isDurable: boolean
+    readonly reason: string | undefined
+    readonly isWanted: () => boolean
+  }): Promise<void> {
+    const before = this.#kept
+    const isDurable = options.isDurable || (before?.isDurable ?? false)
+    const { revision, isComplete } = this.#staging
+    const isKept =
+      before?.revision === revision && before.isDurable === isDurable && before.isComplete === isComplete
+    if (isKept && options.reason === undefined) return
+    await this.#staging.keep(
+      async ({ path, revision, ...state }) => {
+        const description = options.isWanted() ? this.#describe(state) : undefined
+        if (!description) return
+        const replaced = this.#kept
+        const supersedes = replaced && replaced.path !== path ? entryId(replaced.path) : undefined
+        const { reason } = options
+        const record = {
+          ...description,
+          ...(reason !== undefined && { reason }),
+          ...(supersedes && { supersedes }),
+        }
+        await writeRecord(path, stamped(record), { isDurable })
+        this.#kept = { path, revision, isDurable, isComplete: this.#staging.isComplete }
+        if (supersedes) await removeEntry(replaced!.path)
+      },
+      { isDurable },
+    )
+  }
+
+  /** Until the server's older version of the file is gone, the journal says that it is to go. */
+  async doom(): Promise<void> {
+    const kept = this.#kept
+    const description = this.#describe({ sizeBytes: 0, written: [], baseEnd: 0 })
+    if (!kept || !description) return
+    const { isDurable } = kept
+    await writeRecord(kept.path, stamped({ ...description, isDeleted: true }), { isDurable })
+    this.outdate()
+  }
+
+  /** What the journal says of the bytes is true no more: the next `keep` writes it anew. */
+  outdate(): void {
+    if (this.#kept) this.#kept = { ...this.#kept, revision: -1 }
+  }
+
+  /** The journal needs the bytes no more: the server has them, or nobody wants them. */
+  async forget(): Promise<void> {
+    const kept = this.#kept
+    if (!kept) return
+    this.#kept = undefined
+    if (kept.path === this.#staging.path) {
+      await removeRecord(kept.path)
+      this.#staging.release()
+    } else await removeEntry(kept.path)
+  }
+}
+
+function stamped(record: Omit<JournalRecord, 'format' | 'at'>): JournalRecord {
+  return { format: 1, ...record, at: new Date().toISOString() }
+}
