@@ -35,7 +35,9 @@ export class OpenJournal {
   async resume(vfs: Vfs, log: Log, options: { readonly includeElsewhere?: boolean } = {}): Promise<void> {
     const taken = await takeOverJournals(this.#root, this.#scope, options)
     this.#taken.push(...taken)
-    const found = (await Promise.all(taken.map(readEntries))).flat()
+    const read = (directory: string): Promise<JournalEntry[]> =>
+      readEntries(directory, (error) => log.warn(causeChain(error)))
+    const found = (await Promise.all(taken.map(read))).flat()
     const outdated = superseded(found)
     for (const { stagingPath } of outdated) await removeEntry(stagingPath)
     const entries = found.filter((entry) => !outdated.has(entry))
@@ -45,7 +47,10 @@ export class OpenJournal {
     for (const entry of entries.toSorted((a, b) => isRenamed(a) - isRenamed(b))) {
       if (await this.#resumeEntry(vfs, log, entry)) shown++
     }
-    if (shown > 0) log.info(`${shown} files that an earlier mount could not send are sent now`)
+    if (shown > 0)
+      log.info(
+        `${shown} ${shown === 1 ? 'file' : 'files'} that an earlier mount could not send will be sent now`,
+      )
   }
 
   /** Removes what nobody needs. What is left waits for the next mount. */

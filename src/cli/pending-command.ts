@@ -6,7 +6,7 @@ import type { KnownJournal } from '../data/journal-directory.js'
 import { entryId, isComplete, readEntries, removeEntry, superseded } from '../data/journal-record.js'
 import type { JournalEntry } from '../data/journal-record.js'
 import { hasErrorCode } from '../util/fs-error.js'
-import { Log } from '../util/log.js'
+import { causeChain, Log } from '../util/log.js'
 import { XnatClient } from '../xnat/client.js'
 import { assemble } from './assemble.js'
 import { askControl } from './control.js'
@@ -172,7 +172,9 @@ function chosen(all: readonly Pending[], ids: readonly string[]): readonly Pendi
 async function pendingEntries(): Promise<Pending[]> {
   const pending: Pending[] = []
   for (const journal of await knownJournals(await journalRoot())) {
-    const entries = await readEntries(journal.path)
+    const entries = await readEntries(journal.path, (error) => {
+      process.stderr.write(`xnatfs: ${causeChain(error)}\n`)
+    })
     const outdated = superseded(entries)
     for (const entry of entries) {
       if (!outdated.has(entry)) pending.push({ ...entry, id: entryId(entry.stagingPath), journal })

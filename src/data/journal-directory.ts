@@ -85,7 +85,9 @@ export async function takeOverJournals(
 /** Removes what nobody needs of a journal directory, and the directory if nothing is left. */
 export async function closeJournal(path: string): Promise<void> {
   await removeUnrecorded(path)
-  if ((await readEntries(path)).length === 0) await rm(join(path, aboutFile), { force: true })
+  let unreadableCount = 0
+  const entries = await readEntries(path, () => unreadableCount++)
+  if (entries.length + unreadableCount === 0) await rm(join(path, aboutFile), { force: true })
   await rmdir(path).catch((error: unknown) => {
     if (!hasErrorCode(error, 'ENOTEMPTY') && !hasErrorCode(error, 'ENOENT')) throw error
   })

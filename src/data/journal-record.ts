@@ -82,9 +82,12 @@ export async function removeEntry(stagingPath: string): Promise<void> {
 
 /**
  * The entries of a journal directory, oldest first. What is no entry is left alone.
- * @throws Error naming a record that cannot be read; its bytes are still there
+ * @param unreadable is told of each record that cannot be read: where its bytes are, and why. They stay there.
  */
-export async function readEntries(directory: string): Promise<JournalEntry[]> {
+export async function readEntries(
+  directory: string,
+  unreadable: (error: Error) => void,
+): Promise<JournalEntry[]> {
   const names = new Set(await readdir(directory))
   const entries: JournalEntry[] = []
   for (const name of names) {
@@ -94,7 +97,15 @@ export async function readEntries(directory: string): Promise<JournalEntry[]> {
       if (hasErrorCode(error, 'ENOENT')) return undefined // its process goes on, and has just stored it
       throw error
     })
-    if (text !== undefined) entries.push({ stagingPath: join(directory, bytes), record: parse(text, name) })
+    if (text === undefined) continue
+    const stagingPath = join(directory, bytes)
+    try {
+      entries.push({ stagingPath, record: parse(text) })
+    } catch (cause) {
+      unreadable(
+        new Error(`the journal record ${name} is of no use; its bytes are in ${stagingPath}`, { cause }),
+      )
+    }
   }
   return entries.toSorted((a, b) => (a.record.at < b.record.at ? -1 : 1))
 }
@@ -115,16 +126,10 @@ export async function removeUnrecorded(directory: string): Promise<void> {
   }
 }
 
-function parse(text: string, name: string): JournalRecord {
-  try {
-    const record = JSON.parse(text) as JournalRecord
-    if (record.format === 1) return record
-  } catch (cause) {
-    throw new Error(`the journal record ${name} cannot be read; its bytes are in the file beside it`, {
-      cause,
-    })
-  }
-  throw new Error(`the journal record ${name} is of another version of xnatfs`)
+function parse(text: string): JournalRecord {
+  const record = JSON.parse(text) as JournalRecord
+  if (record.format !== 1) throw new Error('it is of another version of xnatfs')
+  return record
 }
 
 async function syncDirectory(path: string): Promise<void> {

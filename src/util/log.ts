@@ -67,12 +67,12 @@ export function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
 }
 
-/** The messages of an error and of its causes, outermost first. */
+/** The messages of an error and of its causes, outermost first. One that an earlier one contains says nothing new. */
 export function causeChain(error: unknown): string {
   const parts: string[] = []
   for (let e: unknown = error; e !== undefined && e !== null && parts.length < 6;) {
     const text = e instanceof Error ? e.message : typeof e === 'string' ? e : inspect(e)
-    if (text !== '' && !parts.includes(text)) parts.push(text)
+    if (!parts.some((part) => part.includes(text))) parts.push(text)
     e = e instanceof Error ? e.cause : undefined
   }
   return parts.join(': ')

@@ -36,9 +36,13 @@ async function leftIn(root: string, vfs: Vfs): Promise<string[]> {
   const shown = new Set(vfs.unsent.map(({ id }) => id))
   const left: string[] = []
   for (const { path } of await knownJournals(root)) {
-    for (const { stagingPath } of await readEntries(path)) {
+    for (const { stagingPath } of await readEntries(path, fail)) {
       if (!shown.has(basename(stagingPath))) left.push(await md5OfFile(stagingPath))
     }
   }
   return left
+}
+
+function fail(error: Error): never {
+  throw error
 }

@@ -46,7 +46,10 @@ async function start(flags: Partial<MountFlags> = back): Promise<{ mount: LocalV
 }
 
 async function pending(): Promise<{ path: string; reason: string | undefined }[]> {
-  const entries = await Promise.all((await knownJournals(root)).map(({ path }) => readEntries(path)))
+  const fail = (error: Error): never => {
+    throw error
+  }
+  const entries = await Promise.all((await knownJournals(root)).map(({ path }) => readEntries(path, fail)))
   return entries.flat().map(({ record }) => ({ path: record.path, reason: record.reason }))
 }
 

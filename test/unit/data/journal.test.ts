@@ -9,7 +9,8 @@ import {
   takeOverJournals,
 } from '../../../src/data/journal-directory.js'
 import { readEntries, removeRecord, removeUnrecorded, writeRecord } from '../../../src/data/journal-record.js'
-import type { JournalRecord } from '../../../src/data/journal-record.js'
+import type { JournalEntry, JournalRecord } from '../../../src/data/journal-record.js'
+import { causeChain } from '../../../src/util/log.js'
 
 let root: string
 beforeEach(async () => {
@@ -43,6 +44,13 @@ async function killOwner(path: string, changes: { host?: string } = {}): Promise
   return moved
 }
 
+/** The entries, all of which can be read. */
+function readable(): Promise<JournalEntry[]> {
+  return readEntries(root, (error) => {
+    throw error
+  })
+}
+
 describe('journal records', () => {
   it('come back as they were written, the oldest first, and only with their bytes', async () => {
     for (const [name, at] of [
@@ -54,7 +62,7 @@ describe('journal records', () => {
     }
     await writeRecord(join(root, 'forgotten'), record(), { isDurable: false })
     await writeFile(join(root, 'never-closed'), 'abc')
-    const entries = await readEntries(root)
+    const entries = await readable()
     expect(entries.map(({ stagingPath }) => basename(stagingPath))).toEqual(['old', 'young'])
     expect(entries[0]!.record).toEqual(record({ at: '2026-01-01' }))
     await removeUnrecorded(root)
@@ -66,18 +74,31 @@ describe('journal records', () => {
     await writeFile(path, 'abc')
     await writeRecord(path, record({ name: 'before' }), { isDurable: false })
     await writeRecord(path, record({ name: 'after' }), { isDurable: true })
-    expect((await readEntries(root)).map((entry) => entry.record.name)).toEqual(['after'])
+    expect((await readable()).map((entry) => entry.record.name)).toEqual(['after'])
     expect((await stat(`${path}.json`)).mode & 0o077).toBe(0)
     await removeRecord(path)
-    expect(await readEntries(root)).toEqual([])
+    expect(await readable()).toEqual([])
   })
 
   it('that cannot be read are named, and nothing is lost', async () => {
     await writeFile(join(root, 'a'), 'abc')
     await writeFile(join(root, 'a.json'), '{"format":1')
-    await expect(readEntries(root)).rejects.toThrow(/a\.json cannot be read/)
-    await writeFile(join(root, 'a.json'), '{"format":2}')
-    await expect(readEntries(root)).rejects.toThrow(/another version of xnatfs/)
+    await writeFile(join(root, 'b'), 'abc')
+    await writeFile(join(root, 'b.json'), '{"format":2}')
+    await writeFile(join(root, 'c'), 'abc')
+    await writeRecord(join(root, 'c'), record({ name: 'good' }), { isDurable: false })
+    const complaints: string[] = []
+    const entries = await readEntries(root, (error) => complaints.push(causeChain(error)))
+    expect(entries.map((entry) => entry.record.name)).toEqual(['good'])
+    expect(complaints.toSorted()).toEqual([
+      expect.stringMatching(/a\.json is of no use; its bytes are in .*\/a: .*JSON/),
+      expect.stringMatching(/b\.json is of no use.*another version of xnatfs/),
+    ])
+    const journal = await createJournal(root, scope, '/mnt')
+    await writeFile(join(journal, 'd'), 'abc')
+    await writeFile(join(journal, 'd.json'), '')
+    await closeJournal(journal)
+    expect((await readdir(journal)).toSorted()).toEqual(['about', 'd', 'd.json'])
     expect(await readdir(root)).toContain('a')
   })
 })

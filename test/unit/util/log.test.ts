@@ -34,5 +34,9 @@ describe('causeChain', () => {
   it('tells the reasons of reasons', () => {
     const error = new Error('upload failed', { cause: new Error('socket', { cause: new Error('reset') }) })
     expect(causeChain(error)).toBe('upload failed: socket: reset')
+    const refused = new Error('log-in refused (401)')
+    expect(causeChain(new Error('cannot mount: log-in refused (401)', { cause: refused }))).toBe(
+      'cannot mount: log-in refused (401)',
+    )
   })
 })
