@@ -4,9 +4,9 @@ import type { StoredFile } from '../xnat/catalog-xml.js'
 import type { XnatClient } from '../xnat/client.js'
 import { exactPath, readPath, shownPath } from '../xnat/wire-path.js'
 import { XnatError } from '../xnat/xnat-error.js'
-import type { DirectoryEntry, FileEntry } from './archive.js'
+import type { DirectoryEntry, Entry, FileEntry } from './archive.js'
 import type { Corrections } from './corrections.js'
-import { DirectoryListing, placeOf } from './layout.js'
+import { DirectoryListing, placeOf, reservedNames } from './layout.js'
 import type { Child, FilePlace, ResourcePart, TreePlace } from './layout.js'
 
 /** A folder of a resource, by the names shown (before they are escaped for the file system). */
@@ -87,6 +87,11 @@ export function buildTree(parts: readonly (readonly [ResourcePart, readonly Stor
   return root
 }
 
+/** Where the server keeps a file, from the top of its resource. */
+export function storedPathOf(file: FileEntry): string {
+  return (placeOf(file) as FilePlace).storedPath
+}
+
 function isShadowed(storedPath: string, others: ReadonlySet<string>): boolean {
   if (exactPath(storedPath) !== undefined) return false
   const path = readPath(storedPath)
@@ -130,6 +135,43 @@ export function treeListing(
   const files = inOrderOfRemoval(folder.files).map((file) => fileChild(directory, place, file, corrections))
   return new DirectoryListing(place.level, [folders, files])
 }
+
+/**
+ * The listing with a file that was stored since. Undefined where that may change other names or their order, so that it
+ * has to be built anew.
+ */
+export function withStoredFile(
+  listing: DirectoryListing,
+  directory: DirectoryEntry,
+  stored: StoredFile,
+  corrections: Corrections,
+): DirectoryListing | undefined {
+  const place = placeOf(directory) as TreePlace
+  const [part, ...others] = place.parts
+  const { storedPath } = stored
+  const name = storedPath.slice(storedPath.lastIndexOf('/') + 1)
+  const isPlain = isPlainName.test(name) && [...place.path, name].join('/') === storedPath
+  if (!part || others.length > 0 || !isPlain || reservedNames[place.level].has(name)) return undefined
+  const before = listing.get(name)
+  if (before && !(before.kind === 'file' && storedPathOf(before) === storedPath)) return undefined
+  const file = { ...stored, name, part, isShadowed: false, listing: stored }
+  const entry = fileChild(directory, place, file, corrections).entry(name)
+  const entries = before
+    ? listing.entries.map((other) => (other === before ? entry : other))
+    : withEntry(listing.entries, entry)
+  return entries && new DirectoryListing(place.level, [], entries)
+}
+
+/** In its place in the order of removal, if there is one. */
+function withEntry(entries: readonly Entry[], entry: Entry): Entry[] | undefined {
+  const first = entries.findIndex(({ kind, name }) => kind === 'file' && entry.name.startsWith(name))
+  const index = first === -1 ? entries.length : first
+  const isBefore = entries.every(({ name }, i) => i < index || !name.startsWith(entry.name))
+  return isBefore ? entries.toSpliced(index, 0, entry) : undefined
+}
+
+/** Shown, stored and asked for as it is. */
+const isPlainName = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}$/
 
 /**
  * The server's order, unless a name is the beginning of another: XNAT cannot delete `scan1` before `scan10`

@@ -50,13 +50,14 @@ export class FreshFiles {
 
   /** A file was stored and proved by another way than a listing: the known listing has it from now on. */
   note(part: ResourcePart, stored: StoredFile): void {
-    this.#cache.replace<StoredFile[]>(filesKey(part.address.resource), (files) => [
+    const change = (files: StoredFile[]): StoredFile[] => [
       ...files.filter((file) => file.storedPath !== stored.storedPath),
       stored,
-    ])
+    ]
+    this.#cache.replace(filesKey(part.address.resource), change, stored)
   }
 
   #known(part: ResourcePart): readonly StoredFile[] | undefined {
-    return this.#cache.peek(filesKey(part.address.resource)) as readonly StoredFile[] | undefined
+    return this.#cache.peek(filesKey(part.address.resource))?.value as readonly StoredFile[] | undefined
   }
 }

@@ -6,6 +6,8 @@ export interface Source<T = unknown> {
   readonly key: string
   readonly value: T
   readonly expiresMs: number
+  /** It is `of`, an answer of the server, but for this one change that has come to be known since. */
+  readonly change?: { readonly of: object; readonly what: unknown }
   /** Set when a write has made it untrue. */
   isForgotten: boolean
 }
@@ -58,18 +60,22 @@ export class ListingCache {
   }
 
   /** What is known and believed, without asking. */
-  peek(key: string): unknown {
+  peek(key: string): Source | undefined {
     const known = this.#sources.get(key)
-    return known && this.isFresh(known) ? known.value : undefined
+    return known && this.isFresh(known) ? known : undefined
   }
 
-  /** Something has come to be known that changes a listing which is believed; it is not believed the longer for it. */
-  replace<T>(key: string, change: (value: T) => T): void {
+  /**
+   * Something has come to be known that changes a listing which is believed; it is not believed the longer for it.
+   * @param what has changed, for those who have made something of the listing before
+   */
+  replace<T extends object>(key: string, change: (value: T) => T, what: unknown): void {
     const known = this.#sources.get(key)
     if (!known || !this.isFresh(known)) return this.forget((other) => other === key)
     known.isForgotten = true
     this.#epoch++
-    this.#sources.set(key, { ...known, value: change(known.value as T), isForgotten: false })
+    const of = known.value as T
+    this.#sources.set(key, { ...known, value: change(of), change: { of, what }, isForgotten: false })
     for (const [question, asked] of this.#asking) if (asked === key) this.#outrun.add(question)
     this.#flights.forgetAll((asked) => asked === key)
   }

@@ -10,7 +10,7 @@ import { shownPath, storePath, storedAs } from '../xnat/wire-path.js'
 import { XnatError } from '../xnat/xnat-error.js'
 import type { XnatErrorCode } from '../xnat/xnat-error.js'
 import type { FileEntry, StoreSource } from './archive.js'
-import { versionOf } from './catalog.js'
+import { storedPathOf, versionOf } from './catalog.js'
 import type { ExactPaths } from './exact-paths.js'
 import type { FreshFiles } from './fresh-files.js'
 import { placeOf } from './layout.js'
@@ -216,10 +216,6 @@ function find(
     // Before 1.8.4 nothing was decoded, so a blank is stored as it was sent.
     (stored === undefined ? files.find((file) => shownPath(file.storedPath) === path) : undefined)
   )
-}
-
-function storedPathOf(file: FileEntry): string {
-  return (placeOf(file) as FilePlace).storedPath
 }
 
 /** The MD5 of what is to be sent, where it is worth to compare it with what is listed. */

@@ -7,7 +7,7 @@ import type { XnatClient } from '../xnat/client.js'
 import { deleteFile } from '../xnat/file-transfer.js'
 import type { Session } from '../xnat/session.js'
 import type { DirectoryEntry, FileEntry, StoreSource } from './archive.js'
-import { versionOf } from './catalog.js'
+import { storedPathOf, versionOf } from './catalog.js'
 import { ExactPaths } from './exact-paths.js'
 import { FreshFiles } from './fresh-files.js'
 import { placeOf } from './layout.js'
@@ -127,10 +127,6 @@ export class Writer {
 
 function partOf(file: FileEntry): ResourcePart {
   return { address: (placeOf(file) as FilePlace).address, item: '', fileCount: undefined, isSeries: false }
-}
-
-export function storedPathOf(file: FileEntry): string {
-  return (placeOf(file) as FilePlace).storedPath
 }
 
 function listedVersionOf(file: FileEntry): string {

@@ -23,7 +23,7 @@ import type {
 } from './archive.js'
 import { missingCapability } from './capabilities.js'
 import type { CapabilityOptions } from './capabilities.js'
-import { fileKey, folderEntry, versionOf } from './catalog.js'
+import { fileKey, folderEntry, storedPathOf, versionOf, withStoredFile } from './catalog.js'
 import { listDirectory } from './children.js'
 import { Corrections } from './corrections.js'
 import { directoryEntry } from './entries.js'
@@ -35,7 +35,7 @@ import { ListingCache } from './listing-cache.js'
 import type { Source } from './listing-cache.js'
 import { unescapeName } from './names.js'
 import { Sources, isFilesOf } from './sources.js'
-import { Writer, storedPathOf, takesOthers } from './writer.js'
+import { Writer, takesOthers } from './writer.js'
 
 export interface XnatArchiveOptions extends CapabilityOptions {
   readonly session: Session
@@ -81,7 +81,22 @@ export class XnatArchive implements Archive {
     const key = directoryKey(directory)
     const known = this.#directories.get(key)
     if (known && known.sources.every((source) => this.#cache.isFresh(source))) return known.listing
-    return this.#build(key, directory, signal)
+    return this.#changed(key, directory, known) ?? this.#build(key, directory, signal)
+  }
+
+  /** A directory that differs by one stored file from what was built is not built anew: resources are large. */
+  #changed(
+    key: string,
+    directory: DirectoryEntry,
+    known: BuiltDirectory | undefined,
+  ): DirectoryListing | undefined {
+    const [source, ...others] = known?.sources ?? []
+    const now = source && others.length === 0 ? this.#cache.peek(source.key) : undefined
+    if (!known || !now?.change || now.change.of !== source!.value) return undefined
+    const stored = now.change.what as StoredFile
+    const listing = withStoredFile(known.listing, directory, stored, this.#corrections)
+    if (listing) this.#directories.set(key, { ...known, listing, sources: [now] })
+    return listing
   }
 
   lookup(directory: DirectoryEntry, name: string, signal?: AbortSignal): MaybePromise<Entry | undefined> {
