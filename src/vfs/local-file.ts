@@ -71,6 +71,8 @@ export class LocalFile implements Outgoing {
   #isLeavingOrigin = false
   readonly #uploads = new Set<Promise<void>>()
   readonly #turns = new Lock()
+  /** The upload that was asked for last, while it is under way. */
+  #running: { readonly revision: number; readonly upload: Promise<void> } | undefined
 
   constructor(options: LocalFileOptions) {
     this.#archive = options.archive
@@ -181,17 +183,24 @@ export class LocalFile implements Outgoing {
     }
   }
 
-  /** Sends what the server lacks. Whoever asks meanwhile waits, and sends only what is left to send. */
+  /** Sends what the server lacks. Those who ask for the same bytes meanwhile get the same answer. */
   async upload(): Promise<void> {
     // Within an upload it is called for what a delete has taken along: see #leaveOrigin.
-    const upload = this.#isLeavingOrigin
-      ? this.#upload()
-      : this.#turns.run(() => (this.isDirty() ? this.#upload() : undefined))
+    if (this.#isLeavingOrigin) return this.#counted(this.#upload())
+    const { revision } = this.staging
+    if (this.#running?.revision === revision) return this.#running.upload
+    const upload = this.#turns.run(() => (this.isDirty() ? this.#upload() : undefined))
+    this.#running = { revision, upload }
+    return this.#counted(upload)
+  }
+
+  async #counted(upload: Promise<void>): Promise<void> {
     this.#uploads.add(upload)
     try {
       await upload
     } finally {
       this.#uploads.delete(upload)
+      if (this.#running?.upload === upload) this.#running = undefined
     }
   }
 

@@ -38,13 +38,15 @@ describe('a server that answers an upload with', () => {
     async (_, fault, seed) => {
       const always = { method: 'PUT', path: '**/files/**', fault }
       const now = { ...always, skip: 2, times: 3 }
+      // Other writers are soon done: a conflict that never ended would be waited for, half a minute per file.
+      const isLasting = seed % 3 === 0 && fault.kind !== 'catalog-conflict'
       const writeMode = seed % 2 === 0 ? 'close' : 'back'
       const { problems, results } = await troubledRun(arena, {
         seed,
         tasks: 4,
         writeMode,
         strays: new RegExp(`\\${stray}$`),
-        during: withFaults(arena, [seed % 3 === 0 ? always : now]),
+        during: withFaults(arena, [isLasting ? always : now]),
       })
       expect(problems).toEqual([])
       expect(results.length).toBeGreaterThan(4)
