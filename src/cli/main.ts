@@ -4,7 +4,7 @@ import { causeChain } from '../util/log.js'
 import { CliError, exitCodes } from './exit.js'
 import type { ExitCode } from './exit.js'
 import { addOptions } from './options.js'
-import type { DemoFlags, MountFlags, ServeFlags, UmountFlags } from './options.js'
+import type { CacheFlags, DemoFlags, MountFlags, ServeFlags, UmountFlags } from './options.js'
 import { version } from './version.js'
 
 /** Only what a command needs is loaded: `umount` answers at once. */
@@ -29,6 +29,13 @@ function createProgram(setExitCode: (code: ExitCode) => void): Command {
     .action(async (mountpoint: string, flags: UmountFlags) => {
       const { umountCommand } = await import('./umount-command.js')
       setExitCode(await umountCommand(mountpoint, flags))
+    })
+
+  addOptions(program.command('cache <status|clear|verify>'), 'cache')
+    .description('what is kept on the disk between mounts: say, remove, or check it against the digests')
+    .action(async (what: string, flags: CacheFlags) => {
+      const { cacheCommand } = await import('./cache-command.js')
+      setExitCode(await cacheCommand(what, flags))
     })
 
   addOptions(program.command('serve'), 'serve')

@@ -1,5 +1,6 @@
 import { mkdtemp, readdir, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isAway } from '../archive/reachability.js'
 import { keepUnsent } from '../data/unsent.js'
 import type { FuseMount } from '../fuse/driver.js'
 import { FuseNativeDriver } from '../fuse/fuse-native-driver.js'
@@ -17,6 +18,7 @@ import { serveControl } from './control.js'
 import type { ControlAnswer, ControlRequest, ControlServer } from './control.js'
 import { CliError, exitCodes } from './exit.js'
 import type { ExitCode } from './exit.js'
+import { MountCache } from './mount-cache.js'
 import { prepareMountpoint } from './mount-point.js'
 import type { MountFlags } from './options.js'
 
@@ -40,6 +42,7 @@ export class RunningMount {
   readonly #plan: MountPlan
   readonly #log: Log
   readonly #layers: Assembly
+  readonly #cache: MountCache
   readonly #stagingDirectory: string
   #control: ControlServer | undefined
   #fuse: FuseMount | undefined
@@ -48,14 +51,16 @@ export class RunningMount {
   readonly #stopped: Promise<ControlAnswer>
   #resolveStopped: (answer: ControlAnswer) => void = () => {}
 
-  private constructor(plan: MountPlan, log: Log, stagingDirectory: string) {
+  private constructor(plan: MountPlan, log: Log, cache: MountCache, stagingDirectory: string) {
     this.#plan = plan
     this.#log = log
+    this.#cache = cache
     this.#stagingDirectory = stagingDirectory
     const { url, mountpoint } = plan
     this.#layers = assemble({
       ...plan,
       log,
+      cache,
       stagingDirectory,
       keepBytes: (bytes) =>
         keepUnsent(join(stateDirectory(), 'unsent'), bytes, { url, mountpoint, at: new Date() }),
@@ -72,7 +77,9 @@ export class RunningMount {
     }
     const staging = await privateDirectory(join(stateDirectory(), 'staging'))
     await prepareMountpoint(plan.mountpoint, (text) => log.warn(text))
-    const mount = new RunningMount(plan, log, await mkdtemp(join(staging, 'mount-')))
+    const { url, credentials, flags } = plan
+    const cache = await MountCache.open({ url, user: credentials?.user, flags, log })
+    const mount = new RunningMount(plan, log, cache, await mkdtemp(join(staging, 'mount-')))
     try {
       const user = await mount.#logIn()
       await mount.#mount(driver)
@@ -132,10 +139,18 @@ export class RunningMount {
   }
 
   async #logIn(): Promise<string> {
+    const { url } = this.#plan
     try {
-      return await new XnatClient(this.#layers.session).whoAmI()
+      const name = await new XnatClient(this.#layers.session).whoAmI()
+      await this.#cache.user?.remember(name, url)
+      return name
     } catch (error) {
-      throw explainLogIn(error, this.#plan.url)
+      const known = isAway(error) ? await this.#cache.user?.recall() : undefined
+      if (known === undefined) throw explainLogIn(error, url)
+      this.#log.warn(
+        `${url} does not answer; ${known} was logged in there before, and is shown what is cached: ${causeChain(error)}`,
+      )
+      return known
     }
   }
 

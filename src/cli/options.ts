@@ -28,6 +28,16 @@ const mountOptions: readonly OptionRow[] = [
     help: 'how long a listing of the server is believed',
   },
   { flags: '--memory <MiB>', default: 96, parse: positiveNumber, help: 'memory for blocks of files' },
+  {
+    flags: '--cache-dir <path>',
+    help: 'where files and listings are kept between mounts (default: ~/.cache/xnatfs)',
+  },
+  {
+    flags: '--cache-size <size>',
+    parse: byteSize,
+    help: 'what the disk cache may take, such as 20G (default: a tenth of its disk, 1G to 100G)',
+  },
+  { flags: '--no-cache', help: 'keep nothing on the disk' },
   { flags: '--connections <n>', default: 16, parse: positiveNumber, help: 'requests to the server at once' },
   { flags: '--foreground', help: 'stay in the foreground and log to the terminal; Ctrl-C unmounts' },
   { flags: '--log-file <path>', help: 'where the log goes (default: in the state directory)' },
@@ -61,7 +71,17 @@ const demoOptions: readonly OptionRow[] = [
   { flags: '--keep', help: 'leave the mount and the server running until Ctrl-C' },
 ]
 
-const table = { mount: mountOptions, serve: serveOptions, umount: umountOptions, demo: demoOptions } as const
+const cacheOptions: readonly OptionRow[] = [
+  { flags: '--cache-dir <path>', help: 'the cache to look at (default: ~/.cache/xnatfs)' },
+]
+
+const table = {
+  mount: mountOptions,
+  serve: serveOptions,
+  umount: umountOptions,
+  demo: demoOptions,
+  cache: cacheOptions,
+} as const
 
 export interface MountFlags {
   readonly url?: string
@@ -71,6 +91,10 @@ export interface MountFlags {
   readonly allowRawWrites?: boolean
   readonly listingTtl: number
   readonly memory: number
+  /** False: memory only. */
+  readonly cache: boolean
+  readonly cacheDir?: string
+  readonly cacheSize?: number
   readonly connections: number
   readonly foreground?: boolean
   readonly logFile?: string
@@ -90,6 +114,10 @@ export interface ServeFlags {
 
 export interface UmountFlags {
   readonly lazy?: boolean
+}
+
+export interface CacheFlags {
+  readonly cacheDir?: string
 }
 
 export interface DemoFlags {
@@ -130,4 +158,13 @@ function positiveNumber(text: string): number {
   const value = nonNegativeNumber(text)
   if (value === 0) throw new Error('must be more than 0')
   return value
+}
+
+const units: Readonly<Record<string, number>> = { K: 1, M: 2, G: 3, T: 4 }
+
+/** Bytes of '500M', '20G', '1.5T'; a bare number is GiB. */
+export function byteSize(text: string): number {
+  const [, number, unit] = /^([0-9.]+)\s*([KMGT]?)(?:i?B)?$/i.exec(text.trim()) ?? []
+  if (number === undefined) throw new Error('is no size; write it as 500M or 20G')
+  return positiveNumber(number) * 1024 ** units[(unit || 'G').toUpperCase()]!
 }

@@ -8,7 +8,7 @@ import { FileReader } from './file-reader.js'
 import type { SizedFile } from './file-reader.js'
 
 export interface FileReadersOptions {
-  readonly archive: Pick<Archive, 'fetch' | 'contradict'>
+  readonly archive: Pick<Archive, 'fetch' | 'contradict' | 'isReachable'>
   readonly cache: BlockCache
   readonly log: Log
   /** For the bytes of large files whose server sends files whole only. */
