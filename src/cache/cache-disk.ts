@@ -57,7 +57,7 @@ export class CacheDisk {
     }
   }
 
-  /** @returns whether it was done */
+  /** @returns whether it was done; what another process has evicted meanwhile is no trouble of the disk */
   async write(task: () => Promise<void>): Promise<boolean> {
     if (!this.canWrite()) return false
     try {
@@ -65,7 +65,7 @@ export class CacheDisk {
       this.#recover()
       return true
     } catch (error) {
-      this.#rest('write', error)
+      if (!isAbsent(error)) this.#rest('write', error)
       return false
     }
   }

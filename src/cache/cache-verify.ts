@@ -33,7 +33,7 @@ export async function verifyCache(disk: CacheDisk, root: string): Promise<Verdic
   for (const entry of entries) {
     if (entry.kind === 'listing') continue
     const result = await check(disk, entry)
-    if (result === undefined) continue // evicted meanwhile
+    if (result === undefined) continue // evicted meanwhile, or just begun
     checkedBytes += entry.sizeBytes
     if (result.reason === undefined) good[entry.kind]++
     else {
@@ -44,13 +44,15 @@ export async function verifyCache(disk: CacheDisk, root: string): Promise<Verdic
   return { goodFiles: good.file, goodParts: good.part, checkedBytes, bad }
 }
 
-/** @returns undefined for an entry that is not there any more */
+/** @returns undefined for an entry that is not there yet, or no longer */
 async function check(
   disk: CacheDisk,
   entry: CacheEntry,
 ): Promise<{ file: string; reason: string | undefined } | undefined> {
   try {
-    const sums = BlockSums.parse(await disk.fs.readFile(sumsPath(entry.path)))
+    const bytes = await disk.fs.readFile(sumsPath(entry.path))
+    if (entry.kind === 'part' && !bytes.includes(10)) return undefined // begun only: nothing of it counts yet
+    const sums = BlockSums.parse(bytes)
     if (!sums) return { file: entry.path, reason: 'what it is cannot be read' }
     return { file: sums.key.file, reason: await problemOf(disk, entry, sums) }
   } catch (error) {

@@ -52,6 +52,8 @@ export class DiskFile {
   #part: PartFile | undefined
   /** Blocks on their way to the disk. */
   readonly #pending = new Map<number, PendingBlock>()
+  /** A record may have been written by half: it can be read, and is mended before it is written to. */
+  #isSuspect = false
   #touchedMs = Number.NEGATIVE_INFINITY
   #loading: Promise<void> | undefined
   #isLoaded = false
@@ -137,7 +139,7 @@ export class DiskFile {
       const key = this.#newestPending?.key
       if (!key) return
       const ofKey = new Map([...blocks].filter(([, block]) => block.key.id === key.id))
-      if (!(await this.#context.disk.write(() => this.#store(key, ofKey)))) await this.#dropPart()
+      if (!(await this.#context.disk.write(() => this.#store(key, ofKey)))) this.#isSuspect = true
       for (const [index, block] of blocks) if (this.#pending.get(index) === block) this.#drop(index)
     })
   }
@@ -188,7 +190,8 @@ export class DiskFile {
       const part = await disk.read(() => PartFile.takeOver(disk, server, this.#id, from, writer.id))
       if (part && this.#fits(part.sums)) {
         this.#part = part
-        return part.sums
+        if (part.sums.isComplete) await this.#complete(part) // its writer died just before it could
+        return this.#part === part || this.#sums ? part.sums : undefined
       }
       await part?.discard()
       await part?.close()
@@ -283,7 +286,12 @@ export class DiskFile {
 
   async #storePart(key: VersionKey, blocks: ReadonlyMap<number, PendingBlock>): Promise<void> {
     const { disk, server, writer, blockSizeBytes, onStored } = this.#context
-    if (this.#part && !(await this.#part.isInPlace().catch(() => false))) await this.#dropPart()
+    if (this.#part && !(await this.#part.isInPlace().catch(() => false))) {
+      await this.#dropPart()
+      await this.#load()
+    }
+    if (this.#isSuspect) await this.#part?.repair()
+    this.#isSuspect = false
     this.#part ??= await PartFile.create(disk, server, writer.id, key, blockSizeBytes)
     const part = this.#part
     this.#sums = part.sums
@@ -292,8 +300,11 @@ export class DiskFile {
       await part.append(index, bytes)
       onStored(bytes.length)
     }
-    if (!part.sums.isComplete) return
-    if (!(await part.complete())) this.#sums = undefined
+    if (part.sums.isComplete) await this.#complete(part)
+  }
+
+  async #complete(part: PartFile): Promise<void> {
+    this.#sums = (await part.complete()) ? part.sums : undefined
     this.#part = undefined // until then it is read from
     await part.close()
   }

@@ -30,7 +30,7 @@ export class DiskListings {
   readonly #directory: string
   readonly #changes = new Lock()
   /** What is still to be written, newest only. */
-  readonly #pending = new Map<string, unknown>()
+  readonly #pending = new Map<string, { readonly value: unknown }>()
 
   constructor(options: DiskListingsOptions) {
     this.#options = options
@@ -55,9 +55,9 @@ export class DiskListings {
   save(key: string, value: unknown): void {
     const { disk, room } = this.#options
     if (!disk.canWrite() || !room.admits(0)) return
-    const isQueued = this.#pending.has(key)
-    this.#pending.set(key, value)
-    if (!isQueued) void this.#changes.run(() => this.#write(key))
+    const pending = { value }
+    this.#pending.set(key, pending)
+    void this.#changes.run(() => this.#write(key, pending))
   }
 
   remove(matches: (key: string) => boolean): void {
@@ -78,12 +78,11 @@ export class DiskListings {
     return this.#changes.run(() => {})
   }
 
-  async #write(key: string): Promise<void> {
+  async #write(key: string, pending: { readonly value: unknown }): Promise<void> {
     const { disk, server, room, writer } = this.#options
-    if (!this.#pending.has(key)) return
-    const value = this.#pending.get(key)
+    if (this.#pending.get(key) !== pending) return // a newer one follows, or it is no longer true
     this.#pending.delete(key)
-    const bytes = encode({ key, savedMs: disk.now(), value })
+    const bytes = encode({ key, savedMs: disk.now(), value: pending.value })
     const path = join(this.#directory, nameOf(key))
     const isWritten = await disk.write(async () => {
       await writer.renew()

@@ -30,7 +30,7 @@ export class PartFile {
   readonly #server: string
   readonly #path: string
   readonly #data: Handle
-  readonly #records: Handle
+  #records: Handle
 
   private constructor(
     disk: CacheDisk,
@@ -57,9 +57,11 @@ export class PartFile {
   ): Promise<PartFile> {
     const path = join(partDirectory(server, fileId(key.file, key.version)), writer)
     const { fs } = disk
-    const data = await withDirectory(fs, path, () => fs.open(path + partSuffix, 'w+', 0o600))
+    // What is there already could not be taken over, and may be open elsewhere: nothing is ever cut off.
+    await disk.remove(path + sumsSuffix)
+    await disk.remove(path + partSuffix)
+    const data = await withDirectory(fs, path, () => fs.open(path + partSuffix, 'wx+', 0o600))
     try {
-      await disk.remove(path + sumsSuffix)
       const records = await fs.open(path + sumsSuffix, 'a', 0o600)
       const part = new PartFile(disk, server, path, new BlockSums(key, blockSizeBytes), data, records)
       await records.appendFile(part.sums.header())
@@ -94,19 +96,18 @@ export class PartFile {
     }
     const data = await fs.open(path + partSuffix, 'r+')
     try {
-      // Written anew: appending behind a record that was cut would make all that follow unreadable.
-      const records = await fs.open(path + sumsSuffix + '.new', 'w', 0o600)
-      try {
-        await writeAll(records, sums.encode(), 0)
-      } finally {
-        await records.close()
-      }
-      await fs.rename(path + sumsSuffix + '.new', path + sumsSuffix)
-      return new PartFile(disk, server, path, sums, data, await fs.open(path + sumsSuffix, 'a'))
+      return new PartFile(disk, server, path, sums, data, await writeSums(fs, path, sums))
     } catch (error) {
       await data.close()
       throw error
     }
+  }
+
+  /** After a failure: a record may have been written by half, and all that is appended behind it could not be read. */
+  async repair(): Promise<void> {
+    const old = this.#records
+    this.#records = await writeSums(this.#disk.fs, this.#path, this.sums)
+    await old.close()
   }
 
   /** False once it was evicted or taken over: what is written now would be lost. */
@@ -178,4 +179,16 @@ export class PartFile {
     }
     return key.digest === undefined || hash.digest('hex') === key.digest
   }
+}
+
+/** @returns a handle to append to them */
+async function writeSums(fs: CacheFs, path: string, sums: BlockSums): Promise<Handle> {
+  const written = await fs.open(path + sumsSuffix + '.new', 'w', 0o600)
+  try {
+    await writeAll(written, sums.encode(), 0)
+  } finally {
+    await written.close()
+  }
+  await fs.rename(path + sumsSuffix + '.new', path + sumsSuffix)
+  return fs.open(path + sumsSuffix, 'a')
 }

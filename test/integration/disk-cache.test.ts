@@ -68,3 +68,123 @@ describe('a second mount on the same cache', () => {
     expect(second.lines.filter((line) => / (warn|error) /.test(line))).toEqual([])
   })
 })
+
+describe('a server that does not answer', () => {
+  /** Everything of the session is cached; then the server is gone. */
+  async function cached(): Promise<{ access: Access; files: Map<string, string> }> {
+    const local = await start()
+    const files = await readAll(local.fs, session)
+    await stop(local)
+    const access = { url: server.url, user: server.user, password: server.password }
+    await server.stop()
+    return { access, files }
+  }
+
+  it('what is cached lists and reads, in a mount that has never reached it, and it is said once', async () => {
+    const { access, files } = await cached()
+    const local = await start(access)
+    expect(await readAll(local.fs, session)).toEqual(files)
+    expect(local.archive.staleListings).toBeGreaterThan(0)
+    const complaints = local.lines.filter((line) => / (warn|error) /.test(line))
+    expect(complaints).toEqual([expect.stringContaining('the server does not answer')])
+  })
+
+  it('what is not cached fails at once and says why, once it is known that the server is away', async () => {
+    const first = await start()
+    const [one, two] = await first.fs.list(`${session}/scans/1/DICOM`)
+    const bytes = await readFile(first.fs, `${session}/scans/1/DICOM/${one}`)
+    await stop(first)
+    const access = { url: server.url, user: server.user, password: server.password }
+    await server.stop()
+
+    const local = await start(access)
+    expect(await readFile(local.fs, `${session}/scans/1/DICOM/${one}`)).toEqual(bytes)
+    const begun = Date.now()
+    const unread = await local.fs.open(`${session}/scans/1/DICOM/${two}`, 'r')
+    await expect(unread.read(0, 10)).rejects.toMatchObject({
+      code: 'EIO',
+      message: expect.stringContaining('ECONNREFUSED'),
+    })
+    await unread.close()
+    await expect(local.fs.list(`${session}/scans/2/DICOM`)).rejects.toMatchObject({ code: 'EIO' })
+    expect(Date.now() - begun).toBeLessThan(2000)
+  })
+
+  it('another user is shown nothing of it', async () => {
+    const { access } = await cached()
+    const local = await start({ ...access, user: 'somebody-else' })
+    await expect(local.fs.list('')).rejects.toMatchObject({ code: 'EIO' })
+    await expect(local.fs.stat(session)).rejects.toMatchObject({ code: 'EIO' })
+  })
+
+  it('a running mount goes on with what it has seen, and notices when the server is back', async () => {
+    const parameters = ['--port', String(server.port)]
+    await server.stop()
+    server = await Server.start(parameters)
+    const local = await start(server, { listingTtl: 0 })
+    const directory = `${session}/resources/QC`
+    const files = await readAll(local.fs, directory)
+    await server.stop()
+    expect(await readAll(local.fs, directory)).toEqual(files)
+    server = await Server.start(parameters)
+    await expect
+      .poll(
+        async () => {
+          await local.fs.list('')
+          return local.archive.isReachable
+        },
+        { timeout: 15_000 },
+      )
+      .toBe(true)
+    const shown = local.archive.staleListings
+    expect(await readAll(local.fs, directory)).toEqual(files)
+    expect(local.archive.staleListings).toBe(shown)
+    expect(local.lines.filter((line) => line.includes('answers again'))).toHaveLength(1)
+  })
+
+  it('a refused password is an answer: nothing older is shown', async () => {
+    const local = await start()
+    await local.fs.list('')
+    await stop(local)
+    const refused = await start({ url: server.url, user: server.user, password: 'wrong' })
+    await expect(refused.fs.list('')).rejects.toMatchObject({ code: 'EACCES' })
+    expect(refused.archive.staleListings).toBe(0)
+  })
+})
+
+describe('freshness', () => {
+  it('bytes that were changed while no mount was there are read anew, and only those', async () => {
+    const path = `${session}/resources/NEW/a.txt`
+    const base = `/data/experiments/XNAT_E00001/resources/NEW`
+    const first = await start()
+    await first.fs.mkdir(`${session}/resources/NEW`)
+    await stop(first)
+    const put = async (text: string): Promise<void> => {
+      const { status } = await server.rest('PUT', `${base}/files/a.txt?inbody=true&overwrite=true`, text)
+      expect(status).toBeLessThan(300)
+    }
+    await put('what it was\n')
+    const second = await start()
+    expect((await readFile(second.fs, path)).toString()).toBe('what it was\n')
+    await stop(second)
+    await put('what it is!\n')
+    const third = await start()
+    expect((await readFile(third.fs, path)).toString()).toBe('what it is!\n')
+  })
+
+  it('what a mount has written is what the next one without a server shows', async () => {
+    const first = await start()
+    const resource = `${session}/resources/NEW`
+    await first.fs.mkdir(resource)
+    const file = await first.fs.open(`${resource}/a.txt`, 'w')
+    await file.write(Buffer.from('mine'), 0)
+    await file.close()
+    expect((await readFile(first.fs, `${resource}/a.txt`)).toString()).toBe('mine')
+    await first.fs.list('')
+    await stop(first)
+    const access = { url: server.url, user: server.user, password: server.password }
+    await server.stop()
+    const second = await start(access)
+    expect(await second.fs.list(resource)).toEqual(['a.txt'])
+  })
+})
