@@ -77,7 +77,7 @@ export class ListingCache {
   /** It may still be true, but is to be asked for anew, as far as the server answers. */
   distrust(matches: (key: string) => boolean): void {
     this.#epoch++
-    for (const [key, source] of this.#sources.entries()) {
+    for (const [key, source] of [...this.#sources.entries()]) {
       if (!matches(key)) continue
       source.isForgotten = true
       this.#sources.set(key, { ...source, expiresMs: 0, isForgotten: false })

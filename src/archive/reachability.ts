@@ -28,9 +28,14 @@ export class Reachability {
     return this.#silentUntil
   }
 
+  /** It did not answer when it was asked for a listing. That a file could not be read is no reason to doubt the rest. */
+  get wasSilent(): boolean {
+    return this.#silentUntil > 0
+  }
+
   /** It need not be asked for those: it just did not answer. */
   get isSilent(): boolean {
-    return !this.#isReachable && this.#now() < this.#silentUntil
+    return this.#now() < this.#silentUntil
   }
 
   staySilent(): void {

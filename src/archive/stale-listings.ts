@@ -38,7 +38,7 @@ export class StaleListings {
   ): Promise<Source<T>> {
     const { cache, reachability } = this.#options
     const watched = (shared: AbortSignal): Promise<T> => reachability.watch(ask(shared))
-    if (!reachability.isReachable && !cache.isKnown(key)) {
+    if (reachability.wasSilent && !cache.isKnown(key)) {
       const older = await this.#older<T>(key)
       if (older) return this.#whileAway(key, watched, older)
     }

@@ -1,3 +1,4 @@
+import PQueue from 'p-queue'
 import { inBackground } from '../util/background.js'
 import type { BlockCache, ListedVersion, MaybePromise, Trust, VersionKey } from './block-cache.js'
 import type { CacheDisk } from './cache-disk.js'
@@ -43,7 +44,8 @@ export class DiskBlockCache implements BlockCache {
   readonly #handles: OpenHandles
   readonly #files = new Map<string, DiskFile>()
   readonly #flushing = new Set<DiskFile>()
-  readonly #flushes = new Set<Promise<void>>()
+  /** Reads and the driver need the threads of the file system more than writes do. */
+  readonly #writes = new PQueue({ concurrency: 2 })
   #pendingBytes = 0
   #isClosed = false
 
@@ -95,8 +97,8 @@ export class DiskBlockCache implements BlockCache {
   }
 
   /** Resolves when everything given so far is on the disk, or is not going to be. */
-  async settled(): Promise<void> {
-    while (this.#flushes.size > 0) await Promise.all(this.#flushes)
+  settled(): Promise<void> {
+    return this.#writes.onIdle()
   }
 
   async close(): Promise<void> {
@@ -161,14 +163,14 @@ export class DiskBlockCache implements BlockCache {
   #flushSoon(file: DiskFile): void {
     if (this.#flushing.has(file)) return
     this.#flushing.add(file)
-    const flush = new Promise<void>((resolve) => setImmediate(resolve)).then(async () => {
-      while (file.hasPending) await file.flush()
+    const flush = this.#writes.add(async () => {
+      await new Promise<void>((resolve) => setImmediate(resolve))
+      try {
+        while (file.hasPending) await file.flush()
+      } finally {
+        this.#flushing.delete(file)
+      }
     })
-    const done = flush.finally(() => {
-      this.#flushing.delete(file)
-      this.#flushes.delete(done)
-    })
-    this.#flushes.add(done)
-    inBackground(this.#options.disk.log, 'write to the disk cache', done)
+    inBackground(this.#options.disk.log, 'write to the disk cache', flush)
   }
 }
