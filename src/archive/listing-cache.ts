@@ -77,8 +77,10 @@ export class ListingCache {
   /** It may still be true, but is to be asked for anew, as far as the server answers. */
   distrust(matches: (key: string) => boolean): void {
     this.#epoch++
-    for (const [key, source] of [...this.#sources.entries()]) {
-      if (!matches(key)) continue
+    // All keys first: what is set comes before the rest in the order, and the walk would not end.
+    const keys = [...this.#sources.keys()].filter(matches)
+    for (const key of keys) {
+      const source = this.#sources.peek(key)!
       source.isForgotten = true
       this.#sources.set(key, { ...source, expiresMs: 0, isForgotten: false })
     }
