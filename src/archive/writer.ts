@@ -133,7 +133,7 @@ export function storedPathOf(file: FileEntry): string {
   return (placeOf(file) as FilePlace).storedPath
 }
 
-function listedVersionOf(file: FileEntry): string {
+export function listedVersionOf(file: FileEntry): string {
   return (placeOf(file) as FilePlace).listedVersion
 }
 

@@ -1,6 +1,6 @@
-import { mkdtemp, readdir, rename, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { basename, dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { MountFlags } from '../../src/cli/options.js'
 import { knownJournals } from '../../src/data/journal-directory.js'
@@ -11,6 +11,7 @@ import { readFile, writeFile } from '../support/file-system.js'
 import type { FileSystem } from '../support/file-system.js'
 import { startLocalVfs } from '../support/local-vfs.js'
 import type { LocalVfs } from '../support/local-vfs.js'
+import { orphanJournals } from '../support/orphan-journals.js'
 import { vfsFileSystem } from '../support/vfs-file-system.js'
 
 const here = 'TEST/1/MR1/resources/J'
@@ -61,16 +62,6 @@ async function start(flags: Partial<MountFlags> = back): Promise<{ mount: LocalV
   return { mount, fs: vfsFileSystem(mount.vfs) }
 }
 
-/** As if the processes had been killed: nobody has their numbers now. */
-async function killAll(): Promise<void> {
-  for (const { path, owner } of await knownJournals(root)) {
-    if (owner !== 'alive') continue
-    const parts = basename(path).split('~')
-    parts[3] = String(2 ** 22 + 1)
-    await rename(path, join(dirname(path), parts.join('~')))
-  }
-}
-
 async function pending(): Promise<{ path: string; reason: string | undefined }[]> {
   const entries = await Promise.all((await knownJournals(root)).map(({ path }) => readEntries(path)))
   return entries.flat().map(({ record }) => ({ path: record.path, reason: record.reason }))
@@ -107,7 +98,7 @@ describe('what was closed in the mode back', () => {
     await fs.mkdir(`${here}/folder`)
     await writeFile(fs, `${here}/folder/deep.txt`, 'deep')
     await writeFile(fs, `${here}/note~`, 'temporary')
-    await killAll()
+    await orphanJournals(root)
     expect(await stored()).toEqual({ 'from.txt': 'moved', 'old.txt': 'old', 'part.txt': '0123456789' })
 
     const { mount, fs: again } = await start()
@@ -132,7 +123,7 @@ describe('what was closed in the mode back', () => {
     await writeFile(fs, `${here}/a.txt`, 'closed')
     const file = await fs.open(`${here}/a.txt`, 'r+')
     await file.write(Buffer.from('XX'), 0)
-    await killAll()
+    await orphanJournals(root)
     const { mount } = await start()
     await mount.vfs.drain({ includeOpen: false })
     expect(await stored()).toEqual({ 'a.txt': 'closed' })
@@ -142,7 +133,7 @@ describe('what was closed in the mode back', () => {
     const { fs } = await start()
     await writeFile(fs, `${here}/a.txt`, 'a')
     await fs.utimes(`${here}/a.txt`, 1000, 1_600_000_000_000)
-    await killAll()
+    await orphanJournals(root)
     const { fs: again } = await start()
     expect((await again.stat(`${here}/a.txt`)).mtimeMs).not.toBe(0)
   })
@@ -152,7 +143,7 @@ describe('what was closed in the mode back', () => {
     await writeFile(fs, `${here}/a.txt`, 'a')
     await fs.unlink(`${here}/a.txt`)
     expect(await pending()).toEqual([])
-    await killAll()
+    await orphanJournals(root)
     const { mount } = await start()
     await mount.vfs.drain({ includeOpen: false })
     expect(await stored()).toEqual({})
@@ -165,7 +156,7 @@ describe('what an earlier mount has left', () => {
     const { fs } = await start()
     await writeFile(fs, `${here}/a.txt`, 'mine')
     await writeFile(fs, `${here}/b.txt`, 'mine')
-    await killAll()
+    await orphanJournals(root)
     await put('a.txt', 'theirs')
     await put('b.txt', 'theirs')
     const { mount, fs: again } = await start()
@@ -180,7 +171,7 @@ describe('what an earlier mount has left', () => {
     await put('a.txt', 'old')
     const { fs } = await start()
     await writeFile(fs, `${here}/a.txt`, 'mine')
-    await killAll()
+    await orphanJournals(root)
     await put('a.txt', 'mine')
     emulator.control.resetRequests()
     await start()
@@ -192,7 +183,7 @@ describe('what an earlier mount has left', () => {
     await put('from.txt', 'moved')
     const { fs } = await start()
     await fs.rename(`${here}/from.txt`, `${here}/to.txt`)
-    await killAll()
+    await orphanJournals(root)
     await put('to.txt', 'moved')
     const { mount } = await start()
     await mount.vfs.drain({ includeOpen: false })
@@ -204,7 +195,7 @@ describe('what an earlier mount has left', () => {
     await put('a.txt', 'text')
     const { fs } = await start()
     await fs.rename(`${here}/a.txt`, `${here}/a.txt~`)
-    await killAll()
+    await orphanJournals(root)
     const { fs: again } = await start()
     expect(await again.list(here)).toEqual(['a.txt'])
     expect(await pending()).toEqual([])
@@ -213,7 +204,7 @@ describe('what an earlier mount has left', () => {
   it('stays in the journal where its resource is gone', async () => {
     const { fs } = await start()
     await writeFile(fs, `${here}/a.txt`, 'mine')
-    await killAll()
+    await orphanJournals(root)
     await rest('DELETE', `${uri}?removeFiles=true`)
     const { mount } = await start()
     expect(mount.lines.join('\n')).toMatch(/its directory is not there any more/)
@@ -223,7 +214,7 @@ describe('what an earlier mount has left', () => {
   it('is sent by one of several mounts that start at once', async () => {
     const { fs } = await start()
     for (let i = 0; i < 5; i++) await writeFile(fs, `${here}/${i}.txt`, `${i}`)
-    await killAll()
+    await orphanJournals(root)
     emulator.control.resetRequests()
     const started = await Promise.all([start(), start(), start()])
     for (const { mount } of started) await mount.vfs.drain({ includeOpen: false })
@@ -241,7 +232,7 @@ describe('what could not be stored by close()', () => {
     expect(await pending()).toMatchObject([
       { path: `/${here}/a.txt`, reason: expect.stringContaining('500') },
     ])
-    await killAll()
+    await orphanJournals(root)
     emulator.control.setFaults([])
     const { mount } = await start({ writeMode: 'close' })
     await mount.vfs.drain({ includeOpen: false })
