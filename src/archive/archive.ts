@@ -100,6 +100,8 @@ export interface StoreSource {
 /** All methods throw FsError. A failure is never reported as absence. */
 export interface Archive {
   readonly root: DirectoryEntry
+  /** Whether the server answered when it was last asked. When not, older listings and bytes may have to do. */
+  readonly isReachable: boolean
   /** All entries or an error. Not a promise when the listing is known and young enough. */
   list(directory: DirectoryEntry, signal?: AbortSignal): MaybePromise<Listing>
   /** The entry, listed or not, or undefined if there is none. */

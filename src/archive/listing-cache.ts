@@ -1,5 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { SingleFlight } from '../util/single-flight.js'
+import { XnatError } from '../xnat/xnat-error.js'
+import type { ListingStore } from './listing-store.js'
 
 /** What one REST listing answered. Directories are made of one or more of them. */
 export interface Source<T = unknown> {
@@ -16,6 +18,8 @@ export interface ListingCacheOptions {
   /** How long a listing is believed. */
   readonly ttlMs: number
   readonly now?: () => number
+  /** Is told what comes to be known, and what is no longer true. */
+  readonly store?: ListingStore | undefined
 }
 
 /** Rows of listings kept, over all listings: some 300 bytes each. The largest is kept whatever its size. */
@@ -28,6 +32,7 @@ const rowsKept = 150_000
 export class ListingCache {
   readonly #ttlMs: number
   readonly #now: () => number
+  readonly #store: ListingStore | undefined
   readonly #sources = new LRUCache<string, Source>({
     maxSize: rowsKept,
     sizeCalculation: (source) =>
@@ -42,6 +47,7 @@ export class ListingCache {
   constructor(options: ListingCacheOptions) {
     this.#ttlMs = options.ttlMs
     this.#now = options.now ?? Date.now
+    this.#store = options.store
   }
 
   isFresh(source: Source): boolean {
@@ -75,18 +81,39 @@ export class ListingCache {
     known.isForgotten = true
     this.#epoch++
     const of = known.value as T
-    this.#sources.set(key, { ...known, value: change(of), change: { of, what }, isForgotten: false })
+    this.#keep({ ...known, value: change(of), change: { of, what }, isForgotten: false })
     for (const [question, asked] of this.#asking) if (asked === key) this.#outrun.add(question)
     this.#flights.forgetAll((asked) => asked === key)
   }
 
-  /** Changes with every `forget`: what was put together before may be untrue. */
+  /** What was listed last, believed or not. */
+  older(key: string): Source | undefined {
+    return this.#sources.get(key)
+  }
+
+  /** It may still be true, but is to be asked for anew, as far as the server answers. */
+  distrust(matches: (key: string) => boolean): void {
+    this.#epoch++
+    // All keys first: what is set comes before the rest in the order, and the walk would not end.
+    const keys = [...this.#sources.keys()].filter(matches)
+    for (const key of keys) {
+      const source = this.#sources.peek(key)!
+      source.isForgotten = true
+      this.#sources.set(key, { ...source, expiresMs: 0, isForgotten: false })
+    }
+    for (const [question, key] of this.#asking) if (matches(key)) this.#outrun.add(question)
+    this.#flights.forgetAll(matches)
+  }
+
+  /** Changes with every `forget` and `distrust`: what was put together before may be untrue. */
   get epoch(): number {
     return this.#epoch
   }
 
+  /** What matches is no longer true. */
   forget(matches: (key: string) => boolean): void {
     this.#epoch++
+    this.#store?.remove(matches)
     for (const [key, source] of this.#sources.entries()) {
       if (!matches(key)) continue
       source.isForgotten = true
@@ -106,11 +133,21 @@ export class ListingCache {
       const value = await ask(signal)
       const isForgotten = this.#outrun.has(signal)
       const source = { key, value, expiresMs: this.#now() + this.#ttlMs, isForgotten }
-      if (!isForgotten) this.#sources.set(key, source)
+      if (!isForgotten) this.#keep(source)
       return source
+    } catch (error) {
+      // What this user may not see any more is not to be shown when the server is away either.
+      const isGone = error instanceof XnatError && (error.code === 'forbidden' || error.code === 'not-found')
+      if (isGone) this.#store?.remove((other) => other === key)
+      throw error
     } finally {
       this.#asking.delete(signal)
       this.#outrun.delete(signal)
     }
+  }
+
+  #keep(source: Source): void {
+    this.#sources.set(source.key, source)
+    this.#store?.save(source.key, source.value)
   }
 }

@@ -17,6 +17,7 @@ import type { XnatErrorCode } from '../xnat/xnat-error.js'
 import { loadFiles } from './catalog.js'
 import type { ResourcePart } from './layout.js'
 import type { ListingCache, Source } from './listing-cache.js'
+import type { StaleListings } from './stale-listings.js'
 
 /**
  * The listings one directory is made of. Remembers which it used: the directory is as young as the oldest of them.
@@ -26,10 +27,11 @@ export class Sources {
   /** False when a question that failed was taken for "none" (`orNone`): believed this once only. */
   isCertain = true
   readonly #client: XnatClient
-  readonly #cache: ListingCache
+  readonly #cache: Pick<ListingCache, 'load'>
   readonly #signal: AbortSignal | undefined
 
-  constructor(client: XnatClient, cache: ListingCache, signal: AbortSignal | undefined) {
+  /** @param cache `StaleListings` where an older listing will do while the server does not answer */
+  constructor(client: XnatClient, cache: ListingCache | StaleListings, signal: AbortSignal | undefined) {
     this.#client = client
     this.#cache = cache
     this.#signal = signal

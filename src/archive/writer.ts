@@ -129,7 +129,7 @@ function partOf(file: FileEntry): ResourcePart {
   return { address: (placeOf(file) as FilePlace).address, item: '', fileCount: undefined, isSeries: false }
 }
 
-function listedVersionOf(file: FileEntry): string {
+export function listedVersionOf(file: FileEntry): string {
   return (placeOf(file) as FilePlace).listedVersion
 }
 

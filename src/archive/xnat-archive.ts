@@ -33,15 +33,20 @@ import { isTree, levels, placeOf } from './layout.js'
 import type { DirectoryListing, FilePlace, ItemPlace, Level, LinkPlace, TreePlace } from './layout.js'
 import { ListingCache } from './listing-cache.js'
 import type { Source } from './listing-cache.js'
+import type { ListingStore } from './listing-store.js'
 import { unescapeName } from './names.js'
+import { Reachability } from './reachability.js'
 import { Sources, isFilesOf } from './sources.js'
-import { Writer, takesOthers } from './writer.js'
+import { StaleListings } from './stale-listings.js'
+import { Writer, listedVersionOf, takesOthers } from './writer.js'
 
 export interface XnatArchiveOptions extends CapabilityOptions {
   readonly session: Session
   readonly log: Log
   /** How long a listing is believed. */
   readonly listingTtlMs: number
+  /** Where listings outlive the mount. */
+  readonly listingStore?: ListingStore | undefined
   readonly now?: () => number
 }
 
@@ -61,6 +66,8 @@ export class XnatArchive implements Archive {
   readonly #options: XnatArchiveOptions
   readonly #client: XnatClient
   readonly #cache: ListingCache
+  readonly #listings: StaleListings
+  readonly #reachability: Reachability
   readonly #writer: Writer
   readonly #corrections = new Corrections()
   #storedCount = 0
@@ -73,14 +80,26 @@ export class XnatArchive implements Archive {
   constructor(options: XnatArchiveOptions) {
     this.#options = options
     this.#client = new XnatClient(options.session)
-    this.#cache = new ListingCache({ ttlMs: options.listingTtlMs, ...(options.now && { now: options.now }) })
+    const { log, listingTtlMs, listingStore: store, now = Date.now } = options
+    this.#cache = new ListingCache({ ttlMs: listingTtlMs, store, now })
+    this.#reachability = new Reachability(log, now)
+    this.#listings = new StaleListings({ cache: this.#cache, store, reachability: this.#reachability })
     this.#writer = new Writer(options.session, this.#client, this.#cache, options.log)
+  }
+
+  get isReachable(): boolean {
+    return this.#reachability.isReachable
+  }
+
+  /** How often an older listing was shown because the server did not answer. */
+  get staleListings(): number {
+    return this.#listings.count
   }
 
   list(directory: DirectoryEntry, signal?: AbortSignal): MaybePromise<DirectoryListing> {
     const key = directoryKey(directory)
     const known = this.#directories.get(key)
-    if (known && known.sources.every((source) => this.#cache.isFresh(source))) return known.listing
+    if (known && known.sources.every((source) => this.#listings.isCurrent(source))) return known.listing
     return this.#changed(key, directory, known) ?? this.#build(key, directory, signal)
   }
 
@@ -120,10 +139,10 @@ export class XnatArchive implements Archive {
 
   refresh(directory?: DirectoryEntry): void {
     const known = directory && this.#directories.get(directoryKey(directory))
-    if (!directory) this.#cache.forget(() => true)
+    if (!directory) this.#cache.distrust(() => true)
     else if (known) {
       const keys = new Set(known.sources.map((source) => source.key))
-      this.#cache.forget((key) => keys.has(key))
+      this.#cache.distrust((key) => keys.has(key))
     }
   }
 
@@ -137,7 +156,7 @@ export class XnatArchive implements Archive {
     urgency: Urgency,
     signal?: AbortSignal,
   ): Promise<FetchedBytes> {
-    return fetchBytes(this.#options.session, file, range, urgency, signal)
+    return this.#reachability.watch(fetchBytes(this.#options.session, file, range, urgency, signal))
   }
 
   contradict(file: FileEntry, facts: FileFacts): void {
@@ -173,6 +192,7 @@ export class XnatArchive implements Archive {
   ): Promise<readonly FileEntry[]> {
     return withFsErrors(`remove ${file.name}`, async () => {
       const paths = await this.#writer.takenAlong(file)
+      await this.#requireCurrent(directory, file, signal)
       if (paths.length === 0) return []
       const { entries } = await this.list(directory, signal)
       const found = entries.filter(
@@ -181,6 +201,17 @@ export class XnatArchive implements Archive {
       if (found.length === paths.length) return found
       throw takesOthers(file.name, paths)
     })
+  }
+
+  /** What a listing showed while the server was away may be another file by now. */
+  async #requireCurrent(directory: DirectoryEntry, file: FileEntry, signal?: AbortSignal): Promise<void> {
+    if (!this.#listings.isStale(file.listing)) return
+    const { entries } = await this.list(directory, signal)
+    const now = entries.find((entry): entry is FileEntry => entry.kind === 'file' && entry.key === file.key)
+    if (!now) return
+    if (this.#listings.isStale(now.listing)) throw new FsError('EIO', 'the server does not answer')
+    if (listedVersionOf(now) === listedVersionOf(file)) return
+    throw new FsError('ESTALE', `${file.name} was changed on the server while it did not answer`)
   }
 
   remove(
@@ -262,7 +293,7 @@ export class XnatArchive implements Archive {
   ): Promise<DirectoryListing> {
     const built = await withFsErrors(`list ${directory.name || '/'}`, () =>
       this.#builds.run(`${this.#cache.epoch} ${key}`, signal, async (shared) => {
-        const sources = new Sources(this.#client, this.#cache, shared)
+        const sources = new Sources(this.#client, this.#listings, shared)
         const listing = await listDirectory(directory, sources, this.#corrections)
         return listing && { listing, sources: sources.used, isCertain: sources.isCertain }
       }),
@@ -288,14 +319,14 @@ export class XnatArchive implements Archive {
     task: (sources: Sources) => Promise<T>,
   ): Promise<T> {
     return withFsErrors(`look into ${directory.name || '/'}`, () =>
-      task(new Sources(this.#client, this.#cache, signal)),
+      task(new Sources(this.#client, this.#listings, signal)),
     )
   }
 
   /** From the directory a link lies in to the canonical place of its item. */
   async #pathTo(place: LinkPlace, name: string, signal: AbortSignal | undefined): Promise<string> {
     const isOfSite = place.item.project === undefined
-    const owners = await ownersOf(place.item, new Sources(this.#client, this.#cache, signal))
+    const owners = await ownersOf(place.item, new Sources(this.#client, this.#listings, signal))
     const steps: string[] = []
     let directory = this.root
     for (const kind of ['project', 'subject', 'experiment'] as const) {

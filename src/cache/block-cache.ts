@@ -1,12 +1,54 @@
+/** One version of one file as a listing has it. */
+export interface ListedVersion {
+  /** Identity of the stored file on its server. */
+  readonly file: string
+  readonly version: string
+  readonly sizeBytes: number
+  /** Lower-case hex MD5 of the bytes, where the server keeps one. */
+  readonly digest: string | undefined
+}
+
+/** One version of one file, as the answers that brought its bytes tell it too. */
+export interface VersionKey extends ListedVersion {
+  readonly answerVersion: string
+  /** Equal for equal keys. */
+  readonly id: string
+}
+
+export function versionKey(listed: ListedVersion, answerVersion: string): VersionKey {
+  const { file, version, sizeBytes, digest } = listed
+  return { file, version, sizeBytes, digest, answerVersion, id: `${file} ${version} ${answerVersion}` }
+}
+
+/**
+ * What is known of the bytes that a cache is given. 'proven': the whole file was compared with its digest, or has none.
+ * 'unproven': a part of the file. 'doubtful': they are not what the digest says; shown, but not to outlive the mount.
+ */
+export type Trust = 'proven' | 'unproven' | 'doubtful'
+
 /**
  * Blocks of files, kept while there is room. A miss is `undefined`; trouble inside a cache is a miss too.
  *
- * `file` names one version of one file, so what is stale is simply never asked for again. All blocks of a file but
- * its last have `blockSizeBytes`.
+ * A key names one version of one file, so what is stale is simply never asked for again. All blocks of a file but its
+ * last have `blockSizeBytes`.
  */
 export interface BlockCache {
   readonly blockSizeBytes: number
-  get(file: string, index: number): Uint8Array | undefined
+  /** What the answers told when the blocks came that are kept of a listed version, if any are. */
+  answerVersion(listed: ListedVersion): MaybePromise<string | undefined>
+  /** Not a promise where it is known at once: a hit in memory, or a miss. */
+  get(key: VersionKey, index: number): MaybePromise<Uint8Array | undefined>
   /** The cache keeps `bytes`; the caller does not change them any more. */
-  put(file: string, index: number, bytes: Uint8Array): void
+  put(key: VersionKey, index: number, bytes: Uint8Array, trust: Trust): void
+}
+
+export type MaybePromise<T> = T | Promise<T>
+
+export function blockCount(sizeBytes: number, blockSizeBytes: number): number {
+  return Math.ceil(sizeBytes / blockSizeBytes)
+}
+
+/** Of the block with this index; the last one may be shorter. */
+export function blockLength(sizeBytes: number, blockSizeBytes: number, index: number): number {
+  return Math.min(blockSizeBytes, sizeBytes - index * blockSizeBytes)
 }

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import type { BlockCache } from './block-cache.js'
+import type { BlockCache, VersionKey } from './block-cache.js'
 
 /** What a block costs beyond its bytes: keys, map entries, the Buffer object. */
 const overheadBytes = 256
@@ -21,11 +21,16 @@ export class MemoryBlockCache implements BlockCache {
     return this.#blocks.calculatedSize
   }
 
-  get(file: string, index: number): Uint8Array | undefined {
-    return this.#blocks.get(`${index} ${file}`)
+  /** Memory lasts no longer than the mount, whose readers know what they were told. */
+  answerVersion(): undefined {
+    return undefined
   }
 
-  put(file: string, index: number, bytes: Uint8Array): void {
-    this.#blocks.set(`${index} ${file}`, bytes)
+  get(key: VersionKey, index: number): Uint8Array | undefined {
+    return this.#blocks.get(`${index} ${key.id}`)
+  }
+
+  put(key: VersionKey, index: number, bytes: Uint8Array): void {
+    this.#blocks.set(`${index} ${key.id}`, bytes)
   }
 }

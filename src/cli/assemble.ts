@@ -1,16 +1,14 @@
 import { XnatArchive } from '../archive/xnat-archive.js'
-import { MemoryBlockCache } from '../cache/memory-block-cache.js'
 import { FileReaders } from '../data/file-readers.js'
 import type { Log } from '../util/log.js'
 import { Vfs } from '../vfs/vfs.js'
 import { Http } from '../xnat/http.js'
 import { Session } from '../xnat/session.js'
 import type { Credentials } from '../xnat/session.js'
+import type { MountCache } from './mount-cache.js'
 import type { MountFlags } from './options.js'
 import { version } from './version.js'
 
-/** Blocks of the cache, and the largest read of the portable driver. */
-const blockSizeBytes = 128 * 1024
 /** New empty files wait this long for their bytes. */
 const emptyFileMs = 1000
 
@@ -19,6 +17,7 @@ export interface AssemblyPlan {
   readonly credentials: Credentials | undefined
   readonly flags: MountFlags
   readonly log: Log
+  readonly cache: MountCache
   /** The journal directory of this mount. */
   readonly stagingDirectory: string
 }
@@ -26,24 +25,25 @@ export interface AssemblyPlan {
 export interface Assembly {
   readonly session: Session
   readonly vfs: Vfs
+  readonly archive: XnatArchive
   /** Ends the server's session and every connection. What is unsent is not sent. */
   close(): Promise<void>
 }
 
 /** Builds the layers of one mount, from the server up to the file system. The only place that knows all of them. */
 export function assemble(plan: AssemblyPlan): Assembly {
-  const { url, credentials, flags, log, stagingDirectory } = plan
+  const { url, credentials, flags, log, cache, stagingDirectory } = plan
   const http = new Http({ baseUrl: url, userAgent: `xnatfs/${version()}`, connections: flags.connections })
   const session = new Session(http, credentials)
   const archive = new XnatArchive({
     session,
     log,
     listingTtlMs: flags.listingTtl * 1000,
+    listingStore: cache.listings,
     allowRawWrites: flags.allowRawWrites ?? false,
     allowRelabel: flags.allowRename === 'entities',
   })
-  const cache = new MemoryBlockCache({ blockSizeBytes, maxBytes: flags.memory * 1024 * 1024 })
-  const readers = new FileReaders({ archive, cache, log, spoolDirectory: stagingDirectory })
+  const readers = new FileReaders({ archive, cache: cache.blocks, log, spoolDirectory: stagingDirectory })
   const vfs = new Vfs({
     archive,
     readers,
@@ -59,10 +59,12 @@ export function assemble(plan: AssemblyPlan): Assembly {
   return {
     session,
     vfs,
+    archive,
     close: async () => {
       await readers.close()
       await session.end().catch(() => {}) // the server forgets the session by itself
       await http.close()
+      await cache.close()
     },
   }
 }

@@ -138,6 +138,7 @@ class Demo {
         env: {
           ...process.env,
           NETRC: join(this.#folder, 'netrc'),
+          XDG_CACHE_HOME: join(this.#folder, 'cache'),
           XNATFS_NODE: process.execPath,
           XNATFS_MAIN: process.argv[1],
         },

@@ -5,6 +5,7 @@ import { CliError, exitCodes } from './exit.js'
 import type { ExitCode } from './exit.js'
 import { addOptions } from './options.js'
 import type {
+  CacheFlags,
   DemoFlags,
   MountFlags,
   PendingDiscardFlags,
@@ -48,6 +49,13 @@ function createProgram(setExitCode: (code: ExitCode) => void): Command {
     })
 
   addPending(program.command('pending'), setExitCode)
+
+  addOptions(program.command('cache <status|clear|verify>'), 'cache')
+    .description('what is kept on the disk between mounts: say, remove, or check it against the digests')
+    .action(async (what: string, flags: CacheFlags) => {
+      const { cacheCommand } = await import('./cache-command.js')
+      setExitCode(await cacheCommand(what, flags))
+    })
 
   addOptions(program.command('serve'), 'serve')
     .description('run an XNAT of our own on this machine, to try things and for tests')

@@ -1,3 +1,4 @@
+import { isAway } from '../archive/reachability.js'
 import { chooseDriver } from '../fuse/choose-driver.js'
 import type { FuseDriver, FuseMount } from '../fuse/driver.js'
 import { unmount } from '../fuse/mountpoint.js'
@@ -14,6 +15,7 @@ import type { ControlAnswer, ControlRequest, ControlServer } from './control.js'
 import { CliError, exitCodes } from './exit.js'
 import { journalRoot, OpenJournal } from './journal.js'
 import { explainLogIn } from './log-in.js'
+import { MountCache } from './mount-cache.js'
 import { prepareMountpoint } from './mount-point.js'
 import type { MountFlags } from './options.js'
 
@@ -37,6 +39,7 @@ export class RunningMount {
   readonly #plan: MountPlan
   readonly #log: Log
   readonly #layers: Assembly
+  readonly #cache: MountCache
   readonly #journal: OpenJournal
   #control: ControlServer | undefined
   #fuse: FuseMount | undefined
@@ -45,11 +48,12 @@ export class RunningMount {
   readonly #stopped: Promise<ControlAnswer>
   #resolveStopped: (answer: ControlAnswer) => void = () => {}
 
-  private constructor(plan: MountPlan, log: Log, journal: OpenJournal) {
+  private constructor(plan: MountPlan, log: Log, cache: MountCache, journal: OpenJournal) {
     this.#plan = plan
     this.#log = log
+    this.#cache = cache
     this.#journal = journal
-    this.#layers = assemble({ ...plan, log, stagingDirectory: journal.directory })
+    this.#layers = assemble({ ...plan, log, cache, stagingDirectory: journal.directory })
     this.#stopped = new Promise((resolve) => (this.#resolveStopped = resolve))
   }
 
@@ -63,7 +67,8 @@ export class RunningMount {
     const { url, mountpoint, credentials } = plan
     await prepareMountpoint(mountpoint, (text) => log.warn(text))
     const journal = await OpenJournal.open(await journalRoot(), { url, user: credentials?.user }, mountpoint)
-    const mount = new RunningMount(plan, log, journal)
+    const cache = await MountCache.open({ url, user: credentials?.user, flags: plan.flags, log })
+    const mount = new RunningMount(plan, log, cache, journal)
     try {
       const user = await mount.#logIn()
       if (!plan.flags.readOnly) await journal.resume(mount.#layers.vfs, log)
@@ -133,10 +138,18 @@ export class RunningMount {
   }
 
   async #logIn(): Promise<string> {
+    const { url } = this.#plan
     try {
-      return await new XnatClient(this.#layers.session).whoAmI()
+      const name = await new XnatClient(this.#layers.session).whoAmI()
+      await this.#cache.user?.remember(name, url)
+      return name
     } catch (error) {
-      throw explainLogIn(error, this.#plan.url)
+      const known = isAway(error) ? await this.#cache.user?.recall() : undefined
+      if (known === undefined) throw explainLogIn(error, url)
+      this.#log.warn(
+        `${url} does not answer; ${known} was logged in there before, and is shown what is cached: ${causeChain(error)}`,
+      )
+      return known
     }
   }
 

@@ -48,6 +48,16 @@ const mountOptions: readonly OptionRow[] = [
     help: 'how long a listing of the server is believed',
   },
   { flags: '--memory <MiB>', default: 96, parse: positiveNumber, help: 'memory for blocks of files' },
+  {
+    flags: '--cache-dir <path>',
+    help: 'where files and listings are kept between mounts (default: ~/.cache/xnatfs)',
+  },
+  {
+    flags: '--cache-size <size>',
+    parse: byteSize,
+    help: 'what the disk cache may take, such as 20G (default: a tenth of its disk, 1G to 100G)',
+  },
+  { flags: '--no-cache', help: 'keep nothing on the disk' },
   { flags: '--connections <n>', default: 16, parse: positiveNumber, help: 'requests to the server at once' },
   {
     flags: '--driver <name>',
@@ -101,6 +111,10 @@ const pendingDiscardOptions: readonly OptionRow[] = [
 
 const pendingListOptions: readonly OptionRow[] = [{ flags: '--json', help: 'as JSON' }]
 
+const cacheOptions: readonly OptionRow[] = [
+  { flags: '--cache-dir <path>', help: 'the cache to look at (default: ~/.cache/xnatfs)' },
+]
+
 const table = {
   mount: mountOptions,
   serve: serveOptions,
@@ -109,6 +123,7 @@ const table = {
   'pending list': pendingListOptions,
   'pending retry': pendingRetryOptions,
   'pending discard': pendingDiscardOptions,
+  cache: cacheOptions,
 } as const
 
 export interface MountFlags {
@@ -123,6 +138,10 @@ export interface MountFlags {
   readonly writeBackDelay: number
   readonly listingTtl: number
   readonly memory: number
+  /** False: memory only. */
+  readonly cache: boolean
+  readonly cacheDir?: string
+  readonly cacheSize?: number
   readonly connections: number
   readonly driver: DriverName
   readonly foreground?: boolean
@@ -156,6 +175,10 @@ export interface PendingRetryFlags {
 
 export interface PendingDiscardFlags {
   readonly all?: boolean
+}
+
+export interface CacheFlags {
+  readonly cacheDir?: string
 }
 
 export interface DemoFlags {
@@ -201,4 +224,13 @@ function positiveNumber(text: string): number {
   const value = nonNegativeNumber(text)
   if (value === 0) throw new Error('must be more than 0')
   return value
+}
+
+const units: Readonly<Record<string, number>> = { K: 1, M: 2, G: 3, T: 4 }
+
+/** Bytes of '500M', '20G', '1.5T'; a bare number is GiB. */
+export function byteSize(text: string): number {
+  const [, number, unit] = /^([0-9.]+)\s*([KMGT]?)(?:i?B)?$/i.exec(text.trim()) ?? []
+  if (number === undefined) throw new Error('is no size; write it as 500M or 20G')
+  return positiveNumber(number) * 1024 ** units[(unit || 'G').toUpperCase()]!
 }

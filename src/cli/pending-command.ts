@@ -17,6 +17,7 @@ import type { ExitCode } from './exit.js'
 import { flushCommand } from './flush-command.js'
 import { journalRoot, OpenJournal } from './journal.js'
 import { explainLogIn } from './log-in.js'
+import { MountCache } from './mount-cache.js'
 import { defaultMountFlags } from './options.js'
 import type { PendingDiscardFlags, PendingListFlags, PendingRetryFlags } from './options.js'
 import { unsentLine } from './unsent-line.js'
@@ -73,11 +74,13 @@ async function retryWithoutMount(scope: KnownJournal['scope'], takeOver: boolean
       : await findCredentials(scope.url, { user: scope.user, env: process.env, ask: terminalPrompt() })
   const log = new Log({ write: (line) => process.stderr.write(`${line}\n`), level: 'warn' })
   const journal = await OpenJournal.open(await journalRoot(), scope, undefined)
+  const flags = { ...defaultMountFlags(), cache: false }
   const layers = assemble({
     url: scope.url,
     credentials,
-    flags: defaultMountFlags(),
+    flags,
     log,
+    cache: await MountCache.open({ ...scope, flags, log }),
     stagingDirectory: journal.directory,
   })
   try {

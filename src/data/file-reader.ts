@@ -7,13 +7,15 @@ import type { Log } from '../util/log.js'
 import { sleep } from '../util/sleep.js'
 import { BlockRun } from './block-run.js'
 import type { ByteSpan } from './byte-ranges.js'
+import { CachedBlocks, isAtHand } from './cached-blocks.js'
+import type { FoundBlock } from './cached-blocks.js'
 import { Spool } from './spool.js'
 import { fetchWholeFile } from './whole-file.js'
 
 export type SizedFile = FileEntry & { readonly sizeBytes: number }
 
 export interface FileReaderOptions {
-  readonly archive: Pick<Archive, 'fetch' | 'contradict'>
+  readonly archive: Pick<Archive, 'fetch' | 'contradict' | 'isReachable'>
   readonly cache: BlockCache
   readonly log: Log
   /** The version that earlier answers for this listed version belonged to, if any: only its blocks may be mixed. */
@@ -46,7 +48,7 @@ export class FileReader {
   readonly #runs = new Set<BlockRun>()
   readonly #pending = new Map<number, BlockRun>()
   readonly #sleep: NonNullable<FileReaderOptions['sleep']>
-  #answerVersion: string | undefined
+  readonly #cached: CachedBlocks
   #spool: Spool | undefined
   #stale: FsError | undefined
 
@@ -56,7 +58,14 @@ export class FileReader {
     this.#blockSize = options.cache.blockSizeBytes
     this.#lastBlock = Math.ceil(file.sizeBytes / this.#blockSize) - 1
     this.#isWhole = file.sizeBytes <= options.wholeFileBytes
-    this.#answerVersion = options.answerVersion
+    this.#cached = new CachedBlocks(
+      { ...file, file: file.key },
+      {
+        cache: options.cache,
+        answerVersion: options.answerVersion,
+        confirm: (answerVersion) => this.#confirm(answerVersion),
+      },
+    )
     this.#sleep = options.sleep ?? sleep
   }
 
@@ -70,21 +79,38 @@ export class FileReader {
     if (offset >= end) return new Uint8Array(0)
     if (this.#stale) throw this.#stale
     if (this.#usableSpool()) return this.#spool!.read(offset, end - offset, signal)
-    const first = Math.floor(offset / this.#blockSize)
-    const last = Math.floor((end - 1) / this.#blockSize)
-    const blocks: (Uint8Array | undefined)[] = []
-    for (let index = first; index <= last; index++) blocks.push(this.#cached(index))
-    if (blocks.every((block) => block !== undefined)) return this.#assemble(blocks, first, offset, end)
-    return this.#readMissing(blocks, first, offset, end, signal)
+    const recovery = this.#cached.recover(signal)
+    if (isAtHand(recovery)) return this.#readBlocks(offset, end, signal)
+    return recovery.then(() => this.#readBlocks(offset, end, signal))
+  }
+
+  #readBlocks(offset: number, end: number, signal: AbortSignal | undefined): MaybePromise<Uint8Array> {
+    const indexes = this.#indexes({ start: offset, end })
+    const first = indexes[0]!
+    const use = (blocks: readonly FoundBlock[]): MaybePromise<Uint8Array> =>
+      blocks.every((block) => block !== undefined)
+        ? this.#assemble(blocks, first, offset, end)
+        : this.#readMissing(blocks, first, offset, end, signal)
+    const found = this.#cached.lookUp(indexes)
+    return isAtHand(found) ? use(found) : found.then(use)
   }
 
   /** Fetches a stretch that somebody will probably want. @returns the bytes asked for, once they have come or failed */
   readAhead(span: ByteSpan): { readonly sizeBytes: number; readonly done: Promise<unknown> } {
     if (this.#stale || this.#spool || this.#isWhole) return { sizeBytes: 0, done: Promise.resolve() }
-    const last = Math.floor((span.end - 1) / this.#blockSize)
-    const runs = this.#start(Math.floor(span.start / this.#blockSize), last, 'read-ahead')
-    const sizeBytes = runs.reduce((sum, { run }) => sum + (run.last - run.first + 1) * this.#blockSize, 0)
-    return { sizeBytes, done: Promise.all(runs.map(({ done }) => done)) }
+    const recovery = this.#cached.recover(undefined)
+    const indexes = this.#indexes(span)
+    const fetch = (blocks: readonly FoundBlock[]): { sizeBytes: number; done: Promise<unknown> } => {
+      if (this.#stale || this.#spool) return { sizeBytes: 0, done: Promise.resolve() }
+      const runs = this.#start(indexes[0]!, blocks, 'read-ahead')
+      const sizeBytes = runs.reduce((sum, { run }) => sum + (run.last - run.first + 1) * this.#blockSize, 0)
+      return { sizeBytes, done: Promise.all(runs.map(({ done }) => done)) }
+    }
+    const found = isAtHand(recovery)
+      ? this.#cached.lookUp(indexes)
+      : recovery.then(() => this.#cached.lookUp(indexes))
+    if (isAtHand(found)) return fetch(found)
+    return { sizeBytes: span.end - span.start, done: found.then((blocks) => fetch(blocks).done) }
   }
 
   /** No handle is open any more: what nobody waits for is not fetched to its end. */
@@ -93,13 +119,15 @@ export class FileReader {
   }
 
   async #readMissing(
-    blocks: (Uint8Array | undefined)[],
+    blocks: readonly FoundBlock[],
     first: number,
     offset: number,
     end: number,
     signal: AbortSignal | undefined,
   ): Promise<Uint8Array> {
-    this.#start(first, first + blocks.length - 1, 'foreground')
+    if (this.#stale) throw this.#stale // it came to be while the disk was asked
+    if (this.#usableSpool()) return this.#spool!.read(offset, end - offset, signal)
+    this.#start(first, blocks, 'foreground')
     const waits = blocks.map(
       async (block, i) => block ?? this.#pending.get(first + i)?.wait(first + i, signal),
     )
@@ -127,18 +155,36 @@ export class FileReader {
     return Buffer.concat(blocks).subarray(skip, skip + end - offset)
   }
 
-  #cached(index: number): Uint8Array | undefined {
-    return this.#answerVersion === undefined ? undefined : this.#options.cache.get(this.#cacheKey(), index)
+  /**
+   * The disk has blocks of an earlier mount. Without a digest a listing does not tell that they were changed in place:
+   * then the server is asked, if it answers at all.
+   */
+  async #confirm(answerVersion: string): Promise<void> {
+    const { archive, onAnswerVersion } = this.#options
+    if (this.file.digest !== undefined) return onAnswerVersion(answerVersion)
+    try {
+      const bytes = await this.#fetch({ first: 0, last: 0 }, 'foreground', new AbortController().signal)
+      bytes.discard()
+    } catch (error) {
+      if (archive.isReachable) throw error
+    }
   }
 
-  #cacheKey(): string {
-    return `${this.file.key} ${this.file.version} ${this.#answerVersion}`
+  #indexes(span: ByteSpan): number[] {
+    const first = Math.floor(span.start / this.#blockSize)
+    return Array.from({ length: Math.ceil(span.end / this.#blockSize) - first }, (_, i) => first + i)
   }
 
   /** Requests for those blocks of a stretch that are neither here nor on their way. */
-  #start(first: number, last: number, urgency: Urgency): { run: BlockRun; done: Promise<void> }[] {
+  #start(
+    first: number,
+    blocks: readonly FoundBlock[],
+    urgency: Urgency,
+  ): { run: BlockRun; done: Promise<void> }[] {
     const started: { run: BlockRun; done: Promise<void> }[] = []
-    const isMissing = (index: number): boolean => !this.#isPending(index) && this.#cached(index) === undefined
+    const last = first + blocks.length - 1
+    const isMissing = (index: number): boolean =>
+      !this.#isPending(index) && blocks[index - first] === undefined
     const longest = this.#isWhole ? Number.MAX_SAFE_INTEGER : Math.floor(longestRunBytes / this.#blockSize)
     for (let index = first; index <= last; index++) {
       if (!isMissing(index)) continue
@@ -204,7 +250,7 @@ export class FileReader {
         filled += part.length
         taken += part.length
         if (filled < block.length) continue
-        this.#options.cache.put(this.#cacheKey(), run.next, block)
+        this.#cached.put(run.next, block, 'unproven')
         run.deliver(block)
         if (run.isDone) continue
         block = Buffer.allocUnsafe(this.#lengthOf(run.next))
@@ -215,7 +261,7 @@ export class FileReader {
   }
 
   async #fetchWhole(run: BlockRun): Promise<void> {
-    const blocks = await fetchWholeFile({
+    const { blocks, trust } = await fetchWholeFile({
       ...this.file,
       blockSizeBytes: this.#blockSize,
       fetch: () => this.#fetch(undefined, 'foreground', run.signal),
@@ -225,7 +271,7 @@ export class FileReader {
       signal: run.signal,
     })
     for (const [index, block] of blocks.entries()) {
-      this.#options.cache.put(this.#cacheKey(), index, block)
+      this.#cached.put(index, block, trust)
       run.deliver(block)
     }
   }
@@ -247,11 +293,11 @@ export class FileReader {
     if (bytes.totalBytes !== undefined && bytes.totalBytes !== this.file.sizeBytes) {
       return this.#contradict(bytes.totalBytes, bytes.answerVersion)
     }
-    if (this.#answerVersion === undefined) {
-      this.#answerVersion = bytes.answerVersion
+    if (this.#cached.answerVersion === undefined) {
+      this.#cached.settle(bytes.answerVersion)
       this.#options.onAnswerVersion(bytes.answerVersion)
     }
-    if (this.#answerVersion === bytes.answerVersion) return undefined
+    if (this.#cached.answerVersion === bytes.answerVersion) return undefined
     return this.#contradict(this.file.sizeBytes, bytes.answerVersion)
   }
 

@@ -8,7 +8,7 @@ import { FileReader } from './file-reader.js'
 import type { SizedFile } from './file-reader.js'
 
 export interface FileReadersOptions {
-  readonly archive: Pick<Archive, 'fetch' | 'contradict'>
+  readonly archive: Pick<Archive, 'fetch' | 'contradict' | 'isReachable'>
   readonly cache: BlockCache
   readonly log: Log
   /** For the bytes of large files whose server sends files whole only. */
@@ -119,11 +119,27 @@ export class FileReaders {
     const known = this.#answered.get(key)
     if (!known || file.digest !== undefined || known.file.listing === file.listing) return
     const { archive } = this.#options
-    const bytes = await archive.fetch(file, { first: 0, last: 0 }, 'foreground', signal)
-    bytes.discard()
-    const { answerVersion, totalBytes: sizeBytes = file.sizeBytes } = bytes
+    const now = await this.#askVersion(file, signal)
+    if (!now) return
+    const { answerVersion, sizeBytes } = now
     if (answerVersion === known.answerVersion) this.#answered.set(key, { file, answerVersion })
     else archive.contradict(file, { sizeBytes, answerVersion, digest: undefined })
+  }
+
+  /** Undefined while the server does not answer: then what is known of the file has to do. */
+  async #askVersion(
+    file: SizedFile,
+    signal: AbortSignal | undefined,
+  ): Promise<{ answerVersion: string; sizeBytes: number } | undefined> {
+    const { archive } = this.#options
+    try {
+      const bytes = await archive.fetch(file, { first: 0, last: 0 }, 'foreground', signal)
+      bytes.discard()
+      return { answerVersion: bytes.answerVersion, sizeBytes: bytes.totalBytes ?? file.sizeBytes }
+    } catch (error) {
+      if (archive.isReachable) throw error
+      return undefined
+    }
   }
 
   async close(): Promise<void> {

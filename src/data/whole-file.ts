@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { Trust } from '../cache/block-cache.js'
 import type { FetchedBytes } from '../archive/archive.js'
 import { Attempts } from '../util/attempts.js'
 import { FsError } from '../util/fs-error.js'
@@ -18,13 +19,15 @@ export interface WholeFileRequest {
 }
 
 /** The blocks of a small file, once all are here and prove to be what the catalog says. */
-export async function fetchWholeFile(request: WholeFileRequest): Promise<Buffer[]> {
+export async function fetchWholeFile(
+  request: WholeFileRequest,
+): Promise<{ readonly blocks: readonly Buffer[]; readonly trust: Trust }> {
   const blocks = await download(request)
   const { digest, name } = request
-  if (digest === undefined || md5(blocks) === digest) return blocks
+  if (digest === undefined || md5(blocks) === digest) return { blocks, trust: 'proven' }
   // Either the transfer went wrong, or the file was changed in place and its catalog not: another one tells.
   const again = await download(request)
-  if (md5(again) === digest) return again
+  if (md5(again) === digest) return { blocks: again, trust: 'proven' }
   if (md5(again) !== md5(blocks)) {
     throw new FsError(
       'EIO',
@@ -32,7 +35,7 @@ export async function fetchWholeFile(request: WholeFileRequest): Promise<Buffer[
     )
   }
   request.log.warn(`read ${name}: its digest in the catalog is out of date; the stored bytes are shown`)
-  return again
+  return { blocks: again, trust: 'doubtful' }
 }
 
 async function download(request: WholeFileRequest): Promise<Buffer[]> {

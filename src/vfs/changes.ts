@@ -156,10 +156,11 @@ export class Changes {
   }
 
   async #unlinkLocal(node: Node, local: LocalFile): Promise<void> {
+    let unDoom = (): Promise<void> => Promise.resolve()
     try {
       await this.#stopSending(node, local)
       await local.settleDoubt()
-      await local.doom()
+      unDoom = await local.doom()
       // What somebody else has made of the file is theirs.
       if (local.replaces && !local.isOutrun && node.parent)
         await this.#options.locals.removals.remove(node.parent, local.replaces)
@@ -167,7 +168,9 @@ export class Changes {
       await local.forget()
     } catch (error) {
       node.isRemoved = false
-      if (local.isUnsent) await local.keep({ isDurable: true })
+      await unDoom()
+      // Of what is still being written, nothing was promised: it is not kept before it is closed.
+      if (local.isUnsent && !local.isBeingWritten()) await local.keep({ isDurable: true })
       this.#options.locals.settle(node, local)
       throw error
     }

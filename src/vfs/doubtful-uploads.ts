@@ -1,4 +1,5 @@
 import type { Archive, DirectoryEntry, FileEntry, StoreSource } from '../archive/archive.js'
+import { FsError } from '../util/fs-error.js'
 import { md5OfFile } from '../util/md5.js'
 
 /** Bytes that were sent, while no answer told whether they were stored. Plain data. */
@@ -43,13 +44,15 @@ export class DoubtfulUploads {
 
   /** Looks whether what the server has under a name is one of these. Without a digest in its listing nobody can tell. */
   async find(
-    archive: Pick<Archive, 'lookup' | 'refresh'>,
+    archive: Pick<Archive, 'lookup' | 'refresh' | 'isReachable'>,
     directory: DirectoryEntry,
     name: string,
   ): Promise<FoundUpload | undefined> {
     if (this.#uploads.length === 0) return undefined
     archive.refresh(directory)
     const file = await archive.lookup(directory, name)
+    if (!archive.isReachable)
+      throw new FsError('EIO', `nobody can tell whether ${name} was stored: the server does not answer`)
     if (file?.kind !== 'file') return undefined
     const upload = this.#uploads.find(({ md5 }) => md5 === file.digest)
     return upload && { file, revision: upload.revision }

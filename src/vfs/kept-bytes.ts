@@ -8,6 +8,7 @@ export type Describe = (state: StagingState) => Omit<JournalRecord, 'format' | '
 /** The version in the journal: which bytes, and whether it would survive a power failure. */
 interface Kept {
   readonly path: string
+  readonly record: JournalRecord
   readonly revision: number
   readonly isDurable: boolean
   /** It can be compared with what the server has: nothing of it is there only. */
@@ -20,12 +21,12 @@ export class KeptBytes {
   readonly #describe: Describe
   #kept: Kept | undefined
 
-  /** @param isResumed the journal has these bytes: another process has left them */
-  constructor(staging: StagingFile, describe: Describe, isResumed: boolean) {
+  /** @param resumed what the journal says of these bytes: another process has left them */
+  constructor(staging: StagingFile, describe: Describe, resumed: JournalRecord | undefined) {
     this.#staging = staging
     this.#describe = describe
     const { path, revision, isComplete } = staging
-    if (isResumed) this.#kept = { path, revision, isDurable: true, isComplete }
+    if (resumed) this.#kept = { path, record: resumed, revision, isDurable: true, isComplete }
   }
 
   /**
@@ -51,27 +52,34 @@ export class KeptBytes {
         const replaced = this.#kept
         const supersedes = replaced && replaced.path !== path ? entryId(replaced.path) : undefined
         const { reason } = options
-        const record = {
+        const record = stamped({
           ...description,
           ...(reason !== undefined && { reason }),
           ...(supersedes && { supersedes }),
-        }
-        await writeRecord(path, stamped(record), { isDurable })
-        this.#kept = { path, revision, isDurable, isComplete: this.#staging.isComplete }
+        })
+        await writeRecord(path, record, { isDurable })
+        this.#kept = { path, record, revision, isDurable, isComplete: this.#staging.isComplete }
         if (supersedes) await removeEntry(replaced!.path)
       },
       { isDurable },
     )
   }
 
-  /** Until the server's older version of the file is gone, the journal says that it is to go. */
-  async doom(): Promise<void> {
+  /**
+   * Until the server's older version of the file is gone, the journal says that it is to go.
+   * @returns how to take that back: the journal says again what it said before
+   */
+  async doom(): Promise<() => Promise<void>> {
     const kept = this.#kept
     const description = this.#describe({ sizeBytes: 0, written: [], baseEnd: 0 })
-    if (!kept || !description) return
-    const { isDurable } = kept
-    await writeRecord(kept.path, stamped({ ...description, isDeleted: true }), { isDurable })
+    if (!kept || !description) return () => Promise.resolve()
+    const { path, record, isDurable } = kept
+    await writeRecord(path, stamped({ ...description, isDeleted: true }), { isDurable })
     this.outdate()
+    return async () => {
+      await writeRecord(path, record, { isDurable })
+      this.#kept = kept
+    }
   }
 
   /** What the journal says of the bytes is true no more: the next `keep` writes it anew. */

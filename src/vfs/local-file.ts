@@ -1,5 +1,6 @@
 import type { Archive, FileEntry } from '../archive/archive.js'
 import { entryId } from '../data/journal-record.js'
+import type { JournalRecord } from '../data/journal-record.js'
 import type { StagingFile, StagingState } from '../data/staging-file.js'
 import type { Outgoing } from '../data/write-back.js'
 import { FsError } from '../util/fs-error.js'
@@ -7,23 +8,20 @@ import { Lock } from '../util/lock.js'
 import type { ErrnoName } from '../util/fs-error.js'
 import { causeChain } from '../util/log.js'
 import { DoubtfulUploads } from './doubtful-uploads.js'
-import type { DoubtfulUpload } from './doubtful-uploads.js'
 import { KeptBytes } from './kept-bytes.js'
 import type { Describe } from './kept-bytes.js'
 import type { Hidden, Node } from './node.js'
 import { isTemporaryName } from './temporary-names.js'
 
 export interface LocalFileOptions {
-  readonly archive: Pick<Archive, 'store' | 'lookup' | 'refresh'>
+  readonly archive: Pick<Archive, 'store' | 'lookup' | 'refresh' | 'isReachable'>
   readonly node: Node
   readonly staging: StagingFile
   /** The stored file that an upload replaces, as it was when it was opened; undefined = it is new. */
   readonly replaces: FileEntry | undefined
   readonly mtimeMs: number
-  /** The bytes are those of a journal entry that another process has left; 'stored': the server has them too. */
-  readonly resumedAs?: 'unsent' | 'stored' | undefined
-  /** What that process has sent without learning whether it was stored. */
-  readonly doubtful?: readonly DoubtfulUpload[] | undefined
+  /** The bytes are those of a journal entry that another process has left. `isStored`: the server has them too. */
+  readonly resumed?: { readonly record: JournalRecord; readonly isStored: boolean } | undefined
   /** Frees what the bytes below the staging file need. */
   readonly releaseBase: () => void
   /** The bytes are safe in the journal, so the old name may be deleted before the new one is stored. */
@@ -84,10 +82,10 @@ export class LocalFile implements Outgoing {
     this.#releaseBase = options.releaseBase
     this.#removeStored = options.removeStored
     this.#onStored = options.onStored
-    this.#doubtful = new DoubtfulUploads(options.doubtful)
-    const { staging, resumedAs } = options
-    this.#kept = new KeptBytes(staging, (state) => this.#describe(state), resumedAs !== undefined)
-    if (options.replaces && resumedAs !== 'unsent') this.#storedRevision = staging.revision
+    this.#doubtful = new DoubtfulUploads(options.resumed?.record.doubtful)
+    const { staging, resumed } = options
+    this.#kept = new KeptBytes(staging, (state) => this.#describe(state), resumed?.record)
+    if (options.replaces && (!resumed || resumed.isStored)) this.#storedRevision = staging.revision
   }
 
   /** Names it in the journal. */
@@ -275,9 +273,12 @@ export class LocalFile implements Outgoing {
   /**
    * The file is about to be deleted. Until the server's older version of it is gone, the journal says so: that must not
    * come to light when this process ends in between.
+   * @returns how to take that back when the server does not delete it
    */
-  doom(): Promise<void> {
-    return this.replaces || this.origin ? this.#kept.doom() : this.forget()
+  async doom(): Promise<() => Promise<void>> {
+    if (this.replaces || this.origin) return this.#kept.doom()
+    await this.forget()
+    return () => Promise.resolve()
   }
 
   /** Leaves the bytes in the journal, for another mount or for their owner. */

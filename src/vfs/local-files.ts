@@ -186,15 +186,13 @@ export class LocalFiles {
   /** Local bytes that another process has left. @param isStored the server has exactly these */
   async resumeLocal(node: Node, entry: JournalEntry, isStored: boolean): Promise<LocalFile> {
     const { record, stagingPath } = entry
-    const { doubtful } = record
     const file = record.baseEnd > 0 ? sizedFile(record.replaces) : undefined
     const reader = file && this.#options.readers.acquire(file)
     const release = (): void => reader && this.#options.readers.release(reader)
     try {
       const staging = await StagingFile.open(stagingPath, record, file && reader && baseOf(file, reader))
       const replaces = isStored ? node.file : record.replaces
-      const resumed = { resumedAs: isStored ? 'stored' : 'unsent', doubtful } as const
-      node.local = this.#localFile(node, staging, replaces, release, resumed)
+      node.local = this.#localFile(node, staging, replaces, release, { record, isStored })
       node.local.mtimeMs = record.mtimeMs
       return node.local
     } catch (error) {
@@ -208,7 +206,7 @@ export class LocalFiles {
     staging: StagingFile,
     replaces: FileEntry | undefined,
     releaseBase: () => void,
-    resumed?: Pick<LocalFileOptions, 'resumedAs' | 'doubtful'>,
+    resumed?: LocalFileOptions['resumed'],
   ): LocalFile {
     const local: LocalFile = new LocalFile({
       archive: this.#options.archive,
@@ -217,7 +215,7 @@ export class LocalFiles {
       staging,
       replaces,
       mtimeMs: this.#options.now(),
-      ...resumed,
+      resumed,
       removesOriginFirst: this.#options.writeMode === 'back',
       releaseBase,
       onStored: () => this.settle(node, local),

@@ -74,6 +74,12 @@ export class Removals {
         const reason = `XNAT deletes by prefix and would take '${entry.name}' with it`
         throw new FsError('EBUSY', `remove ${file.name}: ${reason}; nothing was deleted. Remove that first`)
       }
+      // What it is to be is not known yet, and what it was would be gone.
+      if (node.local?.isBeingWritten() && node.local.isDirty())
+        throw new FsError(
+          'EBUSY',
+          `remove ${file.name}: '${entry.name}', which goes with it, is being written`,
+        )
       nodes.push(node)
     }
     return nodes

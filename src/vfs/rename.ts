@@ -126,7 +126,7 @@ export class Renames {
       // Stored under its new name, but still there under the old one: as before means without the new one.
       const copy = local.origin && !replaces ? node.file : undefined
       undo()
-      if (local.isUnsent) await local.keep({ isDurable: true })
+      if (local.isUnsent && !local.isBeingWritten()) await local.keep({ isDurable: true })
       locals.settle(node, local)
       if (copy) await archive.remove(copy)
       throw error

@@ -1,6 +1,7 @@
 import type { Archive, DirectoryEntry, FileEntry } from '../archive/archive.js'
 import { isComplete } from '../data/journal-record.js'
 import type { JournalEntry } from '../data/journal-record.js'
+import { FsError } from '../util/fs-error.js'
 import { md5OfFile } from '../util/md5.js'
 import { keepFolder } from './folders.js'
 import type { InodeTable } from './inode-table.js'
@@ -35,13 +36,20 @@ export class Resume {
   async resume(entry: JournalEntry): Promise<Resumed> {
     const { record } = entry
     const parent = await this.#find(directoryOf(record.path), record.directory)
+    this.#requireAnswers()
     if (record.isDeleted) return this.#delete(entry, parent)
     if (!parent) return left(`its directory is not there any more`)
     if (isTemporaryName(record.name) && (await this.#isUnderOldName(entry))) return { kind: 'needless' }
     if (parent.overlay.has(record.name)) return left('another unsent file has its name')
     const now = await this.#options.names.find(parent, record.name)
+    this.#requireAnswers()
     if (now && now.kind !== 'file') return left('its name is that of a directory now')
     return this.#show(entry, parent, now)
+  }
+
+  /** What was listed before the server went away is no ground for a decision about bytes that are nowhere else. */
+  #requireAnswers(): void {
+    if (!this.#options.archive.isReachable) throw new FsError('EIO', 'the server does not answer')
   }
 
   /** Goes on deleting what is still as it was when the file was deleted. */

@@ -21,7 +21,7 @@ export interface Layers {
 /** All layers of a mount but FUSE, in this process. */
 export async function startLayers(options: WorkerStart): Promise<Layers> {
   const { stateDirectory, writeMode } = options
-  const flags = { writeMode, writeBackDelay: writeBackDelaySeconds }
+  const flags = { writeMode, writeBackDelay: writeBackDelaySeconds, cacheDir: `${stateDirectory}-cache` }
   const local = await startLocalVfs(options, flags, stateDirectory)
   return {
     vfs: local.vfs,

@@ -225,6 +225,7 @@ describe('an ordinary user', () => {
       env: {
         HOME: folder,
         XDG_STATE_HOME: join(folder, 'state'),
+        XDG_CACHE_HOME: join(folder, 'cache'),
         XDG_RUNTIME_DIR: folder,
         XNAT_HOST: server.url,
         XNAT_USER: server.user,

@@ -91,6 +91,7 @@ describe('where the driver libfuse3 cannot be built', () => {
     const path = join(folder, 'xnat')
     const env = {
       XDG_STATE_HOME: join(folder, 'state'),
+      XDG_CACHE_HOME: join(folder, 'cache'),
       XDG_RUNTIME_DIR: folder,
       XNAT_HOST: server.url,
       XNAT_USER: server.user,

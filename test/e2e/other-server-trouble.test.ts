@@ -28,6 +28,7 @@ describe('the beginning of a mount on another server', () => {
     xnatfs(['mount', join(folder, 'xnat'), '--url', url], {
       env: {
         XDG_STATE_HOME: join(folder, 'state'),
+        XDG_CACHE_HOME: join(folder, 'cache'),
         XDG_RUNTIME_DIR: folder,
         NETRC: '/dev/null',
         XNAT_USER: user,

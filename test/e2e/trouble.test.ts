@@ -23,6 +23,7 @@ describe('a mount that cannot begin', () => {
     xnatfs(['mount', join(folder, 'xnat'), '--url', url], {
       env: {
         XDG_STATE_HOME: join(folder, 'state'),
+        XDG_CACHE_HOME: join(folder, 'cache'),
         XDG_RUNTIME_DIR: folder,
         NETRC: '/dev/null',
         XNAT_USER: 'admin',

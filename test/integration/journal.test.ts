@@ -129,6 +129,24 @@ describe('what was closed in the mode back', () => {
     expect(await server.texts()).toEqual({ 'a.txt': 'closed' })
   })
 
+  it.each(['closed', undefined])(
+    'stays as it was when a delete was refused while it is written (%s)',
+    async (closed) => {
+      await server.put('scan1', 'stored')
+      await server.put('scan10', 'theirs')
+      const { fs } = await start()
+      if (closed !== undefined) await writeFile(fs, `${here}/scan1`, closed)
+      const file = await fs.open(`${here}/scan1`, 'r+')
+      await file.write(Buffer.from('XX'), 0)
+      await expect(fs.unlink(`${here}/scan1`)).rejects.toMatchObject({ code: 'EBUSY' })
+      await file.write(Buffer.from('YY'), 0)
+      await abandonJournals(root)
+      const { mount } = await start()
+      await mount.vfs.drain({ includeOpen: false })
+      expect(await server.texts()).toEqual({ scan1: closed ?? 'stored', scan10: 'theirs' })
+    },
+  )
+
   it('keeps its time, so that rsync finds it unchanged', async () => {
     const { fs } = await start()
     await writeFile(fs, `${here}/a.txt`, 'a')

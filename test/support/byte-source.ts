@@ -37,7 +37,8 @@ interface Fetch {
 }
 
 /** Serves the bytes of one file as a server would, and lets a test say how. */
-export class ByteSource implements Pick<Archive, 'fetch' | 'contradict'> {
+export class ByteSource implements Pick<Archive, 'fetch' | 'contradict' | 'isReachable'> {
+  isReachable = true
   bytes: Uint8Array
   answerVersion = 'a1'
   honoursRange = true

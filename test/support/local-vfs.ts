@@ -2,7 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { assemble } from '../../src/cli/assemble.js'
+import type { Assembly } from '../../src/cli/assemble.js'
 import { OpenJournal } from '../../src/cli/journal.js'
+import { MountCache } from '../../src/cli/mount-cache.js'
 import { defaultMountFlags } from '../../src/cli/options.js'
 import type { MountFlags } from '../../src/cli/options.js'
 import { Log } from '../../src/util/log.js'
@@ -11,6 +13,8 @@ import type { Server } from './server.js'
 
 export interface LocalVfs {
   readonly vfs: Vfs
+  readonly archive: Assembly['archive']
+  readonly cache: MountCache
   readonly lines: readonly string[]
   /** As the end of a mount: sends what can be sent, leaves the rest in the journal. */
   stop(): Promise<void>
@@ -32,16 +36,27 @@ export async function startLocalVfs(
   const log = new Log({ write: (line) => lines.push(line) })
   const { url, user, password } = server
   const journal = await OpenJournal.open(root, { url, user }, undefined)
+  const allFlags = {
+    ...defaultMountFlags(),
+    memory: 32,
+    connections: 8,
+    cache: flags.cacheDir !== undefined,
+    ...flags,
+  }
+  const cache = await MountCache.open({ url, user, flags: allFlags, log })
   const assembly = assemble({
     url,
     credentials: { user, password },
-    flags: { ...defaultMountFlags(), memory: 32, connections: 8, ...flags },
+    flags: allFlags,
     log,
+    cache,
     stagingDirectory: journal.directory,
   })
   await journal.resume(assembly.vfs, log)
   return {
     vfs: assembly.vfs,
+    archive: assembly.archive,
+    cache,
     lines,
     stop: async () => {
       await assembly.vfs.drain({ includeOpen: true })

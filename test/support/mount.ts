@@ -38,6 +38,7 @@ export class Mount {
     const user = options.user ?? { name: server.user, password: server.password }
     const mount = new Mount(directory, {
       XDG_STATE_HOME: join(directory, 'state'),
+      XDG_CACHE_HOME: join(directory, 'cache'),
       XDG_RUNTIME_DIR: join(directory, 'run'),
       NETRC: '/dev/null',
       XNAT_HOST: server.url,

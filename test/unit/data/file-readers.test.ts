@@ -2,6 +2,7 @@ import { tmpdir } from 'node:os'
 import { describe, expect, it } from 'vitest'
 import { MemoryBlockCache } from '../../../src/cache/memory-block-cache.js'
 import { FileReaders } from '../../../src/data/file-readers.js'
+import { FsError } from '../../../src/util/fs-error.js'
 import { Log } from '../../../src/util/log.js'
 import { ByteSource, fileEntry, md5, patternBytes } from '../../support/byte-source.js'
 
@@ -59,6 +60,18 @@ describe('a file that was read before', () => {
     source.answerVersion = 'a2'
     await readers.recheck(fileEntry(first, { listing: {} }))
     expect(source.contradictions).toEqual([{ sizeBytes: 5000, answerVersion: 'a2', digest: undefined }])
+  })
+
+  it('will do as it is while the server does not answer, and not when its answer is a refusal', async () => {
+    const source = new ByteSource(first)
+    const readers = readersOf(source)
+    await readAll(readers, fileEntry(first, { listing }))
+    source.fetch = () => Promise.reject(new FsError('EIO', 'no'))
+    source.isReachable = false
+    expect(await readAll(readers, fileEntry(first, { listing: {} }))).toEqual(first)
+    expect(source.contradictions).toEqual([])
+    source.isReachable = true
+    await expect(readers.recheck(fileEntry(first, { listing: {} }))).rejects.toMatchObject({ code: 'EIO' })
   })
 
   it('is what a new listing with its digest says', async () => {

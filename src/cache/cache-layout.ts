@@ -1,0 +1,117 @@
+import { createHash } from 'node:crypto'
+import { dirname, join } from 'node:path'
+import type { CacheFs } from './cache-disk.js'
+
+/**
+ * Where things lie in a cache directory. Everything is put in place by rename(2), nothing is written into once it is
+ * there, and what is removed is unlinked: who has it open goes on reading it. A program of another format finds another
+ * directory.
+ *
+ *     <root>/v1/<server>/about.json                       the server's URL
+ *                       /files/<xx>/<id>                  a complete file, its very bytes
+ *                       /files/<xx>/<id>.sums             what it is, and a checksum of each block
+ *                       /parts/<id>/<writer>.part, .sums  the same of a large file that is not complete: sparse, and
+ *                                                         written by one process only
+ *                       /writers/<writer>                 a process that writes here, as long as it lives
+ *                       /tmp/<writer>-<n>                 on its way to its name
+ *                       /users/<user>/identity.json       a log-in that succeeded
+ *                       /users/<user>/listings/<name>     what this user was listed
+ */
+export const cacheFormat = 'v1'
+
+export function formatDirectory(root: string): string {
+  return join(root, cacheFormat)
+}
+
+export function serverDirectory(root: string, url: string): string {
+  return join(formatDirectory(root), hashed(url, 16))
+}
+
+/** @param user undefined: a guest */
+export function userDirectory(server: string, user: string | undefined): string {
+  return join(server, 'users', hashed(user === undefined ? 'guest' : `user ${user}`, 16))
+}
+
+export function fileId(file: string, version: string): string {
+  return hashed(`${file}\n${version}`, 32)
+}
+
+export function completePath(server: string, id: string): string {
+  return join(server, 'files', id.slice(0, 2), id)
+}
+
+export function partDirectory(server: string, id: string): string {
+  return join(server, 'parts', id)
+}
+
+export const sumsSuffix = '.sums'
+export const partSuffix = '.part'
+export const identityName = 'identity.json'
+
+export function hashed(text: string, digits: number): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, digits)
+}
+
+let count = 0
+
+/** Writes a file under a passing name and gives it its own: there is no moment at which it is there in part. */
+export async function putInPlace(
+  fs: CacheFs,
+  server: string,
+  writer: string,
+  path: string,
+  pieces: readonly Uint8Array[],
+): Promise<void> {
+  const temporary = join(server, 'tmp', `${writer}-${++count}`)
+  await withDirectory(fs, temporary, async () => {
+    const handle = await fs.open(temporary, 'wx', 0o600)
+    try {
+      let position = 0
+      for (const piece of pieces) {
+        await writeAll(handle, piece, position)
+        position += piece.length
+      }
+    } catch (error) {
+      await fs.unlink(temporary).catch(() => {}) // a full disk needs the room
+      throw error
+    } finally {
+      await handle.close()
+    }
+  })
+  await withDirectory(fs, path, () => fs.rename(temporary, path))
+}
+
+/** Does something in the directory of `path`; makes the directory where it is missing. */
+export async function withDirectory<T>(fs: CacheFs, path: string, task: () => Promise<T>): Promise<T> {
+  try {
+    return await task()
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+    await fs.mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    return task()
+  }
+}
+
+type Writable = Awaited<ReturnType<CacheFs['open']>>
+
+export async function writeAll(handle: Writable, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length;) {
+    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done)
+    done += bytesWritten
+  }
+}
+
+/** @returns undefined when the file ends before */
+export async function readExactly(
+  handle: Writable,
+  position: number,
+  lengthBytes: number,
+): Promise<Buffer | undefined> {
+  const buffer = Buffer.allocUnsafe(lengthBytes)
+  for (let done = 0; done < lengthBytes;) {
+    const { bytesRead } = await handle.read(buffer, done, lengthBytes - done, position + done)
+    if (bytesRead === 0) return undefined
+    done += bytesRead
+  }
+  return buffer
+}

@@ -1,0 +1,176 @@
+import PQueue from 'p-queue'
+import { inBackground } from '../util/background.js'
+import type { BlockCache, ListedVersion, MaybePromise, Trust, VersionKey } from './block-cache.js'
+import type { CacheDisk } from './cache-disk.js'
+import type { CacheRoom } from './cache-room.js'
+import type { CacheWriterId } from './cache-writer-id.js'
+import { DiskFile } from './disk-file.js'
+import { OpenHandles } from './open-handles.js'
+
+export interface DiskBlockCacheOptions {
+  readonly blockSizeBytes: number
+  readonly disk: CacheDisk
+  /** Where the files of one server are kept. */
+  readonly server: string
+  readonly room: CacheRoom
+  readonly writer: CacheWriterId
+}
+
+/** What may wait to be written. A disk that is slower than the network keeps less. */
+const pendingBudgetBytes = 64 * 1024 * 1024
+/** Files whose state on the disk is remembered, and among them files that are kept in part: two descriptors each. */
+const filesKept = 2000
+const partsKept = 32
+/** A disk that hangs does not hold up the end of a mount for longer. */
+const closeTimeoutMs = 5000
+
+export interface DiskCacheCounters {
+  hits: number
+  misses: number
+  /** Blocks that were not written because too much was waiting already. */
+  dropped: number
+  /** Entries that were not what their sums say. */
+  corrupt: number
+}
+
+/**
+ * Blocks on the disk, for every process of this user. Complete files are plain files of their bytes; what is said about
+ * a block counts only if its sum is right.
+ */
+export class DiskBlockCache implements BlockCache {
+  readonly blockSizeBytes: number
+  readonly counters: DiskCacheCounters = { hits: 0, misses: 0, dropped: 0, corrupt: 0 }
+  readonly #options: DiskBlockCacheOptions
+  readonly #handles: OpenHandles
+  readonly #files = new Map<string, DiskFile>()
+  readonly #flushing = new Set<DiskFile>()
+  /** Reads and the driver need the threads of the file system more than writes do. */
+  readonly #writes = new PQueue({ concurrency: 2 })
+  #pendingBytes = 0
+  #isClosed = false
+
+  constructor(options: DiskBlockCacheOptions) {
+    this.#options = options
+    this.blockSizeBytes = options.blockSizeBytes
+    this.#handles = new OpenHandles(options.disk)
+  }
+
+  answerVersion(listed: ListedVersion): MaybePromise<string | undefined> {
+    const file = this.#file(listed)
+    if (!file.isLoaded) return file.load().then(() => file.answerVersion)
+    return file.answerVersion
+  }
+
+  get(key: VersionKey, index: number): MaybePromise<Uint8Array | undefined> {
+    const file = this.#file(key)
+    const pending = file.pending(key, index)
+    if (pending) return pending
+    if (file.isLoaded && !file.has(key, index)) return this.#count(undefined)
+    if (!this.#options.disk.canRead()) return this.#count(undefined)
+    return this.#read(file, key, index)
+  }
+
+  put(key: VersionKey, index: number, bytes: Uint8Array, trust: Trust): void {
+    const { disk, room } = this.#options
+    if (trust === 'doubtful' || this.#isClosed || !disk.canWrite() || !room.admits(key.sizeBytes)) return
+    const file = this.#file(key)
+    if (file.has(key, index) || file.pending(key, index)) return
+    if (this.#pendingBytes + bytes.length > pendingBudgetBytes) {
+      this.counters.dropped++
+      return
+    }
+    file.add(key, index, bytes, trust)
+    this.#flushSoon(file)
+  }
+
+  /**
+   * The path of a plain file that has exactly these bytes, if all are here and every block's sum was found right. It is
+   * never written to; when it is evicted it is unlinked.
+   */
+  async completePath(key: VersionKey): Promise<string | undefined> {
+    const file = this.#file(key)
+    await file.load()
+    for (let index = 0; index * this.blockSizeBytes < key.sizeBytes; index++) {
+      if (!(await file.read(key, index))) return undefined
+    }
+    return file.completePath
+  }
+
+  /** Resolves when everything given so far is on the disk, or is not going to be. */
+  settled(): Promise<void> {
+    return this.#writes.onIdle()
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, closeTimeoutMs)))
+    await Promise.race([this.settled(), late])
+    clearTimeout(timer)
+    for (const file of this.#files.values()) await file.close()
+    this.#handles.clear()
+    await this.#options.writer.retire()
+  }
+
+  async #read(file: DiskFile, key: VersionKey, index: number): Promise<Uint8Array | undefined> {
+    await file.load()
+    return this.#count(file.pending(key, index) ?? (await file.read(key, index)))
+  }
+
+  #count(bytes: Uint8Array | undefined): Uint8Array | undefined {
+    this.counters[bytes ? 'hits' : 'misses']++
+    return bytes
+  }
+
+  #file(listed: ListedVersion): DiskFile {
+    const name = `${listed.file}\n${listed.version}`
+    const known = this.#files.get(name)
+    const file = known ?? new DiskFile(this.#context(), listed)
+    this.#files.delete(name) // to the end of the order
+    this.#files.set(name, file)
+    if (!known) this.#forgetOld()
+    return file
+  }
+
+  #context(): ConstructorParameters<typeof DiskFile>[0] {
+    const { disk, server, room, writer } = this.#options
+    return {
+      disk,
+      server,
+      writer,
+      blockSizeBytes: this.blockSizeBytes,
+      handles: this.#handles,
+      onPending: (deltaBytes) => (this.#pendingBytes += deltaBytes),
+      onStored: (sizeBytes) => room.took(sizeBytes),
+      onCorrupt: () => this.counters.corrupt++,
+    }
+  }
+
+  #forgetOld(): void {
+    let parts = 0
+    for (const file of this.#files.values()) if (file.hasPart) parts++
+    if (this.#files.size <= filesKept && parts <= partsKept) return
+    for (const [name, file] of this.#files) {
+      const isTooMany = this.#files.size > filesKept || (file.hasPart && parts > partsKept)
+      if (!isTooMany || file.isBusy) continue
+      if (file.hasPart) parts--
+      this.#files.delete(name)
+      inBackground(this.#options.disk.log, 'close a cached file', file.close())
+    }
+  }
+
+  /** What comes in one go is written in one go: all the blocks of a small file. */
+  #flushSoon(file: DiskFile): void {
+    if (this.#flushing.has(file)) return
+    this.#flushing.add(file)
+    const flush = this.#writes.add(async () => {
+      await new Promise<void>((resolve) => setImmediate(resolve))
+      try {
+        while (file.hasPending) await file.flush()
+      } finally {
+        this.#flushing.delete(file)
+      }
+    })
+    inBackground(this.#options.disk.log, 'write to the disk cache', flush)
+  }
+}

@@ -1,0 +1,321 @@
+import { createHash } from 'node:crypto'
+import { Lock } from '../util/lock.js'
+import { blockCount, blockLength } from './block-cache.js'
+import type { ListedVersion, Trust, VersionKey } from './block-cache.js'
+import { BlockSums } from './block-sums.js'
+import type { CacheDisk } from './cache-disk.js'
+import {
+  completePath,
+  fileId,
+  partDirectory,
+  partSuffix,
+  putInPlace,
+  readExactly,
+  sumsSuffix,
+} from './cache-layout.js'
+import type { CacheWriterId } from './cache-writer-id.js'
+import type { OpenHandles } from './open-handles.js'
+import { PartFile } from './part-file.js'
+
+export interface DiskFileContext {
+  readonly disk: CacheDisk
+  readonly server: string
+  readonly writer: CacheWriterId
+  readonly blockSizeBytes: number
+  readonly handles: OpenHandles
+  /** By how much the bytes that wait to be written have grown. */
+  readonly onPending: (deltaBytes: number) => void
+  /** So many bytes have come to lie on the disk. */
+  readonly onStored: (sizeBytes: number) => void
+  /** An entry was not what its sums say, and was removed. */
+  readonly onCorrupt: () => void
+}
+
+interface PendingBlock {
+  readonly key: VersionKey
+  readonly bytes: Uint8Array
+  readonly isProven: boolean
+}
+
+/** Use of an entry is noted at most this often. */
+const touchMs = 10 * 60_000
+
+/** What the disk has of one listed version of one file: nothing, a part, or all of it. */
+export class DiskFile {
+  readonly #context: DiskFileContext
+  readonly #listed: ListedVersion
+  readonly #id: string
+  readonly #path: string
+  /** Changes take turns. */
+  readonly #changes = new Lock()
+  #sums: BlockSums | undefined
+  #part: PartFile | undefined
+  /** Blocks on their way to the disk. */
+  readonly #pending = new Map<number, PendingBlock>()
+  /** A record may have been written by half: it can be read, and is mended before it is written to. */
+  #isSuspect = false
+  #touchedMs = Number.NEGATIVE_INFINITY
+  #loading: Promise<void> | undefined
+  #isLoaded = false
+
+  constructor(context: DiskFileContext, listed: ListedVersion) {
+    this.#context = context
+    this.#listed = listed
+    this.#id = fileId(listed.file, listed.version)
+    this.#path = completePath(context.server, this.#id)
+  }
+
+  get isLoaded(): boolean {
+    return this.#isLoaded
+  }
+
+  get hasPart(): boolean {
+    return this.#part !== undefined
+  }
+
+  get hasPending(): boolean {
+    return this.#pending.size > 0
+  }
+
+  get isBusy(): boolean {
+    return this.hasPending || !this.#changes.isIdle
+  }
+
+  get answerVersion(): string | undefined {
+    return this.#newestPending?.key.answerVersion ?? this.#sums?.key.answerVersion
+  }
+
+  /** The path of the complete file, whose bytes are those of this version. */
+  get completePath(): string | undefined {
+    return this.#sums && !this.#part ? this.#path : undefined
+  }
+
+  /** Looks what is there. */
+  load(): Promise<void> {
+    if (this.#isLoaded) return Promise.resolve()
+    this.#loading ??= this.#changes.run(() => this.#load()).finally(() => (this.#loading = undefined))
+    return this.#loading
+  }
+
+  pending(key: VersionKey, index: number): Uint8Array | undefined {
+    const block = this.#pending.get(index)
+    return block?.key.id === key.id ? block.bytes : undefined
+  }
+
+  has(key: VersionKey, index: number): boolean {
+    return this.#sums?.key.id === key.id && this.#sums.has(index)
+  }
+
+  /** A block whose sum is right, or undefined. */
+  async read(key: VersionKey, index: number): Promise<Uint8Array | undefined> {
+    const { disk } = this.#context
+    const sums = this.#sums
+    const part = this.#part
+    if (!sums || !this.has(key, index)) return undefined
+    let isShort = false
+    const bytes = await disk.read(async () => {
+      const read = part ? await part.read(index) : await this.#readComplete(sums, index)
+      isShort = read === undefined
+      return read
+    })
+    if (bytes && sums.matches(index, bytes)) {
+      void disk.read(() => this.#touch())
+      return bytes
+    }
+    if (this.#sums === sums) await this.#changes.run(() => this.#give(sums, bytes !== undefined || isShort))
+    return undefined
+  }
+
+  add(key: VersionKey, index: number, bytes: Uint8Array, trust: Trust): void {
+    this.#drop(index)
+    this.#pending.set(index, { key, bytes, isProven: trust === 'proven' })
+    this.#context.onPending(bytes.length)
+  }
+
+  /** Brings what is pending to the disk, as far as it can be. */
+  flush(): Promise<void> {
+    return this.#changes.run(async () => {
+      const blocks = new Map(this.#pending)
+      const key = this.#newestPending?.key
+      if (!key) return
+      const ofKey = new Map([...blocks].filter(([, block]) => block.key.id === key.id))
+      if (!(await this.#context.disk.write(() => this.#store(key, ofKey)))) this.#isSuspect = true
+      for (const [index, block] of blocks) if (this.#pending.get(index) === block) this.#drop(index)
+    })
+  }
+
+  close(): Promise<void> {
+    return this.#changes.run(async () => {
+      await this.#part?.close()
+      this.#part = undefined
+      this.#sums = undefined
+      this.#isLoaded = false
+    })
+  }
+
+  get #newestPending(): PendingBlock | undefined {
+    return [...this.#pending.values()].at(-1)
+  }
+
+  #drop(index: number): void {
+    const block = this.#pending.get(index)
+    if (!this.#pending.delete(index) || !block) return
+    this.#context.onPending(-block.bytes.length)
+  }
+
+  async #load(): Promise<void> {
+    const { disk } = this.#context
+    if (this.#isLoaded || !disk.canRead()) return
+    this.#sums = (await disk.read(() => this.#loadComplete())) ?? (await disk.read(() => this.#loadPart()))
+    this.#isLoaded = true
+  }
+
+  async #loadComplete(): Promise<BlockSums | undefined> {
+    const { disk, onCorrupt } = this.#context
+    const bytes = await disk.fs.readFile(this.#path + sumsSuffix)
+    const sums = BlockSums.parse(bytes)
+    if (sums && sums.isComplete && this.#fits(sums)) return sums
+    disk.log.warn(`the disk cache's entry for ${this.#listed.file} is damaged; it is removed`)
+    onCorrupt()
+    await this.#removeComplete()
+    return undefined
+  }
+
+  async #loadPart(): Promise<BlockSums | undefined> {
+    const { disk, server, writer } = this.#context
+    const names = await disk.fs.readdir(partDirectory(server, this.#id))
+    for (const name of names.filter((other) => other.endsWith(partSuffix))) {
+      const from = name.slice(0, -partSuffix.length)
+      if (from !== writer.id && (await writer.isAlive(from))) continue
+      const part = await disk.read(() => PartFile.takeOver(disk, server, this.#id, from, writer.id))
+      if (part && this.#fits(part.sums)) {
+        this.#part = part
+        if (part.sums.isComplete) await this.#complete(part) // its writer died just before it could
+        return this.#part === part || this.#sums ? part.sums : undefined
+      }
+      await part?.discard()
+      await part?.close()
+    }
+    return undefined
+  }
+
+  #fits({ key, blockSizeBytes }: BlockSums): boolean {
+    const { file, version, sizeBytes } = this.#listed
+    const isSame = key.file === file && key.version === version && key.sizeBytes === sizeBytes
+    return isSame && blockSizeBytes === this.#context.blockSizeBytes
+  }
+
+  async #readComplete(sums: BlockSums, index: number): Promise<Buffer | undefined> {
+    const { key, blockSizeBytes } = sums
+    const handle = await this.#context.handles.get(this.#path, sums)
+    return readExactly(handle, index * blockSizeBytes, blockLength(key.sizeBytes, blockSizeBytes, index))
+  }
+
+  async #touch(): Promise<void> {
+    const { disk } = this.#context
+    const nowMs = disk.now()
+    if (nowMs - this.#touchedMs < touchMs) return
+    this.#touchedMs = nowMs
+    if (this.#part) await this.#part.touch()
+    else await disk.fs.utimes(this.#path + sumsSuffix, nowMs / 1000, nowMs / 1000)
+  }
+
+  /** Gives up an entry that cannot be read: evicted, or damaged. */
+  async #give(sums: BlockSums, isDamaged: boolean): Promise<void> {
+    if (this.#sums !== sums) return
+    const { disk, onCorrupt } = this.#context
+    if (isDamaged) {
+      disk.log.warn(`the disk cache's bytes of ${this.#listed.file} are damaged; they are removed`)
+      onCorrupt()
+    }
+    const part = this.#part
+    this.#sums = undefined
+    this.#part = undefined
+    this.#isLoaded = false
+    if (part) {
+      if (isDamaged) await part.discard()
+      await part.close().catch(() => {})
+    } else {
+      this.#context.handles.drop(this.#path)
+      if (isDamaged) await this.#removeComplete()
+    }
+  }
+
+  async #removeComplete(): Promise<void> {
+    const { disk } = this.#context
+    await disk.remove(this.#path + sumsSuffix)
+    await disk.remove(this.#path)
+  }
+
+  async #store(key: VersionKey, blocks: ReadonlyMap<number, PendingBlock>): Promise<void> {
+    const { writer } = this.#context
+    if (!this.#isLoaded) await this.#load()
+    await writer.renew()
+    if (this.#sums && this.#sums.key.id !== key.id) await this.#replace(this.#sums)
+    if (this.#sums && !this.#part) return // complete already
+    if (!this.#part && blocks.size === blockCount(key.sizeBytes, this.#context.blockSizeBytes)) {
+      await this.#storeWhole(key, blocks)
+    } else await this.#storePart(key, blocks)
+  }
+
+  /** The server answered with another version than the one whose blocks are here. */
+  async #replace(sums: BlockSums): Promise<void> {
+    const isComplete = !this.#part
+    await this.#part?.discard()
+    await this.#give(sums, false)
+    if (isComplete) await this.#removeComplete()
+    this.#isLoaded = true
+  }
+
+  async #storeWhole(key: VersionKey, blocks: ReadonlyMap<number, PendingBlock>): Promise<void> {
+    const { disk, server, writer, blockSizeBytes, onStored } = this.#context
+    const inOrder = [...blocks].sort(([a], [b]) => a - b).map(([, block]) => block)
+    if (key.digest !== undefined && inOrder.some(({ isProven }) => !isProven)) {
+      const hash = createHash('md5')
+      for (const { bytes } of inOrder) hash.update(bytes)
+      if (hash.digest('hex') !== key.digest) return // shown all the same, but not to be kept
+    }
+    const sums = new BlockSums(key, blockSizeBytes)
+    inOrder.forEach(({ bytes }, index) => sums.add(index, bytes))
+    const pieces = inOrder.map(({ bytes }) => bytes)
+    await putInPlace(disk.fs, server, writer.id, this.#path, pieces)
+    await putInPlace(disk.fs, server, writer.id, this.#path + sumsSuffix, [sums.encode()])
+    this.#sums = sums
+    onStored(key.sizeBytes)
+  }
+
+  async #storePart(key: VersionKey, blocks: ReadonlyMap<number, PendingBlock>): Promise<void> {
+    const { disk, server, writer, blockSizeBytes, onStored } = this.#context
+    if (this.#part && !(await this.#part.isInPlace().catch(() => false))) {
+      await this.#dropPart()
+      await this.#load()
+    }
+    if (this.#isSuspect) await this.#part?.repair()
+    this.#isSuspect = false
+    this.#part ??= await PartFile.create(disk, server, writer.id, key, blockSizeBytes)
+    const part = this.#part
+    this.#sums = part.sums
+    for (const [index, { bytes }] of blocks) {
+      if (part.sums.has(index)) continue
+      await part.append(index, bytes)
+      onStored(bytes.length)
+    }
+    if (part.sums.isComplete) await this.#complete(part)
+  }
+
+  async #complete(part: PartFile): Promise<void> {
+    this.#sums = (await part.complete()) ? part.sums : undefined
+    this.#part = undefined // until then it is read from
+    await part.close()
+  }
+
+  async #dropPart(): Promise<void> {
+    const part = this.#part
+    this.#part = undefined
+    if (part) {
+      this.#sums = undefined
+      this.#isLoaded = false
+    }
+    await part?.close().catch(() => {})
+  }
+}

@@ -1,0 +1,37 @@
+import { blockCount } from './block-cache.js'
+import type { BlockCache, ListedVersion, MaybePromise, Trust, VersionKey } from './block-cache.js'
+import type { DiskBlockCache } from './disk-block-cache.js'
+import type { MemoryBlockCache } from './memory-block-cache.js'
+
+/** Memory over disk: what the disk gives is in memory from then on. */
+export class TieredBlockCache implements BlockCache {
+  readonly blockSizeBytes: number
+  readonly #memory: MemoryBlockCache
+  readonly #disk: DiskBlockCache
+
+  constructor(memory: MemoryBlockCache, disk: DiskBlockCache) {
+    this.blockSizeBytes = memory.blockSizeBytes
+    this.#memory = memory
+    this.#disk = disk
+  }
+
+  answerVersion(listed: ListedVersion): MaybePromise<string | undefined> {
+    return this.#disk.answerVersion(listed)
+  }
+
+  get(key: VersionKey, index: number): MaybePromise<Uint8Array | undefined> {
+    const known = this.#memory.get(key, index)
+    if (known || index >= blockCount(key.sizeBytes, this.blockSizeBytes)) return known
+    const found = this.#disk.get(key, index)
+    if (!(found instanceof Promise)) return found
+    return found.then((bytes) => {
+      if (bytes) this.#memory.put(key, index, bytes)
+      return bytes
+    })
+  }
+
+  put(key: VersionKey, index: number, bytes: Uint8Array, trust: Trust): void {
+    this.#memory.put(key, index, bytes)
+    this.#disk.put(key, index, bytes, trust)
+  }
+}

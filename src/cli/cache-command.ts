@@ -1,0 +1,95 @@
+import { readFile, statfs } from 'node:fs/promises'
+import { join } from 'node:path'
+import { CacheDisk, nodeFs } from '../cache/cache-disk.js'
+import { removeEntry } from '../cache/cache-room.js'
+import { identityPaths, survey } from '../cache/cache-survey.js'
+import type { CacheEntry } from '../cache/cache-survey.js'
+import { verifyCache } from '../cache/cache-verify.js'
+import { causeChain, Log } from '../util/log.js'
+import { CliError, exitCodes } from './exit.js'
+import type { ExitCode } from './exit.js'
+import { cacheRoot } from './mount-cache.js'
+import type { CacheFlags } from './options.js'
+
+const tasks = { status, clear, verify } as const
+
+/** `xnatfs cache status|clear|verify`: what is kept between mounts. All of them may run beside mounts. */
+export async function cacheCommand(what: string, flags: CacheFlags): Promise<ExitCode> {
+  if (!Object.hasOwn(tasks, what)) {
+    throw new CliError(exitCodes.usage, `cache ${what}: it is status, clear or verify`)
+  }
+  try {
+    return await tasks[what as keyof typeof tasks](cacheRoot(flags.cacheDir))
+  } catch (error) {
+    throw new CliError(exitCodes.failure, `cache ${what}: ${causeChain(error)}`, { cause: error })
+  }
+}
+
+async function status(root: string): Promise<ExitCode> {
+  const { entries } = await survey(nodeFs, root)
+  const lines = [`${root}: ${sizeText(sum(entries))} of ${await freeText(root)}`]
+  for (const server of new Set(entries.map((entry) => entry.server))) {
+    const own = entries.filter((entry) => entry.server === server)
+    const of = (kind: CacheEntry['kind']): readonly CacheEntry[] => own.filter((entry) => entry.kind === kind)
+    lines.push(await urlOf(server))
+    lines.push(`  files     ${of('file').length}, ${sizeText(sum(of('file')))}`)
+    lines.push(`  in part   ${of('part').length}, ${sizeText(sum(of('part')))}`)
+    lines.push(`  listings  ${of('listing').length}, ${sizeText(sum(of('listing')))}`)
+  }
+  process.stdout.write(`${lines.join('\n')}\n`)
+  return exitCodes.success
+}
+
+async function clear(root: string): Promise<ExitCode> {
+  const disk = new CacheDisk({ log: stderrLog() })
+  const { entries } = await survey(nodeFs, root)
+  for (const entry of entries) await removeEntry(disk, entry)
+  for (const path of await identityPaths(nodeFs, root)) await disk.remove(path)
+  const { entries: left } = await survey(nodeFs, root)
+  const removed = entries.length - left.length
+  process.stdout.write(`${root}: ${removed} entries removed, ${sizeText(sum(entries) - sum(left))}\n`)
+  return left.some((entry) => entries.some(({ path }) => path === entry.path))
+    ? exitCodes.failure
+    : exitCodes.success
+}
+
+async function verify(root: string): Promise<ExitCode> {
+  const disk = new CacheDisk({ log: stderrLog() })
+  const { goodFiles, goodParts, checkedBytes, bad } = await verifyCache(disk, root)
+  for (const { file, reason } of bad) process.stdout.write(`removed ${file}: ${reason}\n`)
+  process.stdout.write(
+    `${root}: ${goodFiles} files and ${goodParts} parts are right, ${bad.length} were not; ${sizeText(checkedBytes)} read\n`,
+  )
+  return bad.length === 0 ? exitCodes.success : exitCodes.failure
+}
+
+async function urlOf(server: string): Promise<string> {
+  try {
+    return (JSON.parse(await readFile(join(server, 'about.json'), 'utf8')) as { url: string }).url
+  } catch {
+    return `a server of ${server}`
+  }
+}
+
+async function freeText(root: string): Promise<string> {
+  try {
+    const { blocks, bavail, bsize } = await statfs(root)
+    return `a disk of ${sizeText(blocks * bsize)}, ${sizeText(bavail * bsize)} free`
+  } catch {
+    return 'nothing: it is not there'
+  }
+}
+
+function sum(entries: readonly CacheEntry[]): number {
+  return entries.reduce((total, { sizeBytes }) => total + sizeBytes, 0)
+}
+
+function sizeText(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
+  const power = Math.min(Math.floor(Math.log2(Math.max(bytes, 1)) / 10), units.length - 1)
+  return `${(bytes / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`
+}
+
+function stderrLog(): Log {
+  return new Log({ write: (line) => process.stderr.write(`${line}\n`) })
+}

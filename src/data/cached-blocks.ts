@@ -1,0 +1,89 @@
+import type { MaybePromise } from '../archive/archive.js'
+import { versionKey } from '../cache/block-cache.js'
+import type { BlockCache, ListedVersion, Trust, VersionKey } from '../cache/block-cache.js'
+import { withSignal } from '../util/single-flight.js'
+
+export type FoundBlock = Uint8Array | undefined
+
+export interface CachedBlocksOptions {
+  readonly cache: BlockCache
+  /** The version that earlier answers told, if any did. */
+  readonly answerVersion: string | undefined
+  /** What a cache has of an earlier mount is going to be used, unless this fails or names another version. */
+  readonly confirm: (answerVersion: string) => MaybePromise<void>
+}
+
+/**
+ * What a cache has of the one version of a file that a reader reads. Which one that is comes from the first answer of
+ * the server, or from what the cache kept of an earlier mount.
+ */
+export class CachedBlocks {
+  readonly #listed: ListedVersion
+  readonly #options: CachedBlocksOptions
+  #key: VersionKey | undefined
+  #recovery: MaybePromise<void> | undefined
+  #isRecovered = false
+
+  constructor(listed: ListedVersion, options: CachedBlocksOptions) {
+    this.#listed = listed
+    this.#options = options
+    if (options.answerVersion !== undefined) this.settle(options.answerVersion)
+  }
+
+  get answerVersion(): string | undefined {
+    return this.#key?.answerVersion
+  }
+
+  settle(answerVersion: string): void {
+    this.#key = versionKey(this.#listed, answerVersion)
+  }
+
+  get(index: number): MaybePromise<FoundBlock> {
+    return this.#key && this.#options.cache.get(this.#key, index)
+  }
+
+  put(index: number, block: Uint8Array, trust: Trust): void {
+    if (this.#key) this.#options.cache.put(this.#key, index, block, trust)
+  }
+
+  /** Several blocks in a row. Not a promise where all that is known is at hand. */
+  lookUp(indexes: readonly number[]): MaybePromise<readonly FoundBlock[]> {
+    const blocks = indexes.map((index) => this.get(index))
+    if (blocks.every(isAtHand)) return blocks
+    return Promise.all(blocks.map(async (block) => block)).then((found) =>
+      found.map((block, i) => {
+        const now = block ?? this.get(indexes[i]!) // others may have come while the disk was asked
+        return isAtHand(now) ? now : undefined
+      }),
+    )
+  }
+
+  /** To be called before the first look-up: asks the cache, once, which version it has. */
+  recover(signal: AbortSignal | undefined): MaybePromise<void> {
+    if (this.#key || this.#isRecovered) return undefined
+    this.#recovery ??= this.#ask()
+    return this.#recovery instanceof Promise ? withSignal(this.#recovery, signal) : undefined
+  }
+
+  #ask(): MaybePromise<void> {
+    const known = this.#options.cache.answerVersion(this.#listed)
+    if (known === undefined) {
+      this.#isRecovered = true
+      return undefined
+    }
+    return this.#adopt(known).finally(() => (this.#recovery = undefined))
+  }
+
+  async #adopt(asked: MaybePromise<string | undefined>): Promise<void> {
+    const known = await asked
+    if (known !== undefined && !this.#key) {
+      await this.#options.confirm(known)
+      if (!this.#key) this.settle(known)
+    }
+    this.#isRecovered = true
+  }
+}
+
+export function isAtHand<T>(value: MaybePromise<T>): value is T {
+  return !(value instanceof Promise)
+}
