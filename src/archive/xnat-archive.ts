@@ -15,8 +15,10 @@ import type {
   FetchedBytes,
   FileEntry,
   FileFacts,
+  GrowingBytes,
   MaybePromise,
   Place,
+  StartedStore,
   StoreSource,
   SymlinkEntry,
   Urgency,
@@ -42,6 +44,8 @@ export interface XnatArchiveOptions extends CapabilityOptions {
   readonly log: Log
   /** How long a listing is believed. */
   readonly listingTtlMs: number
+  /** How many files may be sent at a time while they are still being written; none by default. */
+  readonly mostStreams?: number
   readonly now?: () => number
 }
 
@@ -74,7 +78,8 @@ export class XnatArchive implements Archive {
     this.#options = options
     this.#client = new XnatClient(options.session)
     this.#cache = new ListingCache({ ttlMs: options.listingTtlMs, ...(options.now && { now: options.now }) })
-    this.#writer = new Writer(options.session, this.#client, this.#cache, options.log)
+    const { session, log, mostStreams = 0 } = options
+    this.#writer = new Writer({ session, client: this.#client, cache: this.#cache, log, mostStreams })
   }
 
   list(directory: DirectoryEntry, signal?: AbortSignal): MaybePromise<DirectoryListing> {
@@ -149,6 +154,15 @@ export class XnatArchive implements Archive {
       if (!stored) throw new FsError('EIO', `store ${name}: stored as '${storedPath}', which is not listed`)
       return stored
     })
+  }
+
+  startStore(
+    directory: DirectoryEntry,
+    name: string,
+    replaces: FileEntry | undefined,
+    bytes: GrowingBytes,
+  ): StartedStore | undefined {
+    return this.#writer.startStore(directory, name, replaces, bytes)
   }
 
   takenAlong(

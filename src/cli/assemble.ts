@@ -11,6 +11,9 @@ import { version } from './version.js'
 
 /** Blocks of the cache, and the largest read of the portable driver. */
 const blockSizeBytes = 128 * 1024
+/** Files that are sent while they are written hold connections for long: most are for others. */
+const mostStreams = 2
+const connectionsPerStream = 4
 /** New empty files wait this long for their bytes. */
 const emptyFileMs = 1000
 
@@ -39,6 +42,7 @@ export function assemble(plan: AssemblyPlan): Assembly {
     session,
     log,
     listingTtlMs: flags.listingTtl * 1000,
+    mostStreams: Math.min(mostStreams, Math.floor(flags.connections / connectionsPerStream)),
     allowRawWrites: flags.allowRawWrites ?? false,
     allowRelabel: flags.allowRename === 'entities',
   })

@@ -2,8 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { open, rm } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import type { MaybePromise } from '../archive/archive.js'
 import { FsError } from '../util/fs-error.js'
 import { Lock } from '../util/lock.js'
+import { AppendBuffer } from './append-buffer.js'
 import { ByteRanges } from './byte-ranges.js'
 import type { ByteSpan } from './byte-ranges.js'
 import { writeAll } from './write-all.js'
@@ -17,6 +19,17 @@ export interface StagingBase {
 const emptyBase: StagingBase = { sizeBytes: 0, read: () => new Uint8Array(0) }
 /** The stored rest of a file is copied in pieces of this size before an upload. */
 const fillBytes = 4 * 1024 * 1024
+
+/** Who follows the bytes of a file that is written from its beginning to its end. */
+export interface StagingFollower {
+  /** So much is on the disk, in the file at `path` of that moment. */
+  grow(sizeBytes: number): void
+  /** Bytes before the end change: what was followed is nothing any more. */
+  abandon(reason: string): void
+}
+
+/** From this size on a file is written to the disk in large pieces, behind the writer's back. */
+const bufferedFromBytes = 4 * 1024 * 1024
 
 /** What of a staging file is kept elsewhere to open it again. */
 export interface StagingState {
@@ -46,6 +59,11 @@ export class StagingFile {
   #isKept = false
   /** Changes take turns, and wait while the bytes are read for an upload. */
   readonly #changes = new Lock()
+  /** The end of what is written in order; what it holds counts as written. */
+  readonly #appends: AppendBuffer
+  /** So much was written in order from the beginning, and nothing else. */
+  #sequentialBytes = 0
+  #follower: StagingFollower | undefined
 
   private constructor(path: string, handle: FileHandle, base: StagingBase) {
     this.#path = path
@@ -53,6 +71,10 @@ export class StagingFile {
     this.#base = base
     this.#baseEnd = base.sizeBytes
     this.#sizeBytes = base.sizeBytes
+    this.#appends = new AppendBuffer(
+      (bytes, position) => writeAll(this.#handle, bytes, position),
+      (end) => this.#follower?.grow(end),
+    )
   }
 
   static async create(directory: string, base: StagingBase = emptyBase): Promise<StagingFile> {
@@ -67,6 +89,7 @@ export class StagingFile {
     staging.#baseEnd = state.baseEnd
     staging.#sizeBytes = state.sizeBytes
     staging.#isKept = true
+    staging.#sequentialBytes = Number.NaN
     return staging
   }
 
@@ -88,7 +111,19 @@ export class StagingFile {
     return this.#written.missing(0, this.#baseEnd).length === 0
   }
 
+  /** How much was written in order, from the first byte to the last; NaN if anything else was done. */
+  get sequentialBytes(): number {
+    return this.#sequentialBytes
+  }
+
+  /** Tells what becomes of the file as it is now: it is all on the disk as far as the follower is told. */
+  follow(follower: StagingFollower): void {
+    this.#follower = follower
+    if (this.#appends.isEmpty && this.#changes.isIdle) follower.grow(this.#sizeBytes)
+  }
+
   async read(offset: number, lengthBytes: number, signal?: AbortSignal): Promise<Uint8Array> {
+    if (!this.#appends.isEmpty) await this.#appends.drain()
     const end = Math.min(offset + lengthBytes, this.#sizeBytes)
     if (offset >= end) return new Uint8Array(0)
     const buffer = Buffer.alloc(end - offset)
@@ -104,24 +139,24 @@ export class StagingFile {
     return buffer
   }
 
-  write(offset: number, bytes: Uint8Array): Promise<void> {
-    if (bytes.length === 0) return Promise.resolve() // which changes nothing, not even the size
-    return this.#changes.run(async () => {
-      if (this.#isKept) await this.#fork(this.#sizeBytes)
-      await writeAll(this.#handle, bytes, offset)
-      this.#written.add(offset, offset + bytes.length)
-      this.#sizeBytes = Math.max(this.#sizeBytes, offset + bytes.length)
-      this.#revision++
-    })
+  /** What is not a promise is done. An error of the disk may come with a later change, or with `withBytes`. */
+  write(offset: number, bytes: Uint8Array): MaybePromise<void> {
+    if (bytes.length === 0) return // which changes nothing, not even the size
+    if (this.#changes.isIdle && this.#isBuffered(offset) && this.#appends.hasRoom) {
+      return this.#append(offset, bytes)
+    }
+    return this.#changes.run(() => this.#write(offset, bytes))
   }
 
   truncate(sizeBytes: number): Promise<void> {
-    return this.#changes.run(async () => {
+    return this.#exclusively(async () => {
+      this.#unfollow()
       if (this.#isKept) await this.#fork(sizeBytes)
       await this.#handle.truncate(sizeBytes)
       this.#written.cut(sizeBytes)
       this.#baseEnd = Math.min(this.#baseEnd, sizeBytes)
       this.#sizeBytes = sizeBytes
+      this.#sequentialBytes = sizeBytes === 0 ? 0 : Number.NaN
       this.#revision++
     })
   }
@@ -131,7 +166,7 @@ export class StagingFile {
    * @param task gets the revision that the bytes are of
    */
   withBytes<T>(task: (revision: number) => Promise<T>, signal?: AbortSignal): Promise<T> {
-    return this.#changes.run(async () => {
+    return this.#exclusively(async () => {
       await this.#fill(signal)
       return task(this.#revision)
     })
@@ -146,7 +181,7 @@ export class StagingFile {
     record: (kept: StagingState & { readonly path: string; readonly revision: number }) => Promise<void>,
     options: { readonly isDurable: boolean },
   ): Promise<void> {
-    return this.#changes.run(async () => {
+    return this.#exclusively(async () => {
       if (options.isDurable) await this.#handle.datasync()
       const state = { sizeBytes: this.#sizeBytes, written: this.#written.spans, baseEnd: this.#baseEnd }
       this.#isKept = true
@@ -165,14 +200,58 @@ export class StagingFile {
     await rm(this.#path, { force: true })
   }
 
-  /** Leaves the bytes where they are. */
-  close(): Promise<void> {
-    return this.#handle.close()
+  /** Leaves the bytes where they are; to be called after `keep`. */
+  async close(): Promise<void> {
+    this.#unfollow()
+    await this.#appends.discard()
+    await this.#handle.close()
   }
 
   /** What was kept is not needed any more: changes may be made to it. */
   release(): void {
     this.#isKept = false
+  }
+
+  #exclusively<T>(task: () => Promise<T>): Promise<T> {
+    return this.#changes.run(async () => {
+      await this.#appends.drain()
+      return task()
+    })
+  }
+
+  #isBuffered(offset: number): boolean {
+    return !this.#isKept && offset === this.#sequentialBytes && offset >= bufferedFromBytes
+  }
+
+  async #write(offset: number, bytes: Uint8Array): Promise<void> {
+    if (this.#isBuffered(offset)) {
+      await this.#appends.room()
+      return this.#append(offset, bytes)
+    }
+    await this.#appends.drain()
+    if (offset !== this.#sequentialBytes || this.#isKept) this.#unfollow()
+    if (this.#isKept) await this.#fork(this.#sizeBytes)
+    await writeAll(this.#handle, bytes, offset)
+    this.#note(offset, bytes.length)
+    this.#follower?.grow(this.#sequentialBytes)
+  }
+
+  #append(offset: number, bytes: Uint8Array): void {
+    this.#appends.take(bytes, offset)
+    this.#note(offset, bytes.length)
+  }
+
+  #note(offset: number, lengthBytes: number): void {
+    const end = offset + lengthBytes
+    this.#written.add(offset, end)
+    this.#sizeBytes = Math.max(this.#sizeBytes, end)
+    this.#sequentialBytes = offset === this.#sequentialBytes ? end : Number.NaN
+    this.#revision++
+  }
+
+  #unfollow(): void {
+    this.#follower?.abandon('the file was changed before its end')
+    this.#follower = undefined
   }
 
   /** Goes on in a copy, as far as `sizeBytes`. */

@@ -6,6 +6,7 @@ import type { Outgoing } from '../data/write-back.js'
 import { FsError } from '../util/fs-error.js'
 import type { ErrnoName } from '../util/fs-error.js'
 import { causeChain } from '../util/log.js'
+import { LocalStream } from './local-stream.js'
 import type { Hidden, Node } from './node.js'
 import { isTemporaryName } from './temporary-names.js'
 
@@ -52,6 +53,7 @@ interface Kept {
 /** The bytes of a node that are here and perhaps not on the server. */
 export class LocalFile implements Outgoing {
   readonly staging: StagingFile
+  readonly stream = new LocalStream()
   mtimeMs: number
   replaces: FileEntry | undefined
   origin: Origin | undefined
@@ -153,6 +155,7 @@ export class LocalFile implements Outgoing {
   /** From now on the bytes belong under another name, where they may replace a stored file. */
   retarget(replaces: FileEntry | undefined): void {
     this.#outdateRecord()
+    this.stream.abandon()
     this.replaces = replaces
     this.#storedRevision = undefined
   }
@@ -194,7 +197,7 @@ export class LocalFile implements Outgoing {
       // Complete, so that a process that finds the entry after this one was killed can tell whether it was stored.
       await this.staging.withBytes(() => Promise.resolve())
       if (!this.node.isRemoved) await this.keep({ isDurable: false })
-      await this.staging.withBytes((revision) => this.#send(revision))
+      await this.staging.withBytes((revision) => this.#send(revision)).finally(() => this.stream.abandon())
       await this.#leaveOrigin()
       this.#failure = undefined
     } catch (error) {
@@ -244,6 +247,7 @@ export class LocalFile implements Outgoing {
 
   /** Nobody needs the bytes any more. */
   async discard(): Promise<void> {
+    this.stream.abandon()
     this.#releaseBase()
     await this.forget()
     await this.staging.remove()
@@ -274,6 +278,7 @@ export class LocalFile implements Outgoing {
 
   /** Leaves the bytes in the journal, for another mount or for their owner. */
   async leave(): Promise<void> {
+    this.stream.abandon()
     const reason = this.#failure && causeChain(this.#failure.error)
     await this.keep({ isDurable: true, ...(reason !== undefined && { reason }) })
     this.#releaseBase()
@@ -319,7 +324,9 @@ export class LocalFile implements Outgoing {
   async #send(revision: number): Promise<void> {
     const { parent, name } = this.node
     if (!this.hasUnstoredBytes || !parent) return
-    const source = { path: this.staging.path, sizeBytes: this.staging.sizeBytes }
+    const { path, sizeBytes } = this.staging
+    const started = this.stream.end(sizeBytes)
+    const source = { path, sizeBytes, ...(started && { started }) }
     const stored = await this.#archive.store(parent.directory, name, source, this.replaces)
     this.replaces = stored
     this.covers = undefined
