@@ -1,9 +1,15 @@
 import type { MaybePromise } from '../archive/archive.js'
 
-/** Bytes of one write to the disk. Programs write 128 KiB at a time, and each trip to the disk costs as much again. */
-const blockBytes = 1024 * 1024
 /** Blocks that may wait for the disk; then the writer waits. */
 const longestQueue = 4
+
+export interface AppendBufferOptions {
+  /** Of one write to the disk. */
+  readonly blockBytes: number
+  readonly write: (bytes: Buffer, position: number) => Promise<void>
+  /** Everything before `end` is on the disk, as far as it came this way. */
+  readonly onWritten: (end: number) => void
+}
 
 interface Block {
   readonly buffer: Buffer
@@ -18,21 +24,15 @@ interface Block {
  * fails, and each of them tries again.
  */
 export class AppendBuffer {
-  readonly #write: (bytes: Buffer, position: number) => Promise<void>
-  readonly #onWritten: (end: number) => void
+  readonly #options: AppendBufferOptions
   readonly #queue: Block[] = []
   readonly #spare: Buffer[] = []
   #current: Block | undefined
   #writing: Promise<void> | undefined
   #hasFailed = false
 
-  /** @param onWritten everything before `end` is on the disk, as far as it came this way */
-  constructor(
-    write: (bytes: Buffer, position: number) => Promise<void>,
-    onWritten: (end: number) => void = () => {},
-  ) {
-    this.#write = write
-    this.#onWritten = onWritten
+  constructor(options: AppendBufferOptions) {
+    this.#options = options
   }
 
   get isEmpty(): boolean {
@@ -75,6 +75,7 @@ export class AppendBuffer {
     this.#current = undefined
     this.#queue.length = 0
     await this.#writing?.catch(() => {})
+    this.#hasFailed = false
   }
 
   async #waitForRoom(): Promise<void> {
@@ -82,7 +83,8 @@ export class AppendBuffer {
   }
 
   #block(position: number): Block {
-    return { buffer: this.#spare.pop() ?? Buffer.allocUnsafeSlow(blockBytes), position, filledBytes: 0 }
+    const buffer = this.#spare.pop() ?? Buffer.allocUnsafeSlow(this.#options.blockBytes)
+    return { buffer, position, filledBytes: 0 }
   }
 
   #send(): void {
@@ -106,7 +108,7 @@ export class AppendBuffer {
     if (!block) return
     const { buffer, position, filledBytes } = block
     try {
-      await this.#write(buffer.subarray(0, filledBytes), position)
+      await this.#options.write(buffer.subarray(0, filledBytes), position)
       this.#hasFailed = false
     } catch (error) {
       this.#hasFailed = true
@@ -115,6 +117,6 @@ export class AppendBuffer {
     if (this.#queue[0] !== block) return // discarded meanwhile
     this.#queue.shift()
     this.#spare.push(buffer)
-    this.#onWritten(position + filledBytes)
+    this.#options.onWritten(position + filledBytes)
   }
 }

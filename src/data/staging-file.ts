@@ -28,8 +28,14 @@ export interface StagingFollower {
   abandon(reason: string): void
 }
 
-/** From this size on a file is written to the disk in large pieces, behind the writer's back. */
-const bufferedFromBytes = 4 * 1024 * 1024
+/** How big files that are written in order come to the disk: in large pieces, while the writer goes on. */
+export interface StagingBuffering {
+  readonly fromBytes: number
+  readonly blockBytes: number
+}
+
+/** Programs write 128 KiB at a time, and each trip to the disk costs as much again as those. */
+const defaultBuffering: StagingBuffering = { fromBytes: 4 * 1024 * 1024, blockBytes: 1024 * 1024 }
 
 /** What of a staging file is kept elsewhere to open it again. */
 export interface StagingState {
@@ -61,25 +67,32 @@ export class StagingFile {
   readonly #changes = new Lock()
   /** The end of what is written in order; what it holds counts as written. */
   readonly #appends: AppendBuffer
+  readonly #bufferedFromBytes: number
   /** So much was written in order from the beginning, and nothing else. */
   #sequentialBytes = 0
   #follower: StagingFollower | undefined
 
-  private constructor(path: string, handle: FileHandle, base: StagingBase) {
+  private constructor(path: string, handle: FileHandle, base: StagingBase, buffering = defaultBuffering) {
     this.#path = path
     this.#handle = handle
     this.#base = base
     this.#baseEnd = base.sizeBytes
     this.#sizeBytes = base.sizeBytes
-    this.#appends = new AppendBuffer(
-      (bytes, position) => writeAll(this.#handle, bytes, position),
-      (end) => this.#follower?.grow(end),
-    )
+    this.#bufferedFromBytes = buffering.fromBytes
+    this.#appends = new AppendBuffer({
+      blockBytes: buffering.blockBytes,
+      write: (bytes, position) => writeAll(this.#handle, bytes, position),
+      onWritten: (end) => this.#follower?.grow(end),
+    })
   }
 
-  static async create(directory: string, base: StagingBase = emptyBase): Promise<StagingFile> {
+  static async create(
+    directory: string,
+    base: StagingBase = emptyBase,
+    buffering?: StagingBuffering,
+  ): Promise<StagingFile> {
     const { path, handle } = await createStaging(directory)
-    return new StagingFile(path, handle, base)
+    return new StagingFile(path, handle, base, buffering)
   }
 
   /** One that another process has left. It is kept until its next change. */
@@ -139,7 +152,10 @@ export class StagingFile {
     return buffer
   }
 
-  /** What is not a promise is done. An error of the disk may come with a later change, or with `withBytes`. */
+  /**
+   * What is not a promise is done. Of big files an error of the disk may come late: with a later write, with `keep` or
+   * with `withBytes`; until that is over, none of the two succeeds.
+   */
   write(offset: number, bytes: Uint8Array): MaybePromise<void> {
     if (bytes.length === 0) return // which changes nothing, not even the size
     if (this.#changes.isIdle && this.#isBuffered(offset) && this.#appends.hasRoom) {
@@ -149,8 +165,10 @@ export class StagingFile {
   }
 
   truncate(sizeBytes: number): Promise<void> {
-    return this.#exclusively(async () => {
+    return this.#changes.run(async () => {
       this.#unfollow()
+      // That must be possible on a full disk too.
+      await (sizeBytes === 0 ? this.#appends.discard() : this.#appends.drain())
       if (this.#isKept) await this.#fork(sizeBytes)
       await this.#handle.truncate(sizeBytes)
       this.#written.cut(sizeBytes)
@@ -220,7 +238,7 @@ export class StagingFile {
   }
 
   #isBuffered(offset: number): boolean {
-    return !this.#isKept && offset === this.#sequentialBytes && offset >= bufferedFromBytes
+    return !this.#isKept && offset === this.#sequentialBytes && offset >= this.#bufferedFromBytes
   }
 
   async #write(offset: number, bytes: Uint8Array): Promise<void> {
