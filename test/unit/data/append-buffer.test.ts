@@ -35,7 +35,7 @@ class Disk {
 describe('AppendBuffer', () => {
   it('writes in blocks, and the rest when it is drained', async () => {
     const disk = new Disk()
-    for (const [at, letter] of [...'abcdefghij'].entries()) disk.append(letter, at)
+    for (let at = 0; at < 10; at++) disk.append('abcdefghij'.charAt(at), at)
     await disk.buffer.drain()
     expect(disk.bytes.toString()).toBe('abcdefghij')
     expect(disk.writes).toEqual([4, 4, 2])
