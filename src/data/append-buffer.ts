@@ -7,8 +7,11 @@ export interface AppendBufferOptions {
   /** Of one write to the disk. */
   readonly blockBytes: number
   readonly write: (bytes: Buffer, position: number) => Promise<void>
-  /** Everything before `end` is on the disk, as far as it came this way. */
-  readonly onWritten: (end: number) => void
+  /**
+   * Bytes are on the disk, and everything before them, as far as it came this way.
+   * @returns true when they are kept: then they must not be changed any more
+   */
+  readonly onWritten: (bytes: Buffer, position: number) => boolean
 }
 
 interface Block {
@@ -107,8 +110,9 @@ export class AppendBuffer {
     const block = this.#queue[0]
     if (!block) return
     const { buffer, position, filledBytes } = block
+    const bytes = buffer.subarray(0, filledBytes)
     try {
-      await this.#options.write(buffer.subarray(0, filledBytes), position)
+      await this.#options.write(bytes, position)
       this.#hasFailed = false
     } catch (error) {
       this.#hasFailed = true
@@ -116,7 +120,6 @@ export class AppendBuffer {
     }
     if (this.#queue[0] !== block) return // discarded meanwhile
     this.#queue.shift()
-    this.#spare.push(buffer)
-    this.#options.onWritten(position + filledBytes)
+    if (!this.#options.onWritten(bytes, position)) this.#spare.push(buffer)
   }
 }

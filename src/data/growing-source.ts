@@ -5,6 +5,9 @@ import { FsError } from '../util/fs-error.js'
 /** Each read costs a change of threads, each chunk some milliseconds of digesting in which nothing else is done. */
 const chunkBytes = 1024 * 1024
 
+/** So much of what was just written is kept in memory for the reader. */
+const recentBytes = 8 * chunkBytes
+
 export interface GrowingSourceOptions {
   readonly path: string
   /** How long a reader waits for the writer. */
@@ -21,6 +24,10 @@ export class GrowingSource {
   #isFinal = false
   #failure: FsError | undefined
   #wake: () => void = () => {}
+  /** Where the reader is. */
+  #position = 0
+  /** Pieces of the file, in order, that the reader comes to soon. */
+  readonly #recent: { readonly bytes: Buffer; readonly position: number }[] = []
 
   constructor(options: GrowingSourceOptions) {
     this.#options = options
@@ -35,9 +42,11 @@ export class GrowingSource {
   }
 
   /** So much is on the disk and will stay as it is. */
-  grow(sizeBytes: number): void {
+  grow(sizeBytes: number, last?: Buffer): boolean {
+    const isKept = last !== undefined && this.#keep(last, sizeBytes - last.length)
     this.#sizeBytes = Math.max(this.#sizeBytes, sizeBytes)
     this.#wake()
+    return isKept
   }
 
   /** Nothing more comes. */
@@ -48,6 +57,7 @@ export class GrowingSource {
 
   abandon(reason: string): void {
     this.#failure ??= new FsError('EIO', reason)
+    this.#recent.length = 0
     this.#wake()
   }
 
@@ -56,8 +66,16 @@ export class GrowingSource {
     const file = await open(this.#options.path, 'r')
     try {
       for (let position = 0; ;) {
+        this.#position = position
         if (this.#failure) throw this.#failure
-        const lengthBytes = Math.min(this.#sizeBytes - position, chunkBytes)
+        const recent = this.#takeRecent(position)
+        if (recent) {
+          position += recent.length
+          yield recent
+          continue
+        }
+        const end = this.#recent[0]?.position ?? this.#sizeBytes
+        const lengthBytes = Math.min(end - position, chunkBytes)
         if (lengthBytes > 0) {
           const chunk = await readChunk(file, position, lengthBytes)
           if (this.#failure) throw this.#failure
@@ -69,6 +87,19 @@ export class GrowingSource {
     } finally {
       await file.close()
     }
+  }
+
+  /** A reader that is close behind the writer need not ask the disk. */
+  #keep(bytes: Buffer, position: number): boolean {
+    const isNear = position - this.#position <= recentBytes
+    if (!isNear || this.#failure || this.#recent.length >= recentBytes / chunkBytes) return false
+    this.#recent.push({ bytes, position })
+    return true
+  }
+
+  #takeRecent(position: number): Buffer | undefined {
+    while (this.#recent[0] && this.#recent[0].position < position) this.#recent.shift()
+    return this.#recent[0]?.position === position ? this.#recent.shift()?.bytes : undefined
   }
 
   async #news(): Promise<void> {

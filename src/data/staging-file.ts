@@ -22,8 +22,12 @@ const fillBytes = 4 * 1024 * 1024
 
 /** Who follows the bytes of a file that is written from its beginning to its end. */
 export interface StagingFollower {
-  /** So much is on the disk, in the file at `path` of that moment. */
-  grow(sizeBytes: number): void
+  /**
+   * So much is on the disk, in the file at `path` of that moment.
+   * @param last the bytes at its end, still in memory
+   * @returns true when the follower keeps them
+   */
+  grow(sizeBytes: number, last?: Buffer): boolean
   /** Bytes before the end change: what was followed is nothing any more. */
   abandon(reason: string): void
 }
@@ -82,7 +86,7 @@ export class StagingFile {
     this.#appends = new AppendBuffer({
       blockBytes: buffering.blockBytes,
       write: (bytes, position) => writeAll(this.#handle, bytes, position),
-      onWritten: (end) => this.#follower?.grow(end),
+      onWritten: (bytes, position) => this.#follower?.grow(position + bytes.length, bytes) ?? false,
     })
   }
 

@@ -8,11 +8,17 @@ class Disk {
   isFull = false
   isSlow = false
   ends: number[] = []
+  isKeeping = false
+  kept: Buffer[] = []
   #waiting: (() => void)[] = []
   readonly buffer = new AppendBuffer({
     blockBytes: 4,
     write: (bytes, position) => this.#write(Buffer.from(bytes), position),
-    onWritten: (end) => this.ends.push(end),
+    onWritten: (bytes, position) => {
+      this.ends.push(position + bytes.length)
+      if (this.isKeeping) this.kept.push(bytes)
+      return this.isKeeping
+    },
   })
 
   goOn(): void {
@@ -50,6 +56,16 @@ describe('AppendBuffer', () => {
     bytes.fill('x')
     await disk.buffer.drain()
     expect(disk.bytes.toString()).toBe('0123456789')
+  })
+
+  it('leaves bytes that somebody keeps as they are', async () => {
+    const disk = new Disk()
+    disk.isKeeping = true
+    for (const [at, text] of ['abcd', 'efgh', 'ijkl'].entries()) {
+      disk.append(text, at * 4)
+      await disk.buffer.drain()
+    }
+    expect(disk.kept.map(String)).toEqual(['abcd', 'efgh', 'ijkl'])
   })
 
   it('has no room while too much waits for the disk', async () => {

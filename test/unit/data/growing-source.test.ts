@@ -43,6 +43,28 @@ describe('GrowingSource', () => {
     expect([await textOf(source), await textOf(source)]).toEqual(['0123456789', '0123456789'])
   })
 
+  it('takes what was just written from memory, what is missing there from the disk, and all in order', async () => {
+    const source = new GrowingSource({ path, idleMs: 60_000 })
+    source.grow(2)
+    expect(source.grow(5, Buffer.from('CDE'))).toBe(true)
+    source.grow(7)
+    expect(source.grow(8, Buffer.from('H'))).toBe(true)
+    source.grow(10)
+    source.end()
+    expect(await textOf(source)).toBe('01CDE56H89')
+    expect(await textOf(source)).toBe('0123456789')
+  })
+
+  it('keeps no more in memory than a little, and nothing when it is abandoned', () => {
+    const source = new GrowingSource({ path, idleMs: 60_000 })
+    const kept = Array.from({ length: 10 }, (_, i) => source.grow(i + 1, Buffer.from('x')))
+    expect(kept.filter(Boolean)).toHaveLength(8)
+    source.abandon('changed')
+    expect(source.grow(11, Buffer.from('x'))).toBe(false)
+    const far = new GrowingSource({ path, idleMs: 60_000 })
+    expect(far.grow(20 * 1024 * 1024, Buffer.from('x'))).toBe(false)
+  })
+
   it('fails for whoever reads it when it is abandoned, for good', async () => {
     const source = new GrowingSource({ path, idleMs: 60_000 })
     const reading = textOf(source)

@@ -202,7 +202,10 @@ describe('a StagingFile that is followed', () => {
     await staging.write(0, Buffer.from(bytes))
     const told: Told = { sizes: [], reasons: [] }
     staging.follow({
-      grow: (sizeBytes) => told.sizes.push(sizeBytes),
+      grow: (sizeBytes) => {
+        told.sizes.push(sizeBytes)
+        return false
+      },
       abandon: (reason) => told.reasons.push(reason),
     })
     return { staging, told }
