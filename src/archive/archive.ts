@@ -95,6 +95,21 @@ export interface FileFacts {
 export interface StoreSource {
   readonly path: string
   readonly sizeBytes: number
+  /** The same bytes, on their way already; not used where it is for another name, or has failed. */
+  readonly started?: StartedStore
+}
+
+/** The bytes of a file that is still being written. */
+export interface GrowingBytes {
+  /** From the first on, as they come. Throws when they will not be those of the file after all. */
+  chunks(): AsyncIterable<Buffer>
+  /** Nobody reads them any more. */
+  abandon(reason: string): void
+}
+
+/** A store that has begun before its file was finished. `store` finishes it; until then the server stores nothing. */
+export interface StartedStore {
+  abandon(): void
 }
 
 /** All methods throw FsError. A failure is never reported as absence. */
@@ -137,6 +152,16 @@ export interface Archive {
     replaces: FileEntry | undefined,
     signal?: AbortSignal,
   ): Promise<FileEntry>
+  /**
+   * Begins to send a file while it is written, for a later `store` to finish.
+   * @returns undefined where that is not possible; then `store` alone does it
+   */
+  startStore(
+    directory: DirectoryEntry,
+    name: string,
+    replaces: FileEntry | undefined,
+    bytes: GrowingBytes,
+  ): StartedStore | undefined
   /**
    * The other files of the directory that the server would remove together with this one, by a fresh listing.
    * @throws FsError EBUSY when there are such files elsewhere, or no request can name the file

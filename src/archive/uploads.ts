@@ -15,6 +15,8 @@ import type { ExactPaths } from './exact-paths.js'
 import type { FreshFiles } from './fresh-files.js'
 import { placeOf } from './layout.js'
 import type { FilePlace, ResourcePart } from './layout.js'
+import { StreamedUpload } from './streamed-upload.js'
+import type { UploadTarget } from './streamed-upload.js'
 
 /** How often an upload is sent in all when it fails in this way; otherwise once. */
 const attempts: Partial<Record<XnatErrorCode, number>> = {
@@ -35,12 +37,7 @@ const longestBatchMs = 500
 const comparedBytes = 256 * 1024 * 1024
 
 /** What is to be stored, and where. */
-export interface UploadPlan {
-  readonly part: ResourcePart
-  /** From the resource's top, as the file is called. */
-  readonly path: string
-  /** The stored file that it replaces, as it was when it was opened. */
-  readonly replaces: FileEntry | undefined
+export interface UploadPlan extends UploadTarget {
   readonly source: StoreSource
 }
 
@@ -79,7 +76,9 @@ export class Uploads {
     for (let attempt = 1; ; attempt++) {
       try {
         const upload = { sourcePath: source.path, sizeBytes: source.sizeBytes, overwrite }
-        const md5 = await putFile(this.#session, part.address, target, upload, signal)
+        const md5 =
+          (attempt === 1 ? await finishStarted(plan) : undefined) ??
+          (await putFile(this.#session, part.address, target, upload, signal))
         return { sizeBytes: source.sizeBytes, md5 }
       } catch (error) {
         if (!(error instanceof XnatError) || attempt >= (attempts[error.code] ?? 1)) throw error
@@ -197,6 +196,12 @@ export class Uploads {
   async #digestOf(part: ResourcePart, storedPath: string): Promise<string> {
     return md5Of((await readFile(this.#session, part.address, storedPath)).body)
   }
+}
+
+/** @returns the MD5 of what has been sent while it was written; undefined if nothing was */
+async function finishStarted(plan: UploadPlan): Promise<string | undefined> {
+  const { started } = plan.source
+  return started instanceof StreamedUpload && started.isFor(plan) ? started.finish() : undefined
 }
 
 async function md5Of(body: AsyncIterable<unknown>): Promise<string> {

@@ -6,7 +6,7 @@ import type { StoredFile } from '../xnat/catalog-xml.js'
 import type { XnatClient } from '../xnat/client.js'
 import { deleteFile } from '../xnat/file-transfer.js'
 import type { Session } from '../xnat/session.js'
-import type { DirectoryEntry, FileEntry, StoreSource } from './archive.js'
+import type { DirectoryEntry, FileEntry, GrowingBytes, StartedStore, StoreSource } from './archive.js'
 import { storedPathOf, versionOf } from './catalog.js'
 import { ExactPaths } from './exact-paths.js'
 import { FreshFiles } from './fresh-files.js'
@@ -15,7 +15,17 @@ import type { FilePlace, ResourcePart, TreePlace } from './layout.js'
 import type { ListingCache } from './listing-cache.js'
 import { unescapeName } from './names.js'
 import { isResourcesOf } from './sources.js'
+import { StreamedUploads } from './streamed-uploads.js'
 import { Uploads } from './uploads.js'
+
+export interface WriterOptions {
+  readonly session: Session
+  readonly client: XnatClient
+  readonly cache: ListingCache
+  readonly log: Log
+  /** How many files may be sent at a time while they are still being written. */
+  readonly mostStreams: number
+}
 
 /**
  * Changes on the server. XNAT's answers are no proof (xnat-wire.md §5, §6): a 200 may mean that nothing was stored, a
@@ -29,15 +39,17 @@ export class Writer {
   readonly #files: FreshFiles
   readonly #exact: ExactPaths
   readonly #uploads: Uploads
+  readonly #streams: StreamedUploads
   readonly #locks = new KeyedLock()
 
-  constructor(session: Session, client: XnatClient, cache: ListingCache, log: Log) {
+  constructor({ session, client, cache, log, mostStreams }: WriterOptions) {
     this.#session = session
     this.#client = client
     this.#cache = cache
     this.#files = new FreshFiles(client, cache)
     this.#exact = new ExactPaths(client)
     this.#uploads = new Uploads(session, this.#files, this.#exact, log)
+    this.#streams = new StreamedUploads({ session, exact: this.#exact, log, most: mostStreams })
   }
 
   /** @returns the file as the server has it now */
@@ -48,14 +60,22 @@ export class Writer {
     replaces: FileEntry | undefined,
     signal?: AbortSignal,
   ): Promise<StoredFile> {
-    const place = placeOf(directory) as TreePlace
-    const part = place.parts[0]!
-    const plan = { part, path: [...place.path, unescapeName(name)].join('/'), replaces, source }
-    const sent = await this.#locks.run(part.address.resource, () => this.#uploads.send(plan, signal))
+    const plan = { ...fileIn(directory, name), replaces, source }
+    const { resource } = plan.part.address
+    const sent = await this.#locks.run(resource, () => this.#uploads.send(plan, signal))
     // The next file of the resource is sent meanwhile.
-    const { resource } = part.address
     const others = this.#locks.isBusy(resource) ? this.#locks.idle(resource) : undefined
     return this.#uploads.verify(plan, sent, others, signal)
+  }
+
+  /** Begins to send a file. It takes its turn in the resource when `store` finishes it: nothing is changed before. */
+  startStore(
+    directory: DirectoryEntry,
+    name: string,
+    replaces: FileEntry | undefined,
+    bytes: GrowingBytes,
+  ): StartedStore | undefined {
+    return this.#streams.start({ ...fileIn(directory, name), replaces }, bytes)
   }
 
   /** The stored paths of other files that a delete of this one would take, by a fresh listing. */
@@ -123,6 +143,11 @@ export class Writer {
   #forgetResources(item: ItemAddress): void {
     this.#cache.forget(isResourcesOf(item))
   }
+}
+
+function fileIn(directory: DirectoryEntry, name: string): { part: ResourcePart; path: string } {
+  const place = placeOf(directory) as TreePlace
+  return { part: place.parts[0]!, path: [...place.path, unescapeName(name)].join('/') }
 }
 
 function partOf(file: FileEntry): ResourcePart {

@@ -15,8 +15,10 @@ import type {
   FetchedBytes,
   FileEntry,
   FileFacts,
+  GrowingBytes,
   MaybePromise,
   Place,
+  StartedStore,
   StoreSource,
   SymlinkEntry,
   Urgency,
@@ -47,6 +49,8 @@ export interface XnatArchiveOptions extends CapabilityOptions {
   readonly listingTtlMs: number
   /** Where listings outlive the mount. */
   readonly listingStore?: ListingStore | undefined
+  /** How many files may be sent at a time while they are still being written; none by default. */
+  readonly mostStreams?: number
   readonly now?: () => number
 }
 
@@ -80,11 +84,11 @@ export class XnatArchive implements Archive {
   constructor(options: XnatArchiveOptions) {
     this.#options = options
     this.#client = new XnatClient(options.session)
-    const { log, listingTtlMs, listingStore: store, now = Date.now } = options
+    const { session, log, listingTtlMs, mostStreams = 0, listingStore: store, now = Date.now } = options
     this.#cache = new ListingCache({ ttlMs: listingTtlMs, store, now })
     this.#reachability = new Reachability(log, now)
     this.#listings = new StaleListings({ cache: this.#cache, store, reachability: this.#reachability })
-    this.#writer = new Writer(options.session, this.#client, this.#cache, options.log)
+    this.#writer = new Writer({ session, client: this.#client, cache: this.#cache, log, mostStreams })
   }
 
   get isReachable(): boolean {
@@ -183,6 +187,15 @@ export class XnatArchive implements Archive {
       if (!stored) throw new FsError('EIO', `store ${name}: stored as '${storedPath}', which is not listed`)
       return stored
     })
+  }
+
+  startStore(
+    directory: DirectoryEntry,
+    name: string,
+    replaces: FileEntry | undefined,
+    bytes: GrowingBytes,
+  ): StartedStore | undefined {
+    return this.#writer.startStore(directory, name, replaces, bytes)
   }
 
   takenAlong(

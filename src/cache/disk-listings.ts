@@ -81,7 +81,7 @@ export class DiskListings {
     clearTimeout(this.#timer)
     this.#timer = undefined
     return this.#changes.run(async () => {
-      for (const key of [...this.#pending.keys()]) await this.#write(key)
+      for (const key of this.#pending.keys()) await this.#write(key)
     })
   }
 

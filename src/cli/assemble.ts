@@ -9,6 +9,9 @@ import type { MountCache } from './mount-cache.js'
 import type { MountFlags } from './options.js'
 import { version } from './version.js'
 
+/** Files that are sent while they are written hold connections for long: most are for others. */
+const mostStreams = 2
+const connectionsPerStream = 4
 /** New empty files wait this long for their bytes. */
 const emptyFileMs = 1000
 
@@ -40,6 +43,7 @@ export function assemble(plan: AssemblyPlan): Assembly {
     log,
     listingTtlMs: flags.listingTtl * 1000,
     listingStore: cache.listings,
+    mostStreams: Math.min(mostStreams, Math.floor(flags.connections / connectionsPerStream)),
     allowRawWrites: flags.allowRawWrites ?? false,
     allowRelabel: flags.allowRename === 'entities',
   })

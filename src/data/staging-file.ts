@@ -2,8 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { open, rm } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import type { MaybePromise } from '../archive/archive.js'
 import { FsError } from '../util/fs-error.js'
 import { Lock } from '../util/lock.js'
+import { AppendBuffer } from './append-buffer.js'
 import { ByteRanges } from './byte-ranges.js'
 import type { ByteSpan } from './byte-ranges.js'
 import { writeAll } from './write-all.js'
@@ -17,6 +19,27 @@ export interface StagingBase {
 const emptyBase: StagingBase = { sizeBytes: 0, read: () => new Uint8Array(0) }
 /** The stored rest of a file is copied in pieces of this size before an upload. */
 const fillBytes = 4 * 1024 * 1024
+
+/** Who follows the bytes of a file that is written from its beginning to its end. */
+export interface StagingFollower {
+  /**
+   * So much is on the disk, in the file at `path` of that moment.
+   * @param last the bytes at its end, still in memory
+   * @returns true when the follower keeps them
+   */
+  grow(sizeBytes: number, last?: Buffer): boolean
+  /** Bytes before the end change: what was followed is nothing any more. */
+  abandon(reason: string): void
+}
+
+/** How big files that are written in order come to the disk: in large pieces, while the writer goes on. */
+export interface StagingBuffering {
+  readonly fromBytes: number
+  readonly blockBytes: number
+}
+
+/** Programs write 128 KiB at a time, and each trip to the disk costs as much again as those. */
+const defaultBuffering: StagingBuffering = { fromBytes: 4 * 1024 * 1024, blockBytes: 1024 * 1024 }
 
 /** What of a staging file is kept elsewhere to open it again. */
 export interface StagingState {
@@ -46,18 +69,34 @@ export class StagingFile {
   #isKept = false
   /** Changes take turns, and wait while the bytes are read for an upload. */
   readonly #changes = new Lock()
+  /** The end of what is written in order; what it holds counts as written. */
+  readonly #appends: AppendBuffer
+  readonly #bufferedFromBytes: number
+  /** So much was written in order from the beginning, and nothing else. */
+  #sequentialBytes = 0
+  #follower: StagingFollower | undefined
 
-  private constructor(path: string, handle: FileHandle, base: StagingBase) {
+  private constructor(path: string, handle: FileHandle, base: StagingBase, buffering = defaultBuffering) {
     this.#path = path
     this.#handle = handle
     this.#base = base
     this.#baseEnd = base.sizeBytes
     this.#sizeBytes = base.sizeBytes
+    this.#bufferedFromBytes = buffering.fromBytes
+    this.#appends = new AppendBuffer({
+      blockBytes: buffering.blockBytes,
+      write: (bytes, position) => writeAll(this.#handle, bytes, position),
+      onWritten: (bytes, position) => this.#follower?.grow(position + bytes.length, bytes) ?? false,
+    })
   }
 
-  static async create(directory: string, base: StagingBase = emptyBase): Promise<StagingFile> {
+  static async create(
+    directory: string,
+    base: StagingBase = emptyBase,
+    buffering?: StagingBuffering,
+  ): Promise<StagingFile> {
     const { path, handle } = await createStaging(directory)
-    return new StagingFile(path, handle, base)
+    return new StagingFile(path, handle, base, buffering)
   }
 
   /** One that another process has left. It is kept until its next change. */
@@ -67,6 +106,7 @@ export class StagingFile {
     staging.#baseEnd = state.baseEnd
     staging.#sizeBytes = state.sizeBytes
     staging.#isKept = true
+    staging.#sequentialBytes = Number.NaN
     return staging
   }
 
@@ -88,7 +128,19 @@ export class StagingFile {
     return this.#written.missing(0, this.#baseEnd).length === 0
   }
 
+  /** How much was written in order, from the first byte to the last; NaN if anything else was done. */
+  get sequentialBytes(): number {
+    return this.#sequentialBytes
+  }
+
+  /** Tells what becomes of the file as it is now: it is all on the disk as far as the follower is told. */
+  follow(follower: StagingFollower): void {
+    this.#follower = follower
+    if (this.#appends.isEmpty && this.#changes.isIdle) follower.grow(this.#sizeBytes)
+  }
+
   async read(offset: number, lengthBytes: number, signal?: AbortSignal): Promise<Uint8Array> {
+    if (!this.#appends.isEmpty) await this.#appends.drain()
     const end = Math.min(offset + lengthBytes, this.#sizeBytes)
     if (offset >= end) return new Uint8Array(0)
     const buffer = Buffer.alloc(end - offset)
@@ -104,24 +156,29 @@ export class StagingFile {
     return buffer
   }
 
-  write(offset: number, bytes: Uint8Array): Promise<void> {
-    if (bytes.length === 0) return Promise.resolve() // which changes nothing, not even the size
-    return this.#changes.run(async () => {
-      if (this.#isKept) await this.#fork(this.#sizeBytes)
-      await writeAll(this.#handle, bytes, offset)
-      this.#written.add(offset, offset + bytes.length)
-      this.#sizeBytes = Math.max(this.#sizeBytes, offset + bytes.length)
-      this.#revision++
-    })
+  /**
+   * What is not a promise is done. Of big files an error of the disk may come late: with a later write, with `keep` or
+   * with `withBytes`; until that is over, none of the two succeeds.
+   */
+  write(offset: number, bytes: Uint8Array): MaybePromise<void> {
+    if (bytes.length === 0) return // which changes nothing, not even the size
+    if (this.#changes.isIdle && this.#isBuffered(offset) && this.#appends.hasRoom) {
+      return this.#append(offset, bytes)
+    }
+    return this.#changes.run(() => this.#write(offset, bytes))
   }
 
   truncate(sizeBytes: number): Promise<void> {
     return this.#changes.run(async () => {
+      this.#unfollow()
+      // That must be possible on a full disk too.
+      await (sizeBytes === 0 ? this.#appends.discard() : this.#appends.drain())
       if (this.#isKept) await this.#fork(sizeBytes)
       await this.#handle.truncate(sizeBytes)
       this.#written.cut(sizeBytes)
       this.#baseEnd = Math.min(this.#baseEnd, sizeBytes)
       this.#sizeBytes = sizeBytes
+      this.#sequentialBytes = sizeBytes === 0 ? 0 : Number.NaN
       this.#revision++
     })
   }
@@ -131,7 +188,7 @@ export class StagingFile {
    * @param task gets the revision that the bytes are of
    */
   withBytes<T>(task: (revision: number) => Promise<T>, signal?: AbortSignal): Promise<T> {
-    return this.#changes.run(async () => {
+    return this.#exclusively(async () => {
       await this.#fill(signal)
       return task(this.#revision)
     })
@@ -146,7 +203,7 @@ export class StagingFile {
     record: (kept: StagingState & { readonly path: string; readonly revision: number }) => Promise<void>,
     options: { readonly isDurable: boolean },
   ): Promise<void> {
-    return this.#changes.run(async () => {
+    return this.#exclusively(async () => {
       if (options.isDurable) await this.#handle.datasync()
       const state = { sizeBytes: this.#sizeBytes, written: this.#written.spans, baseEnd: this.#baseEnd }
       this.#isKept = true
@@ -165,14 +222,58 @@ export class StagingFile {
     await rm(this.#path, { force: true })
   }
 
-  /** Leaves the bytes where they are. */
-  close(): Promise<void> {
-    return this.#handle.close()
+  /** Leaves the bytes where they are; to be called after `keep`. */
+  async close(): Promise<void> {
+    this.#unfollow()
+    await this.#appends.discard()
+    await this.#handle.close()
   }
 
   /** What was kept is not needed any more: changes may be made to it. */
   release(): void {
     this.#isKept = false
+  }
+
+  #exclusively<T>(task: () => Promise<T>): Promise<T> {
+    return this.#changes.run(async () => {
+      await this.#appends.drain()
+      return task()
+    })
+  }
+
+  #isBuffered(offset: number): boolean {
+    return !this.#isKept && offset === this.#sequentialBytes && offset >= this.#bufferedFromBytes
+  }
+
+  async #write(offset: number, bytes: Uint8Array): Promise<void> {
+    if (this.#isBuffered(offset)) {
+      await this.#appends.room()
+      return this.#append(offset, bytes)
+    }
+    await this.#appends.drain()
+    if (offset !== this.#sequentialBytes || this.#isKept) this.#unfollow()
+    if (this.#isKept) await this.#fork(this.#sizeBytes)
+    await writeAll(this.#handle, bytes, offset)
+    this.#note(offset, bytes.length)
+    this.#follower?.grow(this.#sequentialBytes)
+  }
+
+  #append(offset: number, bytes: Uint8Array): void {
+    this.#appends.take(bytes, offset)
+    this.#note(offset, bytes.length)
+  }
+
+  #note(offset: number, lengthBytes: number): void {
+    const end = offset + lengthBytes
+    this.#written.add(offset, end)
+    this.#sizeBytes = Math.max(this.#sizeBytes, end)
+    this.#sequentialBytes = offset === this.#sequentialBytes ? end : Number.NaN
+    this.#revision++
+  }
+
+  #unfollow(): void {
+    this.#follower?.abandon('the file was changed before its end')
+    this.#follower = undefined
   }
 
   /** Goes on in a copy, as far as `sizeBytes`. */

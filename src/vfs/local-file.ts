@@ -10,6 +10,7 @@ import { causeChain } from '../util/log.js'
 import { DoubtfulUploads } from './doubtful-uploads.js'
 import { KeptBytes } from './kept-bytes.js'
 import type { Describe } from './kept-bytes.js'
+import { LocalStream } from './local-stream.js'
 import type { Hidden, Node } from './node.js'
 import { isTemporaryName } from './temporary-names.js'
 
@@ -50,6 +51,7 @@ const passing: ReadonlySet<ErrnoName> = new Set(['EIO', 'ETIMEDOUT', 'EBUSY'])
 /** The bytes of a node that are here and perhaps not on the server. */
 export class LocalFile implements Outgoing {
   readonly staging: StagingFile
+  readonly stream = new LocalStream()
   mtimeMs: number
   replaces: FileEntry | undefined
   origin: Origin | undefined
@@ -156,6 +158,7 @@ export class LocalFile implements Outgoing {
   retarget(replaces: FileEntry | undefined): void {
     this.#kept.outdate()
     this.#doubtful.forget()
+    this.stream.abandon()
     this.replaces = replaces
     this.#storedRevision = undefined
   }
@@ -208,7 +211,7 @@ export class LocalFile implements Outgoing {
       // Complete, so that a process that finds the entry after this one was killed can tell whether it was stored.
       await this.staging.withBytes(() => Promise.resolve())
       if (!this.node.isRemoved) await this.keep({ isDurable: false })
-      await this.staging.withBytes((revision) => this.#send(revision))
+      await this.staging.withBytes((revision) => this.#send(revision)).finally(() => this.stream.abandon())
       await this.#leaveOrigin()
       this.#failure = undefined
     } catch (error) {
@@ -260,6 +263,7 @@ export class LocalFile implements Outgoing {
 
   /** Nobody needs the bytes any more. */
   async discard(): Promise<void> {
+    this.stream.abandon()
     this.#releaseBase()
     await this.forget()
     await this.staging.remove()
@@ -283,6 +287,7 @@ export class LocalFile implements Outgoing {
 
   /** Leaves the bytes in the journal, for another mount or for their owner. */
   async leave(): Promise<void> {
+    this.stream.abandon()
     const reason = this.#failure && causeChain(this.#failure.error)
     await this.keep({ isDurable: true, ...(reason !== undefined && { reason }) })
     this.#releaseBase()
@@ -314,7 +319,9 @@ export class LocalFile implements Outgoing {
     if (!this.hasUnstoredBytes || !parent) return
     await this.settleDoubt()
     if (!this.hasUnstoredBytes) return
-    const source = { path: this.staging.path, sizeBytes: this.staging.sizeBytes }
+    const { path, sizeBytes } = this.staging
+    const started = this.stream.end(sizeBytes)
+    const source = { path, sizeBytes, ...(started && { started }) }
     try {
       const stored = await this.#archive.store(parent.directory, name, source, this.replaces)
       this.#becomeStored(stored, revision)

@@ -14,6 +14,7 @@ import type { LocalFile } from './local-file.js'
 import type { LocalFiles } from './local-files.js'
 import type { Namespace } from './namespace.js'
 import type { Node } from './node.js'
+import type { Streams } from './streams.js'
 import { isTemporaryName } from './temporary-names.js'
 
 export interface OpenFilesOptions {
@@ -23,6 +24,7 @@ export interface OpenFilesOptions {
   readonly table: InodeTable
   readonly names: Namespace
   readonly locals: LocalFiles
+  readonly streams: Streams
   readonly isReadOnly: boolean
   readonly log: Log
   readonly now: () => number
@@ -108,15 +110,23 @@ export class OpenFiles {
     return bytes
   }
 
-  async write(number: number, offset: number, bytes: Uint8Array): Promise<void> {
+  write(number: number, offset: number, bytes: Uint8Array): MaybePromise<void> {
     const handle = this.#handles.get(number)
     const { node, canWrite } = handle
     if (!canWrite) throw new FsError('EBADF', `${node.path} is not open for writing`)
     this.#startWriting(handle) // one descriptor of several was closed; this is another
-    if (!node.local) this.#requireOpenedVersion(handle)
-    const local = node.local ?? (await this.#options.locals.makeLocal(node))
-    await local.staging.write(offset, bytes)
-    this.#touch(node, local)
+    if (node.local) return this.#writeLocal(node, node.local, offset, bytes)
+    this.#requireOpenedVersion(handle)
+    return this.#options.locals.makeLocal(node).then((local) => this.#writeLocal(node, local, offset, bytes))
+  }
+
+  #writeLocal(node: Node, local: LocalFile, offset: number, bytes: Uint8Array): MaybePromise<void> {
+    const written = local.staging.write(offset, bytes)
+    const finish = (): void => {
+      this.#touch(node, local)
+      this.#options.streams.observe(local)
+    }
+    return written instanceof Promise ? written.then(finish) : finish()
   }
 
   async truncate(node: Node, sizeBytes: number): Promise<void> {

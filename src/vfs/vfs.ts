@@ -20,6 +20,7 @@ import type { Opened } from './open-files.js'
 import { Renames } from './rename.js'
 import { Resume } from './resume.js'
 import type { Resumed } from './resume.js'
+import { Streams } from './streams.js'
 import { isTemporaryName } from './temporary-names.js'
 
 export interface VfsOptions extends AttributeDefaults {
@@ -86,7 +87,8 @@ export class Vfs {
     const shared = { ...options, table: this.#table, names: this.#names, writeBack: this.#writeBack }
     const local = { ...shared, now: options.now ?? Date.now }
     this.#locals = new LocalFiles(local)
-    this.#files = new OpenFiles({ ...local, locals: this.#locals })
+    const streams = new Streams({ archive, isEnabled: options.writeMode === 'close' })
+    this.#files = new OpenFiles({ ...local, locals: this.#locals, streams })
     const changes = { ...shared, locals: this.#locals }
     this.#changes = new Changes(changes)
     this.#renames = new Renames(changes)
@@ -199,7 +201,7 @@ export class Vfs {
     return this.#files.read(handle, offset, lengthBytes, signal)
   }
 
-  write(handle: number, offset: number, bytes: Uint8Array): Promise<void> {
+  write(handle: number, offset: number, bytes: Uint8Array): MaybePromise<void> {
     return this.#files.write(handle, offset, bytes)
   }
 

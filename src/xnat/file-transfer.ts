@@ -86,6 +86,43 @@ export async function putFile(
   upload: Upload,
   signal?: AbortSignal,
 ): Promise<string> {
+  const { sourcePath, sizeBytes, overwrite } = upload
+  const bytes = (): AsyncIterable<Buffer> => bytesOfFile(sourcePath, sizeBytes)
+  return putMultipart(session, resource, path, { bytes, sizeBytes, overwrite }, signal)
+}
+
+/** A file whose size is not known yet. */
+export interface GrowingUpload {
+  /** The bytes from the first on. Until they end, the server has nothing that it could store. */
+  readonly bytes: () => AsyncIterable<Buffer>
+  readonly overwrite: boolean
+}
+
+/**
+ * As `putFile`, for a file that is still being written: the body is sent in chunks, which XNAT takes for multipart (§5).
+ * Where `bytes` throws, or the signal comes before their end, nothing is stored.
+ */
+export function putGrowing(
+  session: Session,
+  resource: ResourceAddress,
+  path: { readonly new: string } | { readonly exact: string },
+  upload: GrowingUpload,
+  signal?: AbortSignal,
+): Promise<string> {
+  return putMultipart(session, resource, path, { ...upload, sizeBytes: undefined }, signal)
+}
+
+/** The server digests and copies what it got before it answers. */
+const uploadTimeoutMs = 600_000
+
+async function putMultipart(
+  session: Session,
+  resource: ResourceAddress,
+  path: { readonly new: string } | { readonly exact: string },
+  upload: GrowingUpload & { readonly sizeBytes: number | undefined },
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  const { bytes, sizeBytes, overwrite } = upload
   const urlPath = 'new' in path ? storePath(path.new) : path.exact
   const boundary = `xnatfs-${randomBytes(12).toString('hex')}`
   const head = Buffer.from(
@@ -96,15 +133,15 @@ export async function putFile(
   let hash = createHash('md5')
   const response = await session.send({
     method: 'PUT',
-    path: `${resourcePath(resource)}/files/${urlPath}${upload.overwrite ? '?overwrite=true' : ''}`,
+    path: `${resourcePath(resource)}/files/${urlPath}${overwrite ? '?overwrite=true' : ''}`,
     html: 'allowed',
     headers: {
       'content-type': `multipart/form-data; boundary=${boundary}`,
-      'content-length': String(head.length + upload.sizeBytes + tail.length),
+      ...(sizeBytes !== undefined && { 'content-length': String(head.length + sizeBytes + tail.length) }),
     },
     body: () => {
       hash = createHash('md5')
-      return Readable.from(multipart(head, upload, hash, tail), { objectMode: false })
+      return Readable.from(multipart(head, bytes(), hash, tail), { objectMode: false })
     },
     repeatable: false, // not before a listing shows what became of it
     headersTimeoutMs: uploadTimeoutMs,
@@ -114,17 +151,20 @@ export async function putFile(
   return hash.digest('hex')
 }
 
-/** The server digests and copies what it got before it answers. */
-const uploadTimeoutMs = 600_000
+async function* bytesOfFile(path: string, sizeBytes: number): AsyncGenerator<Buffer> {
+  if (sizeBytes > 0) yield* createReadStream(path, { end: sizeBytes - 1, highWaterMark: 256 * 1024 })
+}
 
-async function* multipart(head: Buffer, upload: Upload, hash: Hash, tail: Buffer): AsyncGenerator<Buffer> {
+async function* multipart(
+  head: Buffer,
+  bytes: AsyncIterable<Buffer>,
+  hash: Hash,
+  tail: Buffer,
+): AsyncGenerator<Buffer> {
   yield head
-  if (upload.sizeBytes > 0) {
-    const end = upload.sizeBytes - 1
-    for await (const chunk of createReadStream(upload.sourcePath, { end, highWaterMark: 256 * 1024 })) {
-      hash.update(chunk as Buffer)
-      yield chunk as Buffer
-    }
+  for await (const chunk of bytes) {
+    hash.update(chunk)
+    yield chunk
   }
   yield tail
 }

@@ -88,6 +88,37 @@ describe('a mount whose process is killed by kill -9', () => {
   })
 })
 
+describe('a mount that is killed while it sends a file that is still being written', () => {
+  it('leaves the old file, and nothing of the new one', async () => {
+    const server = await Server.start()
+    const root = rootOf('BIG', 0)
+    const files = new ServerFiles(server)
+    const old = seededBytes(1, 5000)
+    await files.prepare(root, [])
+    await files.put(root, 'a.bin', old)
+    const mount = await Mount.start(server)
+    try {
+      // Known before the file is open: whoever starts a process closes its copies of all descriptors.
+      const pid = await mount.pid()
+      const file = await mountedFileSystem('mount', mount.path).open(`${root.mountPath}/a.bin`, 'w')
+      const block = seededBytes(2, 1024 * 1024)
+      for (let i = 0; i < 40; i++) await file.write(block, i * block.length)
+      const sentBytes = async (): Promise<number> =>
+        (await server.requests()).findLast(({ method }) => method === 'PUT')?.requestBytes ?? 0
+      await expect.poll(sentBytes, { timeout: 20_000 }).toBeGreaterThan(20 * block.length)
+      process.kill(pid, 'SIGKILL')
+      await file.close().catch(() => {}) // nobody answers any more
+      await mount.clear()
+      await mount.again()
+      await mount.xnatfs(['umount', mount.path])
+      expect(await files.contents(root)).toEqual(new Map([['a.bin', digestOf(old)]]))
+    } finally {
+      await mount.stop([/.*/])
+      await server.stop()
+    }
+  })
+})
+
 describe('two mounts that write into one resource', () => {
   let server: Server
   let mounts: Mount[]

@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { copyFile, open, rename, rm, stat } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { Readable } from 'node:stream'
 import busboy from 'busboy'
@@ -125,6 +126,44 @@ export async function writeStream(path: string, body: AsyncIterable<Buffer>): Pr
   return hash.digest('hex')
 }
 
+/** So many bytes are written to a spool file at once: each write costs a change of threads. */
+const SPOOL_WRITE_BYTES = 1024 * 1024
+
+/** The same for a file that nobody sees before it is complete: written while the next bytes come. */
+async function spoolStream(path: string, body: AsyncIterable<Buffer>): Promise<string> {
+  const hash = createHash('md5')
+  const file = await open(path, 'w')
+  let writing: Promise<void> = Promise.resolve()
+  try {
+    let chunks: Buffer[] = []
+    let size = 0
+    for await (const chunk of body) {
+      hash.update(chunk)
+      chunks.push(chunk)
+      size += chunk.length
+      if (size < SPOOL_WRITE_BYTES) continue
+      await writing
+      writing = writeChunks(file, chunks)
+      writing.catch(() => undefined) // the next piece, or the end, fails with it
+      chunks = []
+      size = 0
+    }
+    await writing
+    await writeChunks(file, chunks)
+  } finally {
+    await writing.catch(() => undefined)
+    await file.close()
+  }
+  return hash.digest('hex')
+}
+
+async function writeChunks(file: FileHandle, chunks: readonly Buffer[]): Promise<void> {
+  if (chunks.length === 0) return
+  const size = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+  const { bytesWritten } = await file.writev(chunks)
+  if (bytesWritten < size) await file.writeFile(Buffer.concat(chunks).subarray(bytesWritten))
+}
+
 /** Multipart is read to its end before anything is stored: a broken one changes nothing (§5). */
 async function multipartFiles(context: RestContext): Promise<UploadedFile[]> {
   const { exchange, services } = context
@@ -172,7 +211,7 @@ async function spoolPart(directory: string, name: string, stream: Readable): Pro
   const path = join(directory, randomUUID())
   let digest: string
   try {
-    digest = await writeStream(path, stream)
+    digest = await spoolStream(path, stream)
   } catch (error) {
     await rm(path, { force: true })
     throw error

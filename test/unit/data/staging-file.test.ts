@@ -31,50 +31,71 @@ const operation = fc.oneof(
     length: fc.nat(80),
     fill: fc.integer({ min: 1, max: 255 }),
   }),
-  fc.record({ op: fc.constant('truncate' as const), at: fc.nat(limit) }),
+  fc.record({
+    op: fc.constant('append' as const),
+    length: fc.integer({ min: 1, max: 40 }),
+    fill: fc.integer({ min: 1, max: 255 }),
+  }),
+  fc.record({ op: fc.constant('truncate' as const), at: fc.oneof(fc.constant(0), fc.nat(limit)) }),
   fc.record({ op: fc.constant('read' as const), at: fc.nat(limit), length: fc.nat(120) }),
   fc.record({ op: fc.constant('complete' as const) }),
 )
 
+const alwaysBuffered = { fromBytes: 10, blockBytes: 16 }
+
 describe('StagingFile', () => {
-  it('reads like a file in memory after any writes and truncations, over stored bytes', async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.nat(250), fc.array(operation, { maxLength: 15 }), async (baseSize, operations) => {
-        const stored = patternBytes(baseSize, 3)
-        let model = Buffer.from(stored)
-        const staging = await StagingFile.create(directory, baseOf(stored))
-        try {
-          for (const step of operations) {
-            if (step.op === 'write' && step.length > 0) {
-              const grown = Buffer.alloc(Math.max(model.length, step.at + step.length))
-              model.copy(grown)
-              grown.fill(step.fill, step.at, step.at + step.length)
-              model = grown
-              await staging.write(step.at, Buffer.alloc(step.length, step.fill))
-            } else if (step.op === 'write') {
-              await staging.write(step.at, new Uint8Array(0))
-            } else if (step.op === 'truncate') {
-              const cut = Buffer.alloc(step.at)
-              model.copy(cut)
-              model = cut
-              await staging.truncate(step.at)
-            } else if (step.op === 'complete') {
-              const local = await staging.withBytes(() => readFile(staging.path))
-              expect(local.equals(model)).toBe(true)
-            } else {
-              const read = Buffer.from(await staging.read(step.at, step.length))
-              expect(read.equals(model.subarray(step.at, step.at + step.length))).toBe(true)
+  it.each([
+    ['', undefined],
+    [', buffered', alwaysBuffered],
+  ])(
+    'reads like a file in memory after any writes and truncations, over stored bytes%s',
+    async (_, buffering) => {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.nat(250),
+          fc.array(operation, { maxLength: 15 }),
+          async (baseSize, operations) => {
+            const stored = patternBytes(baseSize, 3)
+            let model = Buffer.from(stored)
+            const staging = await StagingFile.create(directory, baseOf(stored), buffering)
+            try {
+              for (const step of operations) {
+                if (step.op === 'append') {
+                  const bytes = Buffer.alloc(step.length, step.fill)
+                  await staging.write(model.length, bytes)
+                  model = Buffer.concat([model, bytes])
+                } else if (step.op === 'write' && step.length > 0) {
+                  const grown = Buffer.alloc(Math.max(model.length, step.at + step.length))
+                  model.copy(grown)
+                  grown.fill(step.fill, step.at, step.at + step.length)
+                  model = grown
+                  await staging.write(step.at, Buffer.alloc(step.length, step.fill))
+                } else if (step.op === 'write') {
+                  await staging.write(step.at, new Uint8Array(0))
+                } else if (step.op === 'truncate') {
+                  const cut = Buffer.alloc(step.at)
+                  model.copy(cut)
+                  model = cut
+                  await staging.truncate(step.at)
+                } else if (step.op === 'complete') {
+                  const local = await staging.withBytes(() => readFile(staging.path))
+                  expect(local.equals(model)).toBe(true)
+                } else {
+                  const read = Buffer.from(await staging.read(step.at, step.length))
+                  expect(read.equals(model.subarray(step.at, step.at + step.length))).toBe(true)
+                }
+                expect(staging.sizeBytes).toBe(model.length)
+              }
+              expect((await staging.withBytes(() => readFile(staging.path))).equals(model)).toBe(true)
+            } finally {
+              await staging.remove()
             }
-            expect(staging.sizeBytes).toBe(model.length)
-          }
-          expect((await staging.withBytes(() => readFile(staging.path))).equals(model)).toBe(true)
-        } finally {
-          await staging.remove()
-        }
-      }),
-      { numRuns: 150 },
-    )
-  })
+          },
+        ),
+        { numRuns: 150 },
+      )
+    },
+  )
 
   it('reads nothing of the stored file that is overwritten whole', async () => {
     const reads: number[] = []
@@ -168,5 +189,67 @@ describe('StagingFile', () => {
       ),
       { numRuns: 150 },
     )
+  })
+})
+
+describe('a StagingFile that is followed', () => {
+  interface Told {
+    sizes: number[]
+    reasons: string[]
+  }
+  async function followed(bytes = 'begun'): Promise<{ staging: StagingFile; told: Told }> {
+    const staging = await StagingFile.create(directory, undefined, alwaysBuffered)
+    await staging.write(0, Buffer.from(bytes))
+    const told: Told = { sizes: [], reasons: [] }
+    staging.follow({
+      grow: (sizeBytes) => {
+        told.sizes.push(sizeBytes)
+        return false
+      },
+      abandon: (reason) => told.reasons.push(reason),
+    })
+    return { staging, told }
+  }
+
+  it('tells how much is on the disk', async () => {
+    const { staging, told } = await followed()
+    await staging.write(5, Buffer.from('and go on'))
+    await staging.write(14, Buffer.from('in a buffer'))
+    expect(staging.sizeBytes).toBe(25)
+    await staging.withBytes(() => Promise.resolve())
+    expect([told.sizes[0], told.sizes[1], told.sizes.at(-1)]).toEqual([5, 14, 25])
+    expect(told.reasons).toEqual([])
+    expect(staging.sequentialBytes).toBe(25)
+    await staging.remove()
+  })
+
+  it.each<[string, (staging: StagingFile) => unknown]>([
+    ['bytes change', (staging) => staging.write(2, Buffer.from('x'))],
+    ['bytes are left out', (staging) => staging.write(9, Buffer.from('x'))],
+    ['it is cut off', (staging) => staging.truncate(2)],
+    ['it is emptied', (staging) => staging.truncate(0)],
+    ['it is removed', (staging) => staging.remove()],
+    [
+      'it goes on in a copy',
+      async (staging) => {
+        await staging.keep(() => Promise.resolve(), { isDurable: false })
+        await staging.write(5, Buffer.from('x'))
+      },
+    ],
+  ])('gives up its follower when %s', async (_, change) => {
+    const { staging, told } = await followed()
+    await change(staging)
+    expect(told).toEqual({ sizes: [5], reasons: ['the file was changed before its end'] })
+    await staging.remove().catch(() => {}) // one of them is
+  })
+
+  it('counts again from the beginning when it is emptied', async () => {
+    const { staging } = await followed()
+    await staging.write(2, Buffer.from('x'))
+    expect(staging.sequentialBytes).toBeNaN()
+    await staging.truncate(0)
+    await staging.write(0, Buffer.from('anew'))
+    expect(staging.sequentialBytes).toBe(4)
+    await staging.remove()
   })
 })

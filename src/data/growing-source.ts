@@ -1,0 +1,118 @@
+import { open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { FsError } from '../util/fs-error.js'
+
+/** Each read costs a change of threads, each chunk some milliseconds of digesting in which nothing else is done. */
+const chunkBytes = 1024 * 1024
+
+/** So much of what was just written is kept in memory for the reader. */
+const recentBytes = 8 * chunkBytes
+
+export interface GrowingSourceOptions {
+  readonly path: string
+  /** How long a reader waits for the writer. */
+  readonly idleMs: number
+}
+
+/**
+ * A local file that is read while it is still being written, by somebody who follows its end. It ends when its writer
+ * says so; it fails for good when bytes that may have been read change, or when nothing was written for long.
+ */
+export class GrowingSource {
+  readonly #options: GrowingSourceOptions
+  #sizeBytes = 0
+  #isFinal = false
+  #failure: FsError | undefined
+  #wake: () => void = () => {}
+  /** Where the reader is. */
+  #position = 0
+  /** Pieces of the file, in order, that the reader comes to soon. */
+  readonly #recent: { readonly bytes: Buffer; readonly position: number }[] = []
+
+  constructor(options: GrowingSourceOptions) {
+    this.#options = options
+  }
+
+  get sizeBytes(): number {
+    return this.#sizeBytes
+  }
+
+  get hasFailed(): boolean {
+    return this.#failure !== undefined
+  }
+
+  /** So much is on the disk and will stay as it is. */
+  grow(sizeBytes: number, last?: Buffer): boolean {
+    const isKept = last !== undefined && this.#keep(last, sizeBytes - last.length)
+    this.#sizeBytes = Math.max(this.#sizeBytes, sizeBytes)
+    this.#wake()
+    return isKept
+  }
+
+  /** Nothing more comes. */
+  end(): void {
+    this.#isFinal = true
+    this.#wake()
+  }
+
+  abandon(reason: string): void {
+    this.#failure ??= new FsError('EIO', reason)
+    this.#recent.length = 0
+    this.#wake()
+  }
+
+  /** The bytes from the first one on, as they come. May be read more than once, by one reader at a time. */
+  async *chunks(): AsyncGenerator<Buffer> {
+    const file = await open(this.#options.path, 'r')
+    try {
+      for (let position = 0; ;) {
+        this.#position = position
+        if (this.#failure) throw this.#failure
+        const recent = this.#takeRecent(position)
+        if (recent) {
+          position += recent.length
+          yield recent
+          continue
+        }
+        const end = this.#recent[0]?.position ?? this.#sizeBytes
+        const lengthBytes = Math.min(end - position, chunkBytes)
+        if (lengthBytes > 0) {
+          const chunk = await readChunk(file, position, lengthBytes)
+          if (this.#failure) throw this.#failure
+          position += chunk.length
+          yield chunk
+        } else if (this.#isFinal) return
+        else await this.#news()
+      }
+    } finally {
+      await file.close()
+    }
+  }
+
+  /** A reader that is close behind the writer need not ask the disk. */
+  #keep(bytes: Buffer, position: number): boolean {
+    const isNear = position - this.#position <= recentBytes
+    if (!isNear || this.#failure || this.#recent.length >= recentBytes / chunkBytes) return false
+    this.#recent.push({ bytes, position })
+    return true
+  }
+
+  #takeRecent(position: number): Buffer | undefined {
+    while (this.#recent[0] && this.#recent[0].position < position) this.#recent.shift()
+    return this.#recent[0]?.position === position ? this.#recent.shift()?.bytes : undefined
+  }
+
+  async #news(): Promise<void> {
+    const { idleMs } = this.#options
+    const timer = setTimeout(() => this.abandon(`nothing was written for ${idleMs / 1000} s`), idleMs)
+    await new Promise<void>((resolve) => (this.#wake = resolve))
+    clearTimeout(timer)
+  }
+}
+
+async function readChunk(file: FileHandle, position: number, lengthBytes: number): Promise<Buffer> {
+  const buffer = Buffer.allocUnsafe(lengthBytes)
+  const { bytesRead } = await file.read(buffer, 0, lengthBytes, position)
+  if (bytesRead === 0) throw new FsError('EIO', 'a staging file is shorter than what was written to it')
+  return buffer.subarray(0, bytesRead)
+}

@@ -1,0 +1,101 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { GrowingSource } from '../../../src/data/growing-source.js'
+
+let directory: string
+let path: string
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'xnatfs-test-'))
+  path = join(directory, 'staging')
+  await writeFile(path, '0123456789')
+})
+afterEach(async () => {
+  vi.useRealTimers()
+  await rm(directory, { recursive: true })
+})
+
+async function textOf(source: GrowingSource): Promise<string> {
+  let text = ''
+  for await (const chunk of source.chunks()) text += chunk.toString()
+  return text
+}
+
+describe('GrowingSource', () => {
+  it('reads as far as it is told, and ends when it is told', async () => {
+    const source = new GrowingSource({ path, idleMs: 60_000 })
+    source.grow(3)
+    const chunks = source.chunks()
+    expect((await chunks.next()).value?.toString()).toBe('012')
+    const next = chunks.next()
+    source.grow(10)
+    expect((await next).value?.toString()).toBe('3456789')
+    const last = chunks.next()
+    source.end()
+    expect((await last).done).toBe(true)
+  })
+
+  it('can be read again from its beginning', async () => {
+    const source = new GrowingSource({ path, idleMs: 60_000 })
+    source.grow(10)
+    source.end()
+    expect([await textOf(source), await textOf(source)]).toEqual(['0123456789', '0123456789'])
+  })
+
+  it('takes what was just written from memory, what is missing there from the disk, and all in order', async () => {
+    const source = new GrowingSource({ path, idleMs: 60_000 })
+    source.grow(2)
+    expect(source.grow(5, Buffer.from('CDE'))).toBe(true)
+    source.grow(7)
+    expect(source.grow(8, Buffer.from('H'))).toBe(true)
+    source.grow(10)
+    source.end()
+    expect(await textOf(source)).toBe('01CDE56H89')
+    expect(await textOf(source)).toBe('0123456789')
+  })
+
+  it('keeps no more in memory than a little, and nothing when it is abandoned', () => {
+    const source = new GrowingSource({ path, idleMs: 60_000 })
+    const kept = Array.from({ length: 10 }, (_, i) => source.grow(i + 1, Buffer.from('x')))
+    expect(kept.filter(Boolean)).toHaveLength(8)
+    source.abandon('changed')
+    expect(source.grow(11, Buffer.from('x'))).toBe(false)
+    const far = new GrowingSource({ path, idleMs: 60_000 })
+    expect(far.grow(20 * 1024 * 1024, Buffer.from('x'))).toBe(false)
+  })
+
+  it('fails for whoever reads it when it is abandoned, for good', async () => {
+    const source = new GrowingSource({ path, idleMs: 60_000 })
+    const reading = textOf(source)
+    source.abandon('changed')
+    await expect(reading).rejects.toThrow('changed')
+    source.grow(10)
+    source.end()
+    await expect(textOf(source)).rejects.toThrow('changed')
+  })
+
+  it('fails when nothing is written for long, but not while something is', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const source = new GrowingSource({ path, idleMs: 10_000 })
+    source.grow(1)
+    const chunks = source.chunks()
+    await chunks.next()
+    for (const end of [2, 3, 4]) {
+      const next = chunks.next()
+      vi.advanceTimersByTime(9_000)
+      source.grow(end)
+      expect((await next).value).toHaveLength(1)
+    }
+    const next = chunks.next()
+    vi.advanceTimersByTime(10_000)
+    await expect(next).rejects.toThrow('nothing was written for 10 s')
+  })
+
+  it('fails where the file has not the bytes it was told of', async () => {
+    const source = new GrowingSource({ path, idleMs: 60_000 })
+    source.grow(11)
+    source.end()
+    await expect(textOf(source)).rejects.toThrow('shorter')
+  })
+})
