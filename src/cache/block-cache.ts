@@ -40,6 +40,8 @@ export interface BlockCache {
   get(key: VersionKey, index: number): MaybePromise<Uint8Array | undefined>
   /** The cache keeps `bytes`; the caller does not change them any more. */
   put(key: VersionKey, index: number, bytes: Uint8Array, trust: Trust): void
+  /** All bytes are in a file that is not changed any more. It may be removed when this resolves. */
+  take(key: VersionKey, path: string, trust: Trust): Promise<void>
 }
 
 export type MaybePromise<T> = T | Promise<T>

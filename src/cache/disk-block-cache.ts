@@ -6,6 +6,7 @@ import type { CacheRoom } from './cache-room.js'
 import type { CacheWriterId } from './cache-writer-id.js'
 import { DiskFile } from './disk-file.js'
 import { OpenHandles } from './open-handles.js'
+import { takeFile } from './taken-file.js'
 
 export interface DiskBlockCacheOptions {
   readonly blockSizeBytes: number
@@ -71,8 +72,7 @@ export class DiskBlockCache implements BlockCache {
   }
 
   put(key: VersionKey, index: number, bytes: Uint8Array, trust: Trust): void {
-    const { disk, room } = this.#options
-    if (trust === 'doubtful' || this.#isClosed || !disk.canWrite() || !room.admits(key.sizeBytes)) return
+    if (!this.#admits(key, trust)) return
     const file = this.#file(key)
     if (file.has(key, index) || file.pending(key, index)) return
     if (this.#pendingBytes + bytes.length > pendingBudgetBytes) {
@@ -81,6 +81,20 @@ export class DiskBlockCache implements BlockCache {
     }
     file.add(key, index, bytes, trust)
     this.#flushSoon(file)
+  }
+
+  async take(key: VersionKey, path: string, trust: Trust): Promise<void> {
+    if (!this.#admits(key, trust)) return
+    const { disk, server, writer } = this.#options
+    let temporary: string | undefined
+    await disk.write(async () => {
+      await writer.renew()
+      temporary = await takeFile(disk.fs, server, writer.id, path)
+    })
+    const taken = temporary
+    if (taken === undefined) return
+    const stored = this.#writes.add(() => this.#file(key).take(key, taken))
+    inBackground(disk.log, 'write to the disk cache', stored)
   }
 
   /**
@@ -110,6 +124,11 @@ export class DiskBlockCache implements BlockCache {
     for (const file of this.#files.values()) await file.close()
     this.#handles.clear()
     await this.#options.writer.retire()
+  }
+
+  #admits(key: VersionKey, trust: Trust): boolean {
+    const { disk, room } = this.#options
+    return trust !== 'doubtful' && !this.#isClosed && disk.canWrite() && room.admits(key.sizeBytes)
   }
 
   async #read(file: DiskFile, key: VersionKey, index: number): Promise<Uint8Array | undefined> {

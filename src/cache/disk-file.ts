@@ -12,10 +12,12 @@ import {
   putInPlace,
   readExactly,
   sumsSuffix,
+  withDirectory,
 } from './cache-layout.js'
 import type { CacheWriterId } from './cache-writer-id.js'
 import type { OpenHandles } from './open-handles.js'
 import { PartFile } from './part-file.js'
+import { proveFile } from './taken-file.js'
 
 export interface DiskFileContext {
   readonly disk: CacheDisk
@@ -141,6 +143,15 @@ export class DiskFile {
       const ofKey = new Map([...blocks].filter(([, block]) => block.key.id === key.id))
       if (!(await this.#context.disk.write(() => this.#store(key, ofKey)))) this.#isSuspect = true
       for (const [index, block] of blocks) if (this.#pending.get(index) === block) this.#drop(index)
+    })
+  }
+
+  /** Makes a file that the cache has been given under a passing name the complete file, if it is what it should be. */
+  take(key: VersionKey, temporary: string): Promise<void> {
+    const { disk } = this.#context
+    return this.#changes.run(async () => {
+      await disk.write(() => this.#storeTaken(key, temporary))
+      await disk.remove(temporary) // if it has not got its name
     })
   }
 
@@ -282,6 +293,24 @@ export class DiskFile {
     await putInPlace(disk.fs, server, writer.id, this.#path + sumsSuffix, [sums.encode()])
     this.#sums = sums
     onStored(key.sizeBytes)
+  }
+
+  async #storeTaken(key: VersionKey, temporary: string): Promise<void> {
+    const { disk, server, writer, blockSizeBytes, onStored } = this.#context
+    if (!this.#isLoaded) await this.#load()
+    if (this.#sums && this.#sums.key.id !== key.id) await this.#replace(this.#sums)
+    if (this.#sums && !this.#part) return // complete already
+    const sums = await proveFile(disk.fs, temporary, key, blockSizeBytes)
+    if (!sums) return
+    await withDirectory(disk.fs, this.#path, () => disk.fs.rename(temporary, this.#path))
+    await putInPlace(disk.fs, server, writer.id, this.#path + sumsSuffix, [sums.encode()])
+    const part = this.#part
+    this.#sums = sums
+    this.#part = undefined
+    this.#isLoaded = true
+    onStored(key.sizeBytes)
+    await part?.discard()
+    await part?.close()
   }
 
   async #storePart(key: VersionKey, blocks: ReadonlyMap<number, PendingBlock>): Promise<void> {

@@ -34,4 +34,8 @@ export class TieredBlockCache implements BlockCache {
     this.#memory.put(key, index, bytes)
     this.#disk.put(key, index, bytes, trust)
   }
+
+  take(key: VersionKey, path: string, trust: Trust): Promise<void> {
+    return this.#disk.take(key, path, trust)
+  }
 }

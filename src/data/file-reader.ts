@@ -322,6 +322,7 @@ export class FileReader {
         directory: this.#options.spoolDirectory,
         fetch,
         onOtherSize: (sizeBytes, answerVersion) => this.#contradict(sizeBytes, answerVersion),
+        onComplete: (path, trust) => this.#cached.take(path, trust),
         checkDamaged: (md5) => this.#checkDamaged(md5, bytes.answerVersion),
         sleep: this.#sleep,
       },
