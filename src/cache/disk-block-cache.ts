@@ -19,6 +19,8 @@ export interface DiskBlockCacheOptions {
 
 /** What may wait to be written. A disk that is slower than the network keeps less. */
 const pendingBudgetBytes = 64 * 1024 * 1024
+/** Up to here it is a matter of milliseconds to look through a file, and who reads it will read all of it. */
+const provenAtOnceBytes = 8 * 1024 * 1024
 /** Files whose state on the disk is remembered, and among them files that are kept in part: two descriptors each. */
 const filesKept = 2000
 const partsKept = 32
@@ -47,6 +49,9 @@ export class DiskBlockCache implements BlockCache {
   readonly #flushing = new Set<DiskFile>()
   /** Reads and the driver need the threads of the file system more than writes do. */
   readonly #writes = new PQueue({ concurrency: 2 })
+  /** Complete files that are looked through while they are read in the usual way. */
+  readonly #proofs = new PQueue({ concurrency: 1 })
+  readonly #closing = new AbortController()
   #pendingBytes = 0
   #isClosed = false
 
@@ -97,17 +102,16 @@ export class DiskBlockCache implements BlockCache {
     inBackground(disk.log, 'write to the disk cache', stored)
   }
 
-  /**
-   * The path of a plain file that has exactly these bytes, if all are here and every block's sum was found right. It is
-   * never written to; when it is evicted it is unlinked.
-   */
   async completePath(key: VersionKey): Promise<string | undefined> {
+    const { signal } = this.#closing
     const file = this.#file(key)
-    await file.load()
-    for (let index = 0; index * this.blockSizeBytes < key.sizeBytes; index++) {
-      if (!(await file.read(key, index))) return undefined
+    const isDeep = key.sizeBytes <= provenAtOnceBytes
+    const path = await file.provenPath(key, { isDeep, signal })
+    if (path === undefined && !isDeep && !this.#isClosed) {
+      const proof = this.#proofs.add(() => file.provenPath(key, { isDeep: true, signal }))
+      inBackground(this.#options.disk.log, 'look through a cached file', proof)
     }
-    return file.completePath
+    return path
   }
 
   /** Resolves when everything given so far is on the disk, or is not going to be. */
@@ -117,6 +121,8 @@ export class DiskBlockCache implements BlockCache {
 
   async close(): Promise<void> {
     this.#isClosed = true
+    this.#proofs.clear()
+    this.#closing.abort()
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, closeTimeoutMs)))
     await Promise.race([this.settled(), late])

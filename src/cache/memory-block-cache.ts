@@ -34,6 +34,10 @@ export class MemoryBlockCache implements BlockCache {
     this.#blocks.set(`${index} ${key.id}`, bytes)
   }
 
+  completePath(): Promise<undefined> {
+    return Promise.resolve(undefined)
+  }
+
   /** A file is no less room than the memory that it would fill. */
   take(): Promise<void> {
     return Promise.resolve()
