@@ -132,5 +132,12 @@ it('nothing is passed through where files may be written', async () => {
   await withMount(async (mount) => {
     expect(await digests(mount)).toEqual(cold)
     expect((await asked(mount))['passthroughOpens']).toBe(0)
+    const line = (await mount.log()).find((one) => one.includes('the disk cache: '))!
+    const { hits, corrupt, staleListings } = JSON.parse(line.slice(line.indexOf('{'))) as Record<
+      string,
+      number
+    >
+    expect(hits).toBeGreaterThanOrEqual(cold.size)
+    expect({ corrupt, staleListings }).toEqual({ corrupt: 0, staleListings: 0 })
   }, [])
 })
