@@ -77,6 +77,8 @@ export interface FetchedBytes {
   readonly totalBytes: number | undefined
   /** The version these bytes belong to, as far as an answer tells it. Equal for all parts of one version. */
   readonly answerVersion: string
+  /** The file was changed so lately that it may be changed again without another version: its time is of whole seconds. */
+  readonly isRecent: boolean
   /** Ends after exactly the bytes promised or throws FsError. Leaving the loop early closes the connection. */
   readonly body: AsyncIterable<Uint8Array>
   /** Closes the connection of a body that nobody has begun to read. */

@@ -33,6 +33,7 @@ export async function fetchBytes(
       rangeHonoured: bytes.rangeHonoured,
       totalBytes: bytes.totalBytes,
       answerVersion: `${bytes.totalBytes ?? '?'}@${bytes.lastModified ?? '?'}`,
+      isRecent: isRecent(bytes.lastModified, bytes.date),
       body: checkedBody(bytes, what, signal),
       discard: () => void bytes.body.destroy(),
     }
@@ -45,6 +46,15 @@ export async function fetchBytes(
     }
     throw toFsError(error, what)
   }
+}
+
+/** Clocks of a server and of its disks differ a little. */
+const settledMs = 3000
+
+/** Where no times are told, nothing tells versions apart. */
+export function isRecent(lastModified: string | undefined, date: string | undefined): boolean {
+  const ageMs = Date.parse(date ?? '') - Date.parse(lastModified ?? '')
+  return Number.isNaN(ageMs) || ageMs < settledMs
 }
 
 /** XNAT serves `x.gz` where `x` is not on its disk (xnat-wire.md §3.6). What is not ASCII arrives mangled in a header. */

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { FsError } from '../util/fs-error.js'
 import type { Log } from '../util/log.js'
@@ -74,6 +75,8 @@ export class XnatArchive implements Archive {
   readonly #reachability: Reachability
   readonly #writer: Writer
   readonly #corrections = new Corrections()
+  /** Versions that are told apart by what was stored here are those of this mount only. */
+  readonly #mark = randomBytes(6).toString('hex')
   #storedCount = 0
   readonly #directories = new LRUCache<string, BuiltDirectory>({
     maxSize: entriesKept,
@@ -256,7 +259,11 @@ export class XnatArchive implements Archive {
   #noteStored(directory: DirectoryEntry, listed: StoredFile, { sizeBytes }: StoreSource): void {
     if (listed.digest !== undefined) return
     const { resource } = (placeOf(directory) as TreePlace).parts[0]!.address
-    const facts = { sizeBytes, answerVersion: `stored ${++this.#storedCount}`, digest: undefined }
+    const facts = {
+      sizeBytes,
+      answerVersion: `stored ${this.#mark} ${++this.#storedCount}`,
+      digest: undefined,
+    }
     this.#corrections.note(fileKey(resource, listed), { listedVersion: versionOf(listed), facts })
     this.#cache.forget(isFilesOf(resource))
   }

@@ -40,6 +40,14 @@ export interface BlockCache {
   get(key: VersionKey, index: number): MaybePromise<Uint8Array | undefined>
   /** The cache keeps `bytes`; the caller does not change them any more. */
   put(key: VersionKey, index: number, bytes: Uint8Array, trust: Trust): void
+  /**
+   * The path of a plain file that has exactly these bytes, each of them found right since it was last changed, where there
+   * is one; also undefined while a large one is still being looked through. It is never written to; when it is evicted
+   * it is unlinked.
+   */
+  completePath(key: VersionKey): Promise<string | undefined>
+  /** All bytes are in a file that is not changed any more. It may be removed when this resolves. */
+  take(key: VersionKey, path: string, trust: Trust): Promise<void>
 }
 
 export type MaybePromise<T> = T | Promise<T>

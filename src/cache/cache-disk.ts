@@ -1,9 +1,35 @@
-import { mkdir, open, readFile, readdir, rename, rmdir, stat, statfs, unlink, utimes } from 'node:fs/promises'
+import {
+  copyFile,
+  link,
+  mkdir,
+  open,
+  readFile,
+  readdir,
+  rename,
+  rmdir,
+  stat,
+  statfs,
+  unlink,
+  utimes,
+} from 'node:fs/promises'
 import { causeChain } from '../util/log.js'
 import type { Log } from '../util/log.js'
 
 /** What a cache asks of the file system; a parameter for tests of disks that are full or fail. */
-export const nodeFs = { mkdir, open, readFile, readdir, rename, rmdir, stat, statfs, unlink, utimes }
+export const nodeFs = {
+  copyFile,
+  link,
+  mkdir,
+  open,
+  readFile,
+  readdir,
+  rename,
+  rmdir,
+  stat,
+  statfs,
+  unlink,
+  utimes,
+}
 export type CacheFs = typeof nodeFs
 
 export interface CacheDiskOptions {

@@ -54,6 +54,11 @@ export function hashed(text: string, digits: number): string {
 
 let count = 0
 
+/** For a file on its way to its name; no two are the same. */
+export function temporaryPath(server: string, writer: string): string {
+  return join(server, 'tmp', `${writer}-${++count}`)
+}
+
 /** Writes a file under a passing name and gives it its own: there is no moment at which it is there in part. */
 export async function putInPlace(
   fs: CacheFs,
@@ -62,7 +67,7 @@ export async function putInPlace(
   path: string,
   pieces: readonly Uint8Array[],
 ): Promise<void> {
-  const temporary = join(server, 'tmp', `${writer}-${++count}`)
+  const temporary = temporaryPath(server, writer)
   await withDirectory(fs, temporary, async () => {
     const handle = await fs.open(temporary, 'wx', 0o600)
     try {

@@ -4,7 +4,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { putInPlace } from './cache-layout.js'
 import { isAbsent } from './cache-disk.js'
-import type { CacheDisk } from './cache-disk.js'
+import type { CacheDisk, CacheFs } from './cache-disk.js'
 
 interface Owner {
   /** The machine, and the process numbers that are told apart on it. */
@@ -17,6 +17,7 @@ interface Owner {
 /** A writer of another machine that has not renewed its file for so long is dead. */
 const silentMs = 10 * 60_000
 export const renewMs = 60_000
+const registrations = 5
 
 /**
  * The name under which one process writes to a cache directory, and whether those of others are still at work: what a
@@ -39,8 +40,7 @@ export class CacheWriterId {
     const { fs } = this.#disk
     this.#renewedMs = this.#disk.now()
     try {
-      const text = Buffer.from(JSON.stringify(self()))
-      await putInPlace(fs, this.#server, this.id, this.#path(this.id), [text])
+      await this.#register(fs)
     } catch (error) {
       this.#renewedMs = Number.NEGATIVE_INFINITY
       throw error
@@ -64,6 +64,18 @@ export class CacheWriterId {
       return now - (await fs.stat(this.#path(id))).mtimeMs < silentMs + renewMs
     } catch (error) {
       return !isAbsent(error) && !(error instanceof SyntaxError) // in doubt it is left in peace
+    }
+  }
+
+  /** Until it is done nobody knows that this writer lives, and who sweeps just then takes what is on its way for left. */
+  async #register(fs: CacheFs): Promise<void> {
+    const text = Buffer.from(JSON.stringify(self()))
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await putInPlace(fs, this.#server, this.id, this.#path(this.id), [text])
+      } catch (error) {
+        if (!isAbsent(error) || attempt === registrations) throw error
+      }
     }
   }
 

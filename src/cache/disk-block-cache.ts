@@ -6,6 +6,7 @@ import type { CacheRoom } from './cache-room.js'
 import type { CacheWriterId } from './cache-writer-id.js'
 import { DiskFile } from './disk-file.js'
 import { OpenHandles } from './open-handles.js'
+import { takeFile } from './taken-file.js'
 
 export interface DiskBlockCacheOptions {
   readonly blockSizeBytes: number
@@ -18,6 +19,8 @@ export interface DiskBlockCacheOptions {
 
 /** What may wait to be written. A disk that is slower than the network keeps less. */
 const pendingBudgetBytes = 64 * 1024 * 1024
+/** Up to here it is a matter of milliseconds to look through a file, and who reads it will read all of it. */
+const provenAtOnceBytes = 8 * 1024 * 1024
 /** Files whose state on the disk is remembered, and among them files that are kept in part: two descriptors each. */
 const filesKept = 2000
 const partsKept = 32
@@ -46,6 +49,9 @@ export class DiskBlockCache implements BlockCache {
   readonly #flushing = new Set<DiskFile>()
   /** Reads and the driver need the threads of the file system more than writes do. */
   readonly #writes = new PQueue({ concurrency: 2 })
+  /** Complete files that are looked through while they are read in the usual way. */
+  readonly #proofs = new PQueue({ concurrency: 1 })
+  readonly #closing = new AbortController()
   #pendingBytes = 0
   #isClosed = false
 
@@ -71,8 +77,7 @@ export class DiskBlockCache implements BlockCache {
   }
 
   put(key: VersionKey, index: number, bytes: Uint8Array, trust: Trust): void {
-    const { disk, room } = this.#options
-    if (trust === 'doubtful' || this.#isClosed || !disk.canWrite() || !room.admits(key.sizeBytes)) return
+    if (!this.#admits(key, trust)) return
     const file = this.#file(key)
     if (file.has(key, index) || file.pending(key, index)) return
     if (this.#pendingBytes + bytes.length > pendingBudgetBytes) {
@@ -83,17 +88,30 @@ export class DiskBlockCache implements BlockCache {
     this.#flushSoon(file)
   }
 
-  /**
-   * The path of a plain file that has exactly these bytes, if all are here and every block's sum was found right. It is
-   * never written to; when it is evicted it is unlinked.
-   */
+  async take(key: VersionKey, path: string, trust: Trust): Promise<void> {
+    if (!this.#admits(key, trust)) return
+    const { disk, server, writer } = this.#options
+    let temporary: string | undefined
+    await disk.write(async () => {
+      await writer.renew()
+      temporary = await takeFile(disk.fs, server, writer.id, path)
+    })
+    const taken = temporary
+    if (taken === undefined) return
+    const stored = this.#writes.add(() => this.#file(key).take(key, taken))
+    inBackground(disk.log, 'write to the disk cache', stored)
+  }
+
   async completePath(key: VersionKey): Promise<string | undefined> {
+    const { signal } = this.#closing
     const file = this.#file(key)
-    await file.load()
-    for (let index = 0; index * this.blockSizeBytes < key.sizeBytes; index++) {
-      if (!(await file.read(key, index))) return undefined
+    const isDeep = key.sizeBytes <= provenAtOnceBytes
+    const path = await file.provenPath(key, { isDeep, signal })
+    if (path === undefined && !isDeep && !this.#isClosed) {
+      const proof = this.#proofs.add(() => file.provenPath(key, { isDeep: true, signal }))
+      inBackground(this.#options.disk.log, 'look through a cached file', proof)
     }
-    return file.completePath
+    return path
   }
 
   /** Resolves when everything given so far is on the disk, or is not going to be. */
@@ -103,6 +121,8 @@ export class DiskBlockCache implements BlockCache {
 
   async close(): Promise<void> {
     this.#isClosed = true
+    this.#proofs.clear()
+    this.#closing.abort()
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, closeTimeoutMs)))
     await Promise.race([this.settled(), late])
@@ -110,6 +130,11 @@ export class DiskBlockCache implements BlockCache {
     for (const file of this.#files.values()) await file.close()
     this.#handles.clear()
     await this.#options.writer.retire()
+  }
+
+  #admits(key: VersionKey, trust: Trust): boolean {
+    const { disk, room } = this.#options
+    return trust !== 'doubtful' && !this.#isClosed && disk.canWrite() && room.admits(key.sizeBytes)
   }
 
   async #read(file: DiskFile, key: VersionKey, index: number): Promise<Uint8Array | undefined> {

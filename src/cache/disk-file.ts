@@ -12,10 +12,13 @@ import {
   putInPlace,
   readExactly,
   sumsSuffix,
+  withDirectory,
 } from './cache-layout.js'
 import type { CacheWriterId } from './cache-writer-id.js'
 import type { OpenHandles } from './open-handles.js'
 import { PartFile } from './part-file.js'
+import { fileState, proveBlocks } from './proven-file.js'
+import { proveFile } from './taken-file.js'
 
 export interface DiskFileContext {
   readonly disk: CacheDisk
@@ -54,6 +57,8 @@ export class DiskFile {
   readonly #pending = new Map<number, PendingBlock>()
   /** A record may have been written by half: it can be read, and is mended before it is written to. */
   #isSuspect = false
+  /** In which state the complete file was found right. */
+  #provenState: string | undefined
   #touchedMs = Number.NEGATIVE_INFINITY
   #loading: Promise<void> | undefined
   #isLoaded = false
@@ -85,16 +90,33 @@ export class DiskFile {
     return this.#newestPending?.key.answerVersion ?? this.#sums?.key.answerVersion
   }
 
-  /** The path of the complete file, whose bytes are those of this version. */
-  get completePath(): string | undefined {
-    return this.#sums && !this.#part ? this.#path : undefined
-  }
-
   /** Looks what is there. */
   load(): Promise<void> {
     if (this.#isLoaded) return Promise.resolve()
     this.#loading ??= this.#changes.run(() => this.#load()).finally(() => (this.#loading = undefined))
     return this.#loading
+  }
+
+  /**
+   * The path of the complete file, if every block of it was found right and it was not touched since.
+   * @param options.isDeep look through it where that is not known
+   */
+  async provenPath(
+    key: VersionKey,
+    options: { readonly isDeep: boolean; readonly signal: AbortSignal },
+  ): Promise<string | undefined> {
+    await this.load()
+    const { disk } = this.#context
+    const sums = this.#sums
+    if (!sums || this.#part || sums.key.id !== key.id) return undefined
+    const state = await disk.read(() => fileState(disk.fs, this.#path))
+    if (state === undefined) return undefined
+    if (state === this.#provenState) return this.#path
+    if (!options.isDeep) return undefined
+    const proof = await disk.read(() => proveBlocks(disk.fs, this.#path, sums, options.signal))
+    if (proof?.kind === 'damaged') await this.#changes.run(() => this.#give(sums, true))
+    this.#provenState = proof?.kind === 'right' ? proof.state : undefined
+    return this.#provenState === state ? this.#path : undefined
   }
 
   pending(key: VersionKey, index: number): Uint8Array | undefined {
@@ -141,6 +163,15 @@ export class DiskFile {
       const ofKey = new Map([...blocks].filter(([, block]) => block.key.id === key.id))
       if (!(await this.#context.disk.write(() => this.#store(key, ofKey)))) this.#isSuspect = true
       for (const [index, block] of blocks) if (this.#pending.get(index) === block) this.#drop(index)
+    })
+  }
+
+  /** Makes a file that the cache has been given under a passing name the complete file, if it is what it should be. */
+  take(key: VersionKey, temporary: string): Promise<void> {
+    const { disk } = this.#context
+    return this.#changes.run(async () => {
+      await disk.write(() => this.#storeTaken(key, temporary))
+      await disk.remove(temporary) // if it has not got its name
     })
   }
 
@@ -282,6 +313,24 @@ export class DiskFile {
     await putInPlace(disk.fs, server, writer.id, this.#path + sumsSuffix, [sums.encode()])
     this.#sums = sums
     onStored(key.sizeBytes)
+  }
+
+  async #storeTaken(key: VersionKey, temporary: string): Promise<void> {
+    const { disk, server, writer, blockSizeBytes, onStored } = this.#context
+    if (!this.#isLoaded) await this.#load()
+    if (this.#sums && this.#sums.key.id !== key.id) await this.#replace(this.#sums)
+    if (this.#sums && !this.#part) return // complete already
+    const sums = await proveFile(disk.fs, temporary, key, blockSizeBytes)
+    if (!sums) return
+    await withDirectory(disk.fs, this.#path, () => disk.fs.rename(temporary, this.#path))
+    await putInPlace(disk.fs, server, writer.id, this.#path + sumsSuffix, [sums.encode()])
+    const part = this.#part
+    this.#sums = sums
+    this.#part = undefined
+    this.#isLoaded = true
+    onStored(key.sizeBytes)
+    await part?.discard()
+    await part?.close()
   }
 
   async #storePart(key: VersionKey, blocks: ReadonlyMap<number, PendingBlock>): Promise<void> {

@@ -33,4 +33,13 @@ export class MemoryBlockCache implements BlockCache {
   put(key: VersionKey, index: number, bytes: Uint8Array): void {
     this.#blocks.set(`${index} ${key.id}`, bytes)
   }
+
+  completePath(): Promise<undefined> {
+    return Promise.resolve(undefined)
+  }
+
+  /** A file is no less room than the memory that it would fill. */
+  take(): Promise<void> {
+    return Promise.resolve()
+  }
 }

@@ -34,4 +34,12 @@ export class TieredBlockCache implements BlockCache {
     this.#memory.put(key, index, bytes)
     this.#disk.put(key, index, bytes, trust)
   }
+
+  completePath(key: VersionKey): Promise<string | undefined> {
+    return this.#disk.completePath(key)
+  }
+
+  take(key: VersionKey, path: string, trust: Trust): Promise<void> {
+    return this.#disk.take(key, path, trust)
+  }
 }

@@ -55,6 +55,7 @@ export function assemble(plan: AssemblyPlan): Assembly {
     stagingDirectory,
     writeMode: flags.writeMode,
     isReadOnly: flags.readOnly ?? false,
+    givesBackingFiles: flags.readOnly === true && process.getuid!() === 0, // others may not have the kernel read them
     quietMs: flags.writeMode === 'back' ? flags.writeBackDelay * 1000 : emptyFileMs,
     uid: process.getuid!(),
     gid: process.getgid!(),

@@ -7,6 +7,7 @@ import { formatDirectory, serverDirectory, userDirectory } from '../cache/cache-
 import { CacheRoom } from '../cache/cache-room.js'
 import { CacheWriterId } from '../cache/cache-writer-id.js'
 import { DiskBlockCache } from '../cache/disk-block-cache.js'
+import type { DiskCacheCounters } from '../cache/disk-block-cache.js'
 import { DiskListings } from '../cache/disk-listings.js'
 import { KnownUser } from '../cache/known-user.js'
 import { MemoryBlockCache } from '../cache/memory-block-cache.js'
@@ -60,6 +61,11 @@ export class MountCache {
       log.warn(`no disk cache in ${root}: ${causeChain(error)}; going on with memory only`)
       return new MountCache(memory)
     }
+  }
+
+  /** What the disk was good for; undefined without one. */
+  get counters(): DiskCacheCounters | undefined {
+    return this.#disk?.counters
   }
 
   async settled(): Promise<void> {

@@ -195,6 +195,9 @@ export class RunningMount {
     await this.#control?.close()
     const stats = this.#fuse?.stats?.()
     if (stats) this.#log.debug(`the kernel asked: ${JSON.stringify(stats)}`)
+    const { counters } = this.#cache
+    const { staleListings } = this.#layers.archive
+    if (counters) this.#log.debug(`the disk cache: ${JSON.stringify({ ...counters, staleListings })}`)
     await this.#fuse?.end?.()
     await this.#layers.close()
     await this.#journal.close()

@@ -46,6 +46,11 @@ export class CachedBlocks {
     if (this.#key) this.#options.cache.put(this.#key, index, block, trust)
   }
 
+  /** All bytes are in a file that is not changed any more. It may be removed when this resolves. */
+  async take(path: string, trust: Trust): Promise<void> {
+    if (this.#key) await this.#options.cache.take(this.#key, path, trust)
+  }
+
   /** Several blocks in a row. Not a promise where all that is known is at hand. */
   lookUp(indexes: readonly number[]): MaybePromise<readonly FoundBlock[]> {
     const blocks = indexes.map((index) => this.get(index))

@@ -1,5 +1,5 @@
 import type { Archive, FetchedBytes, FileEntry, MaybePromise, Urgency } from '../archive/archive.js'
-import type { BlockCache } from '../cache/block-cache.js'
+import type { BlockCache, Trust } from '../cache/block-cache.js'
 import { Attempts } from '../util/attempts.js'
 import { inBackground } from '../util/background.js'
 import { FsError } from '../util/fs-error.js'
@@ -250,7 +250,7 @@ export class FileReader {
         filled += part.length
         taken += part.length
         if (filled < block.length) continue
-        this.#cached.put(run.next, block, 'unproven')
+        this.#cached.put(run.next, block, this.#trustOf(bytes, 'unproven'))
         run.deliver(block)
         if (run.isDone) continue
         block = Buffer.allocUnsafe(this.#lengthOf(run.next))
@@ -261,17 +261,18 @@ export class FileReader {
   }
 
   async #fetchWhole(run: BlockRun): Promise<void> {
+    let last: FetchedBytes | undefined
     const { blocks, trust } = await fetchWholeFile({
       ...this.file,
       blockSizeBytes: this.#blockSize,
-      fetch: () => this.#fetch(undefined, 'foreground', run.signal),
+      fetch: async () => (last = await this.#fetch(undefined, 'foreground', run.signal)),
       onOtherSize: (sizeBytes, answerVersion) => this.#contradict(sizeBytes, answerVersion),
       log: this.#options.log,
       sleep: this.#sleep,
       signal: run.signal,
     })
     for (const [index, block] of blocks.entries()) {
-      this.#cached.put(index, block, trust)
+      this.#cached.put(index, block, this.#trustOf(last, trust))
       run.deliver(block)
     }
   }
@@ -322,6 +323,7 @@ export class FileReader {
         directory: this.#options.spoolDirectory,
         fetch,
         onOtherSize: (sizeBytes, answerVersion) => this.#contradict(sizeBytes, answerVersion),
+        onComplete: (path, trust) => this.#cached.take(path, this.#trustOf(bytes, trust)),
         checkDamaged: (md5) => this.#checkDamaged(md5, bytes.answerVersion),
         sleep: this.#sleep,
       },
@@ -351,6 +353,11 @@ export class FileReader {
       digest: file.digest,
     })
     throw this.#stale
+  }
+
+  /** Without a digest only size and time name the bytes: what may still change under them is not for another mount. */
+  #trustOf(bytes: FetchedBytes | undefined, trust: Trust): Trust {
+    return this.file.digest === undefined && bytes?.isRecent ? 'doubtful' : trust
   }
 
   #endOf(index: number): number {

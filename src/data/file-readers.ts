@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { Archive, FileEntry } from '../archive/archive.js'
+import { versionKey } from '../cache/block-cache.js'
 import type { BlockCache } from '../cache/block-cache.js'
 import { inBackground } from '../util/background.js'
 import type { Log } from '../util/log.js'
@@ -81,6 +82,17 @@ export class FileReaders {
       if (this.#kept.get(key) === reader && reader.spool?.state === 'filling') this.#drop(key, reader)
     }, graceMs)
     timer.unref()
+  }
+
+  /** A local file that has exactly the bytes that the listing's digest names, where there is one. */
+  async localCopy(file: SizedFile): Promise<string | undefined> {
+    if (file.digest === undefined) return undefined
+    const { cache } = this.#options
+    const listed = { ...file, file: file.key }
+    const kept = await cache.answerVersion(listed)
+    const known = this.#answered.get(keyOf(file))?.answerVersion
+    if (kept === undefined || (known !== undefined && known !== kept)) return undefined
+    return cache.completePath(versionKey(listed, kept))
   }
 
   /** Fetches what a handle will probably be asked for, while the mount's budget for that lasts. */

@@ -13,6 +13,7 @@ interface Waiter {
 /** A file that arrives from its beginning, in a temporary file: readers wait until what they want has come. */
 export class SpoolFile {
   readonly sizeBytes: number
+  readonly path: string
   readonly #handle: FileHandle
   readonly #remove: () => Promise<void>
   #arrived = 0
@@ -21,8 +22,9 @@ export class SpoolFile {
   #waiters: Waiter[] = []
   #error: unknown
 
-  private constructor(sizeBytes: number, handle: FileHandle, remove: () => Promise<void>) {
+  private constructor(sizeBytes: number, path: string, handle: FileHandle, remove: () => Promise<void>) {
     this.sizeBytes = sizeBytes
+    this.path = path
     this.#handle = handle
     this.#remove = remove
   }
@@ -35,7 +37,7 @@ export class SpoolFile {
       mode: 0o600,
     })
     const handle = await open(temporary.path, 'r+')
-    return new SpoolFile(sizeBytes, handle, temporary.cleanup)
+    return new SpoolFile(sizeBytes, temporary.path, handle, temporary.cleanup)
   }
 
   get arrivedBytes(): number {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { FetchedBytes } from '../archive/archive.js'
+import type { Trust } from '../cache/block-cache.js'
 import { Attempts } from '../util/attempts.js'
 import { FsError } from '../util/fs-error.js'
 import { SpoolFile } from './spool-file.js'
@@ -18,6 +19,8 @@ export interface SpoolRequest {
    * which readers have seen all but the last, are not to be trusted.
    */
   readonly checkDamaged: (md5: string) => void
+  /** All of it is in this file, which is there until this resolves. Does not fail. */
+  readonly onComplete: (path: string, trust: Trust) => Promise<void>
   readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>
 }
 
@@ -64,9 +67,11 @@ export class Spool {
       file = await this.#file
       const md5 = await this.#download(file, firstBytes)
       const { digest } = this.#request
-      if (digest !== undefined && md5 !== digest) this.#request.checkDamaged(md5)
+      const isRight = digest === undefined || md5 === digest
+      if (!isRight) this.#request.checkDamaged(md5)
       file.prove()
       this.#state = 'complete'
+      await this.#request.onComplete(file.path, isRight ? 'proven' : 'doubtful')
     } catch (error) {
       this.#state = 'failed'
       firstBytes.discard()

@@ -26,6 +26,7 @@ export interface OpenFilesOptions {
   readonly locals: LocalFiles
   readonly streams: Streams
   readonly isReadOnly: boolean
+  readonly givesBackingFiles?: boolean | undefined
   readonly log: Log
   readonly now: () => number
 }
@@ -34,6 +35,8 @@ export interface Opened {
   readonly handle: number
   /** The kernel may keep what it has read of the file: its bytes are those of the last open. */
   readonly keepCache: boolean
+  /** A local file with exactly the bytes of what was opened. */
+  readonly backingPath?: string
 }
 
 /** State of one open(). */
@@ -52,6 +55,8 @@ interface FileHandle {
 export class OpenFiles {
   readonly #options: OpenFilesOptions
   readonly #handles = new HandleTable<FileHandle>()
+  /** The local files that were named for what is open: all handles of a version get the same, also when it is evicted. */
+  readonly #backing = new Map<Node, { readonly version: string; readonly path: string }>()
 
   constructor(options: OpenFilesOptions) {
     this.#options = options
@@ -65,7 +70,8 @@ export class OpenFiles {
       await ascertain(node, this.#options, signal)
       this.#checkReported(node)
     }
-    return this.addHandle(node, canWrite)
+    const backingPath = canWrite ? undefined : await this.#backingPathOf(node)
+    return { ...this.addHandle(node, canWrite), ...(backingPath !== undefined && { backingPath }) }
   }
 
   /** A handle for a node that is known to be openable. */
@@ -200,8 +206,21 @@ export class OpenFiles {
     if (reader) this.#options.readers.release(reader)
     this.#stopWriting(handle)
     node.handles--
+    if (node.handles === 0) this.#backing.delete(node)
     if (node.local) this.#options.locals.settle(node, node.local)
     this.#options.table.release(node)
+  }
+
+  async #backingPathOf(node: Node): Promise<string | undefined> {
+    const file = sizedFile(node.file)
+    if (!this.#options.givesBackingFiles || !file || node.local) return undefined
+    const { version } = file
+    const known = this.#backing.get(node)
+    if (known && node.handles > 0) return known.version === version ? known.path : undefined
+    const path = await this.#options.readers.localCopy(file)
+    if (path === undefined || node.file?.version !== version) return undefined
+    this.#backing.set(node, { version, path })
+    return path
   }
 
   /** The kernel keeps one set of pages for all handles of a file: those of two versions would mix in it. */

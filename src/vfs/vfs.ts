@@ -30,6 +30,8 @@ export interface VfsOptions extends AttributeDefaults {
   /** The journal directory. */
   readonly stagingDirectory: string
   readonly isReadOnly: boolean
+  /** Local files with the bytes of what is opened are named to the driver. */
+  readonly givesBackingFiles?: boolean | undefined
   /** How long a file that nobody waits for stays here before it is sent. */
   readonly quietMs: number
   readonly writeMode: WriteMode

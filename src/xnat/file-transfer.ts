@@ -28,6 +28,8 @@ export interface FileBytes {
   readonly rangeHonoured: boolean
   /** The second-exact time of the stored file; with the size it is the only version XNAT tells (xnat-wire.md §3.1). */
   readonly lastModified: string | undefined
+  /** When the server answered, by its own clock. */
+  readonly date: string | undefined
   /** The name the server gives the file; `x.gz` for `x` where only that is on its disk (§3.6). */
   readonly servedName: string | undefined
   readonly body: Readable
@@ -223,9 +225,12 @@ function wholeOf(response: HttpResponse, wasAsked: boolean): FileBytes {
   return { first: 0, lengthBytes: size, totalBytes: size, rangeHonoured: wasAsked, ...common(response) }
 }
 
-function common(response: HttpResponse): Pick<FileBytes, 'lastModified' | 'servedName' | 'body' | 'error'> {
+function common(
+  response: HttpResponse,
+): Pick<FileBytes, 'lastModified' | 'date' | 'servedName' | 'body' | 'error'> {
   return {
     lastModified: response.header('last-modified'),
+    date: response.header('date'),
     servedName: /filename="(.*)"/.exec(response.header('content-disposition') ?? '')?.[1],
     body: response.body,
     error: (code, reason) => response.error(code, reason),

@@ -1,7 +1,8 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, open, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { patternBytes } from '../support/byte-source.js'
 import type { FileSystem } from '../support/file-system.js'
 import { readFile } from '../support/file-system.js'
 import { startLocalVfs } from '../support/local-vfs.js'
@@ -71,6 +72,37 @@ describe('a second mount on the same cache', () => {
     expect(await readAll(second.fs, session)).toEqual(files)
     expect((await server.requests()).filter(isData)).toEqual([])
     expect(second.lines.filter((line) => / (warn|error) /.test(line))).toEqual([])
+  })
+})
+
+describe('a server that sends files whole only', () => {
+  it('is asked once for a large file: the next mount has it, and a damaged byte of it is fetched anew', async () => {
+    await server.stop()
+    server = await Server.start(['--no-range'])
+    const bytes = patternBytes(3 * 1024 * 1024 + 5)
+    const url = '/data/experiments/XNAT_E00001/resources/NEW'
+    expect((await server.rest('PUT', url)).status).toBeLessThan(300)
+    expect((await server.rest('PUT', `${url}/files/large.bin?inbody=true`, bytes)).status).toBeLessThan(300)
+    const path = `${session}/resources/NEW/large.bin`
+    const first = await start()
+    expect((await readFile(first.fs, path)).equals(bytes)).toBe(true)
+    await stop(first)
+    await server.resetRequests()
+
+    const second = await start()
+    expect((await readFile(second.fs, path)).equals(bytes)).toBe(true)
+    expect((await server.requests()).filter(isData)).toEqual([])
+    await stop(second)
+
+    const [kept] = (await readdir(cacheDir, { recursive: true })).filter((name) =>
+      /\/files\/..\/\w+$/.test(name),
+    )
+    const handle = await open(join(cacheDir, kept!), 'r+')
+    await handle.write('damage', 2_000_000)
+    await handle.close()
+    const third = await start()
+    expect((await readFile(third.fs, path)).equals(bytes)).toBe(true)
+    expect((await server.requests()).filter(isData)).toHaveLength(1)
   })
 })
 

@@ -39,6 +39,7 @@ interface Fetch {
 /** Serves the bytes of one file as a server would, and lets a test say how. */
 export class ByteSource implements Pick<Archive, 'fetch' | 'contradict' | 'isReachable'> {
   isReachable = true
+  isRecent = false
   bytes: Uint8Array
   answerVersion = 'a1'
   honoursRange = true
@@ -72,6 +73,7 @@ export class ByteSource implements Pick<Archive, 'fetch' | 'contradict' | 'isRea
       rangeHonoured: range === undefined || this.honoursRange,
       totalBytes: this.announcesSize ? this.bytes.length : undefined,
       answerVersion: this.answerVersion,
+      isRecent: this.isRecent,
       body: this.#body(bytes, number, signal),
       discard: () => {},
     })

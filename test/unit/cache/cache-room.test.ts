@@ -124,4 +124,19 @@ describe('what was left behind', () => {
     expect(await isThere(one, files[1]!)).toBe(true)
     expect(await isThere(one, files[2]!)).toBe(false)
   })
+
+  it('what a writer leaves while nobody knows it yet may be swept away: it begins anew', async () => {
+    let swept = 0
+    const fs: CacheFs = {
+      ...nodeFs,
+      rename: async (from, to) => {
+        if (String(to).includes('/writers/') && swept++ === 0) await nodeFs.unlink(from)
+        return nodeFs.rename(from, to)
+      },
+    }
+    const one = start({ fs })
+    await putWhole(one, files[0]!)
+    expect(await isThere(one, files[0]!)).toBe(true)
+    expect(swept).toBeGreaterThan(1)
+  })
 })

@@ -59,13 +59,34 @@ async function read(reader: FileReader, offset = 0, length = bytes.length): Prom
 async function fill(
   changes: Parameters<typeof fileEntry>[1],
   options: Partial<FileReaderOptions> = {},
+  source = new ByteSource(bytes),
 ): Promise<void> {
-  const { reader, parts } = readerOf(new ByteSource(bytes), changes, options)
+  const { reader, parts } = readerOf(source, changes, options)
   expect(await read(reader)).toEqual(bytes)
+  await reader.spool?.remove() // as at the end of a mount: not before the cache has got it
   await parts.cache.settled()
 }
 
 describe('a reader of the next mount', () => {
+  it.each([
+    ['by parts', 0, true],
+    ['whole', 1024 * 1024, true],
+    ['whole, unasked', 0, false],
+  ])(
+    'is given nothing that may have been changed under its size and time (%s), unless a digest names it',
+    async (_, wholeFileBytes, honoursRange) => {
+      for (const digestOrNot of [undefined, digest]) {
+        const source = Object.assign(new ByteSource(bytes), { isRecent: true, honoursRange })
+        const listed = { digest: digestOrNot, version: digestOrNot ?? 'v1' }
+        await fill(listed, { wholeFileBytes }, source)
+        const now = new ByteSource(bytes.map((byte) => byte ^ (digestOrNot ? 0 : 1)))
+        const { reader } = readerOf(now, listed, { wholeFileBytes })
+        expect((await read(reader)).equals(now.bytes)).toBe(true)
+        expect(now.fetches.length > 0).toBe(digestOrNot === undefined)
+      }
+    },
+  )
+
   it.each([0, 1024 * 1024])(
     'asks the server for nothing where a digest names the bytes (whole up to %i)',
     async (wholeFileBytes) => {
