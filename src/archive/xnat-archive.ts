@@ -8,6 +8,7 @@ import type { Session } from '../xnat/session.js'
 import { isSiteLevel, ownersOf, reservedEntry, siteEntry, unlistedEntry } from './aliases.js'
 import type {
   Archive,
+  Bundle,
   ByteRange,
   Capability,
   DirectoryEntry,
@@ -21,6 +22,7 @@ import type {
   SymlinkEntry,
   Urgency,
 } from './archive.js'
+import { Bundles } from './bundles.js'
 import { missingCapability } from './capabilities.js'
 import type { CapabilityOptions } from './capabilities.js'
 import { fileKey, folderEntry, versionOf } from './catalog.js'
@@ -69,6 +71,7 @@ export class XnatArchive implements Archive {
   readonly #listings: StaleListings
   readonly #reachability: Reachability
   readonly #writer: Writer
+  readonly #bundles: Bundles
   readonly #corrections = new Corrections()
   #storedCount = 0
   readonly #directories = new LRUCache<string, BuiltDirectory>({
@@ -84,6 +87,7 @@ export class XnatArchive implements Archive {
     this.#cache = new ListingCache({ ttlMs: listingTtlMs, store, now })
     this.#reachability = new Reachability(log, now)
     this.#listings = new StaleListings({ cache: this.#cache, store, reachability: this.#reachability })
+    this.#bundles = new Bundles(options.session)
     this.#writer = new Writer(options.session, this.#client, this.#cache, options.log)
   }
 
@@ -142,6 +146,10 @@ export class XnatArchive implements Archive {
     signal?: AbortSignal,
   ): Promise<FetchedBytes> {
     return this.#reachability.watch(fetchBytes(this.#options.session, file, range, urgency, signal))
+  }
+
+  bundle(directory: DirectoryEntry, files: readonly FileEntry[]): Bundle | undefined {
+    return this.#bundles.of(directory, files)
   }
 
   contradict(file: FileEntry, facts: FileFacts): void {

@@ -39,6 +39,7 @@ export interface DiskCacheCounters {
  */
 export class DiskBlockCache implements BlockCache {
   readonly blockSizeBytes: number
+  readonly memoryBytes = 0
   readonly counters: DiskCacheCounters = { hits: 0, misses: 0, dropped: 0, corrupt: 0 }
   readonly #options: DiskBlockCacheOptions
   readonly #handles: OpenHandles
@@ -53,6 +54,17 @@ export class DiskBlockCache implements BlockCache {
     this.#options = options
     this.blockSizeBytes = options.blockSizeBytes
     this.#handles = new OpenHandles(options.disk)
+  }
+
+  /** While it takes anything. */
+  get capacityBytes(): number {
+    const { disk, room } = this.#options
+    return disk.canWrite() && room.admits(0) ? room.maxBytes : 0
+  }
+
+  has(key: VersionKey, index: number): boolean {
+    const file = this.#files.get(nameOf(key))
+    return file !== undefined && (file.has(key, index) || file.pending(key, index) !== undefined)
   }
 
   answerVersion(listed: ListedVersion): MaybePromise<string | undefined> {
@@ -123,7 +135,7 @@ export class DiskBlockCache implements BlockCache {
   }
 
   #file(listed: ListedVersion): DiskFile {
-    const name = `${listed.file}\n${listed.version}`
+    const name = nameOf(listed)
     const known = this.#files.get(name)
     const file = known ?? new DiskFile(this.#context(), listed)
     this.#files.delete(name) // to the end of the order
@@ -173,4 +185,8 @@ export class DiskBlockCache implements BlockCache {
     })
     inBackground(this.#options.disk.log, 'write to the disk cache', flush)
   }
+}
+
+function nameOf({ file, version }: ListedVersion): string {
+  return `${file}\n${version}`
 }

@@ -14,6 +14,17 @@ import { fetchWholeFile } from './whole-file.js'
 
 export type SizedFile = FileEntry & { readonly sizeBytes: number }
 
+/** Names one version of one file. */
+export function keyOf(file: FileEntry): string {
+  return `${file.key} ${file.version}`
+}
+
+/**
+ * The answer version of bytes that came together with others of their directory: no answer tells it, and their digest
+ * is that of the listing.
+ */
+export const provedVersion = 'proved'
+
 export interface FileReaderOptions {
   readonly archive: Pick<Archive, 'fetch' | 'contradict' | 'isReachable'>
   readonly cache: BlockCache
@@ -24,6 +35,8 @@ export interface FileReaderOptions {
   /** The MD5 of an earlier download of this file that did not fit its catalog. */
   readonly damagedDigest: string | undefined
   readonly onDamaged: (md5: string) => void
+  /** The bytes of the whole file, proved by their digest, if they are about to come with others of its directory. */
+  readonly awaited?: (signal: AbortSignal) => Promise<Uint8Array | undefined>
   /** Files up to this size are fetched in one piece, whatever part is asked for. */
   readonly wholeFileBytes: number
   /** Where the bytes of a large file go when the server sends it whole. */
@@ -113,6 +126,19 @@ export class FileReader {
     return { sizeBytes: span.end - span.start, done: found.then((blocks) => fetch(blocks).done) }
   }
 
+  /** Fetches a small file that somebody will probably want. It fails for those who read it only. */
+  async fetchAhead(): Promise<void> {
+    if (!this.#isWhole) return
+    await this.#cached.recover(undefined)
+    const blocks = await this.#cached.lookUp(this.#indexes({ start: 0, end: this.file.sizeBytes }))
+    if (!this.#stale) await Promise.all(this.#start(0, blocks, 'read-ahead').map(({ done }) => done))
+  }
+
+  /** The proved bytes of a small file have come and are in the cache. */
+  adoptProved(): void {
+    if (this.#isWhole && this.#runs.size === 0) this.#cached.settle(provedVersion)
+  }
+
   /** No handle is open any more: what nobody waits for is not fetched to its end. */
   abandon(): void {
     for (const run of this.#runs) run.abandonIfUnwanted()
@@ -128,8 +154,10 @@ export class FileReader {
     if (this.#stale) throw this.#stale // it came to be while the disk was asked
     if (this.#usableSpool()) return this.#spool!.read(offset, end - offset, signal)
     this.#start(first, blocks, 'foreground')
+    // All blocks of a small file come at once: those that were here may be of another download.
     const waits = blocks.map(
-      async (block, i) => block ?? this.#pending.get(first + i)?.wait(first + i, signal),
+      async (block, i) =>
+        (this.#isWhole ? undefined : block) ?? this.#pending.get(first + i)?.wait(first + i, signal) ?? block,
     )
     const arrived = await Promise.all(waits)
     if (arrived.every((block) => block !== undefined)) return this.#assemble(arrived, first, offset, end)
@@ -207,7 +235,7 @@ export class FileReader {
     this.#runs.add(run)
     for (let index = run.first; index <= run.last; index++) this.#pending.set(index, run)
     try {
-      await (this.#isWhole ? this.#fetchWhole(run) : this.#fetchRange(run, urgency))
+      await (this.#isWhole ? this.#fetchWhole(run, urgency) : this.#fetchRange(run, urgency))
     } catch (error) {
       run.fail(error)
     } finally {
@@ -260,11 +288,18 @@ export class FileReader {
     if (!run.isDone) throw new FsError('EIO', `read ${this.file.name}: the answer ended too early`)
   }
 
-  async #fetchWhole(run: BlockRun): Promise<void> {
+  async #fetchWhole(run: BlockRun, urgency: Urgency): Promise<void> {
+    const awaited = urgency === 'foreground' ? await this.#options.awaited?.(run.signal) : undefined
+    if (awaited) {
+      this.#cached.settle(provedVersion)
+      while (!run.isDone) run.deliver(awaited.subarray(run.next * this.#blockSize, this.#endOf(run.next)))
+      return
+    }
+    run.signal.throwIfAborted()
     const { blocks, trust } = await fetchWholeFile({
       ...this.file,
       blockSizeBytes: this.#blockSize,
-      fetch: () => this.#fetch(undefined, 'foreground', run.signal),
+      fetch: () => this.#fetch(undefined, urgency, run.signal),
       onOtherSize: (sizeBytes, answerVersion) => this.#contradict(sizeBytes, answerVersion),
       log: this.#options.log,
       sleep: this.#sleep,
@@ -293,7 +328,8 @@ export class FileReader {
     if (bytes.totalBytes !== undefined && bytes.totalBytes !== this.file.sizeBytes) {
       return this.#contradict(bytes.totalBytes, bytes.answerVersion)
     }
-    if (this.#cached.answerVersion === undefined) {
+    const known = this.#cached.answerVersion
+    if (known === undefined || known === provedVersion) {
       this.#cached.settle(bytes.answerVersion)
       this.#options.onAnswerVersion(bytes.answerVersion)
     }

@@ -1,5 +1,12 @@
 import { createHash } from 'node:crypto'
-import type { Archive, ByteRange, FetchedBytes, FileEntry, FileFacts } from '../../src/archive/archive.js'
+import type {
+  Archive,
+  Bundle,
+  ByteRange,
+  FetchedBytes,
+  FileEntry,
+  FileFacts,
+} from '../../src/archive/archive.js'
 import type { SizedFile } from '../../src/data/file-reader.js'
 import { FsError } from '../../src/util/fs-error.js'
 
@@ -37,7 +44,7 @@ interface Fetch {
 }
 
 /** Serves the bytes of one file as a server would, and lets a test say how. */
-export class ByteSource implements Pick<Archive, 'fetch' | 'contradict' | 'isReachable'> {
+export class ByteSource implements Pick<Archive, 'fetch' | 'bundle' | 'contradict' | 'isReachable'> {
   isReachable = true
   bytes: Uint8Array
   answerVersion = 'a1'
@@ -75,6 +82,10 @@ export class ByteSource implements Pick<Archive, 'fetch' | 'contradict' | 'isRea
       body: this.#body(bytes, number, signal),
       discard: () => {},
     })
+  }
+
+  bundle(): Bundle | undefined {
+    return undefined
   }
 
   contradict(_: FileEntry, facts: FileFacts): void {
