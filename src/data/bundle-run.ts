@@ -1,8 +1,7 @@
 import type { Bundle, BundledFile } from '../archive/archive.js'
-import { keyOf } from './file-reader.js'
-import type { SizedFile } from './file-reader.js'
-import { isSized } from './prefetch-plan.js'
 import type { PrefetchRun, RunEnd } from './prefetch-run.js'
+import { isSized, keyOf } from './sized-file.js'
+import type { SizedFile } from './sized-file.js'
 import { UnreadFiles } from './unread-budget.js'
 import type { UnreadBudget } from './unread-budget.js'
 

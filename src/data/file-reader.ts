@@ -1,4 +1,4 @@
-import type { Archive, FetchedBytes, FileEntry, MaybePromise, Urgency } from '../archive/archive.js'
+import type { Archive, FetchedBytes, MaybePromise, Urgency } from '../archive/archive.js'
 import type { BlockCache } from '../cache/block-cache.js'
 import { Attempts } from '../util/attempts.js'
 import { inBackground } from '../util/background.js'
@@ -9,21 +9,12 @@ import { BlockRun } from './block-run.js'
 import type { ByteSpan } from './byte-ranges.js'
 import { CachedBlocks, isAtHand } from './cached-blocks.js'
 import type { FoundBlock } from './cached-blocks.js'
+import { listedVersion, provedVersion } from './sized-file.js'
+import type { SizedFile } from './sized-file.js'
 import { Spool } from './spool.js'
 import { fetchWholeFile } from './whole-file.js'
 
-export type SizedFile = FileEntry & { readonly sizeBytes: number }
-
-/** Names one version of one file. */
-export function keyOf(file: FileEntry): string {
-  return `${file.key} ${file.version}`
-}
-
-/**
- * The answer version of bytes that came together with others of their directory: no answer tells it, and their digest
- * is that of the listing.
- */
-export const provedVersion = 'proved'
+export type { SizedFile }
 
 export interface FileReaderOptions {
   readonly archive: Pick<Archive, 'fetch' | 'contradict' | 'isReachable'>
@@ -71,14 +62,11 @@ export class FileReader {
     this.#blockSize = options.cache.blockSizeBytes
     this.#lastBlock = Math.ceil(file.sizeBytes / this.#blockSize) - 1
     this.#isWhole = file.sizeBytes <= options.wholeFileBytes
-    this.#cached = new CachedBlocks(
-      { ...file, file: file.key },
-      {
-        cache: options.cache,
-        answerVersion: options.answerVersion,
-        confirm: (answerVersion) => this.#confirm(answerVersion),
-      },
-    )
+    this.#cached = new CachedBlocks(listedVersion(file), {
+      cache: options.cache,
+      answerVersion: options.answerVersion,
+      confirm: (answerVersion) => this.#confirm(answerVersion),
+    })
     this.#sleep = options.sleep ?? sleep
   }
 

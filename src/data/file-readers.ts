@@ -1,13 +1,14 @@
 import { LRUCache } from 'lru-cache'
-import type { Archive, FileEntry, MaybePromise } from '../archive/archive.js'
+import type { Archive, FileEntry } from '../archive/archive.js'
 import { versionKey } from '../cache/block-cache.js'
-import type { BlockCache, ListedVersion } from '../cache/block-cache.js'
+import type { BlockCache } from '../cache/block-cache.js'
 import { inBackground } from '../util/background.js'
 import type { Log } from '../util/log.js'
 import type { ByteSpan } from './byte-ranges.js'
-import { FileReader, keyOf, provedVersion } from './file-reader.js'
-import type { SizedFile } from './file-reader.js'
+import { FileReader } from './file-reader.js'
 import { Prefetch } from './prefetch.js'
+import { keyOf, listedVersion, provedVersion } from './sized-file.js'
+import type { SizedFile } from './sized-file.js'
 import type { Surroundings, Walk } from './walk.js'
 
 export interface FileReadersOptions {
@@ -208,9 +209,8 @@ export class FileReaders {
     return known !== undefined && this.#options.cache.has(versionKey(listedVersion(file), known), 0)
   }
 
-  #isKept(file: SizedFile): MaybePromise<boolean> {
-    const kept = this.#options.cache.answerVersion(listedVersion(file))
-    return kept instanceof Promise ? kept.then((version) => version !== undefined) : kept !== undefined
+  async #isKept(file: SizedFile): Promise<boolean> {
+    return (await this.#options.cache.answerVersion(listedVersion(file))) !== undefined
   }
 
   /** Keeps bytes that are proved to be those of the file. */
@@ -264,8 +264,4 @@ export class FileReaders {
 
 function wholeFileBytesOf(file: SizedFile): number {
   return file.isSeriesMember ? seriesFileBytes : smallFileBytes
-}
-
-function listedVersion(file: SizedFile): ListedVersion {
-  return { ...file, file: file.key }
 }

@@ -1,5 +1,6 @@
-import type { Bundle, FileEntry, MaybePromise } from '../archive/archive.js'
-import type { SizedFile } from './file-reader.js'
+import type { Bundle, FileEntry } from '../archive/archive.js'
+import { isSized } from './sized-file.js'
+import type { SizedFile } from './sized-file.js'
 
 /** How the rest of a directory is fetched: all by one request, or each file by its own, some at a time. */
 export type PrefetchPlan =
@@ -10,8 +11,8 @@ export type PrefetchPlan =
 export interface CachedFiles {
   /** Known at once. */
   readonly isHere: (file: SizedFile) => boolean
-  /** Of a file that is not known to be here: the disk may have to be asked. */
-  readonly isKept: (file: SizedFile) => MaybePromise<boolean>
+  /** Of a file that is not known to be here: the disk is asked. */
+  readonly isKept: (file: SizedFile) => Promise<boolean>
 }
 
 export interface PlanQuestion {
@@ -62,8 +63,4 @@ async function withoutCached(
   if (!isAnyKept) return others
   const areKept = await Promise.all(others.map(isKept))
   return others.filter((_, i) => !areKept[i])
-}
-
-export function isSized(file: FileEntry): file is SizedFile {
-  return file.sizeBytes !== undefined
 }

@@ -1,4 +1,4 @@
-import type { SizedFile } from './file-reader.js'
+import type { SizedFile } from './sized-file.js'
 
 export interface RunEnd {
   /** False: it was stopped, or failed. */

@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events'
-import { keyOf } from './file-reader.js'
-import type { SizedFile } from './file-reader.js'
 import type { PrefetchRun, RunEnd } from './prefetch-run.js'
+import { keyOf } from './sized-file.js'
+import type { SizedFile } from './sized-file.js'
 import { UnreadFiles } from './unread-budget.js'
 import type { UnreadBudget } from './unread-budget.js'
 

@@ -1,5 +1,5 @@
 import type { Archive, MaybePromise } from '../archive/archive.js'
-import type { SizedFile } from '../data/file-reader.js'
+import type { SizedFile } from '../data/sized-file.js'
 import type { FileReaders, Reading } from '../data/file-readers.js'
 import { ReadAhead } from '../data/read-ahead.js'
 import type { Surroundings } from '../data/walk.js'

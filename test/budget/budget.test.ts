@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { startEmulator } from '../../src/emulator/emulator.js'
 import type { RunningEmulator } from '../../src/emulator/emulator.js'
@@ -170,6 +173,34 @@ describe('a series', () => {
     expect(new Set(cost.requests).size).toBe(60)
     expect(cost.requests).toHaveLength(60)
     expect(cost.bytes).toBe(60 * (miB / 2))
+  })
+})
+
+describe('a cache on the disk', () => {
+  it('a series that was read: none for its bytes after a remount', async () => {
+    const cacheDir = await mkdtemp(join(tmpdir(), 'xnatfs-cache-'))
+    const withCache = async (task: () => Promise<void>): Promise<void> => {
+      await local.stop()
+      local = await startLocalVfs(emulator, { cacheDir, memory: 8 })
+      fs = vfsFileSystem(local.vfs)
+      await fs.list(slices)
+      await task()
+    }
+    try {
+      // Larger than the memory: what goes from there is on the disk.
+      await withCache(async () => {
+        const cost = await costOf(async () => expect(await readAll(slices)).toEqual([]))
+        expect(cost.requests).toEqual([expect.stringContaining('/files?format=zip')])
+      })
+      await withCache(async () => {
+        const cost = await costOf(async () => expect(await readAll(slices)).toEqual([]))
+        expect(beyond(0, cost)).toEqual([])
+      })
+    } finally {
+      await local.stop()
+      local = await startLocalVfs(emulator)
+      await rm(cacheDir, { recursive: true })
+    }
   })
 })
 

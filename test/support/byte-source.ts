@@ -7,7 +7,7 @@ import type {
   FileEntry,
   FileFacts,
 } from '../../src/archive/archive.js'
-import type { SizedFile } from '../../src/data/file-reader.js'
+import type { SizedFile } from '../../src/data/sized-file.js'
 import { FsError } from '../../src/util/fs-error.js'
 
 /** Bytes in which every position is recognisable. */

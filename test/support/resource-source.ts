@@ -7,7 +7,7 @@ import type {
   FetchedBytes,
   FileEntry,
 } from '../../src/archive/archive.js'
-import type { SizedFile } from '../../src/data/file-reader.js'
+import type { SizedFile } from '../../src/data/sized-file.js'
 import type { Surroundings } from '../../src/data/walk.js'
 import { FsError } from '../../src/util/fs-error.js'
 import { fileEntry, md5, patternBytes } from './byte-source.js'

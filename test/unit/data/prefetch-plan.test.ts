@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { SizedFile } from '../../../src/data/file-reader.js'
+import type { SizedFile } from '../../../src/data/sized-file.js'
 import { planPrefetch } from '../../../src/data/prefetch-plan.js'
 import type { PlanQuestion } from '../../../src/data/prefetch-plan.js'
 import { ResourceSource } from '../../support/resource-source.js'
