@@ -18,6 +18,13 @@ export interface DiskBlockCacheOptions {
 
 /** What may wait to be written. A disk that is slower than the network keeps less. */
 const pendingBudgetBytes = 64 * 1024 * 1024
+/**
+ * Writing waits until nothing has come for a while, but not for longer than this, nor while more than this is waiting:
+ * hundreds of small files that come at once cost the reader who waits for them more than their bytes.
+ */
+const quietMs = 100
+const longestWaitMs = 1500
+const waitingBudgetBytes = 16 * 1024 * 1024
 /** Files whose state on the disk is remembered, and among them files that are kept in part: two descriptors each. */
 const filesKept = 2000
 const partsKept = 32
@@ -48,6 +55,8 @@ export class DiskBlockCache implements BlockCache {
   /** Reads and the driver need the threads of the file system more than writes do. */
   readonly #writes = new PQueue({ concurrency: 2 })
   #pendingBytes = 0
+  #waitingSinceMs: number | undefined
+  #quiet: NodeJS.Timeout | undefined
   #isClosed = false
 
   constructor(options: DiskBlockCacheOptions) {
@@ -92,6 +101,7 @@ export class DiskBlockCache implements BlockCache {
       return
     }
     file.add(key, index, bytes, trust)
+    this.#writeWhenQuiet()
     this.#flushSoon(file)
   }
 
@@ -110,6 +120,7 @@ export class DiskBlockCache implements BlockCache {
 
   /** Resolves when everything given so far is on the disk, or is not going to be. */
   settled(): Promise<void> {
+    this.#startWriting()
     return this.#writes.onIdle()
   }
 
@@ -171,6 +182,21 @@ export class DiskBlockCache implements BlockCache {
     }
   }
 
+  #writeWhenQuiet(): void {
+    const nowMs = this.#options.disk.now()
+    this.#waitingSinceMs ??= nowMs
+    const isLate = nowMs - this.#waitingSinceMs >= longestWaitMs
+    if (isLate || this.#pendingBytes >= waitingBudgetBytes) return this.#startWriting()
+    this.#writes.pause()
+    clearTimeout(this.#quiet)
+    this.#quiet = setTimeout(() => this.#startWriting(), quietMs).unref()
+  }
+
+  #startWriting(): void {
+    clearTimeout(this.#quiet)
+    this.#writes.start()
+  }
+
   /** What comes in one go is written in one go: all the blocks of a small file. */
   #flushSoon(file: DiskFile): void {
     if (this.#flushing.has(file)) return
@@ -181,6 +207,7 @@ export class DiskBlockCache implements BlockCache {
         while (file.hasPending) await file.flush()
       } finally {
         this.#flushing.delete(file)
+        if (this.#writes.size === 0) this.#waitingSinceMs = undefined
       }
     })
     inBackground(this.#options.disk.log, 'write to the disk cache', flush)

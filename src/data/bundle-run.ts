@@ -67,6 +67,10 @@ export class BundleRun implements PrefetchRun {
     this.#wake()
   }
 
+  expects(file: SizedFile): boolean {
+    return this.#expected.has(keyOf(file))
+  }
+
   touch(file: SizedFile): void {
     const key = keyOf(file)
     this.#touched.add(key)

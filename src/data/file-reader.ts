@@ -22,6 +22,8 @@ export interface FileReaderOptions {
   readonly log: Log
   /** The version that earlier answers for this listed version belonged to, if any: only its blocks may be mixed. */
   readonly answerVersion: string | undefined
+  /** No cache need be asked for it. */
+  readonly isAbsent?: boolean
   readonly onAnswerVersion: (answerVersion: string) => void
   /** The MD5 of an earlier download of this file that did not fit its catalog. */
   readonly damagedDigest: string | undefined
@@ -65,6 +67,7 @@ export class FileReader {
     this.#cached = new CachedBlocks(listedVersion(file), {
       cache: options.cache,
       answerVersion: options.answerVersion,
+      isAbsent: options.isAbsent ?? false,
       confirm: (answerVersion) => this.#confirm(answerVersion),
     })
     this.#sleep = options.sleep ?? sleep

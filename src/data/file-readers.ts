@@ -93,7 +93,7 @@ export class FileReaders {
   acquire(file: SizedFile, walk?: Walk): FileReader {
     const key = keyOf(file)
     const shared = this.#open.get(key) ?? {
-      reader: this.#kept.get(key) ?? this.#create(file, key),
+      reader: this.#kept.get(key) ?? this.#create(file, key, walk),
       handles: 0,
       walk,
     }
@@ -189,16 +189,17 @@ export class FileReaders {
     for (const reader of this.#kept.values()) await reader.spool?.remove()
   }
 
-  #create(file: SizedFile, key: string): FileReader {
+  #create(file: SizedFile, key: string, walk: Walk | undefined): FileReader {
     return new FileReader(file, {
       ...this.#options,
       answerVersion: this.#answered.get(key)?.answerVersion,
+      isAbsent: walk !== undefined && this.prefetch.expects(walk, file),
       onAnswerVersion: (answerVersion) => this.#answered.set(key, { file, answerVersion }),
       damagedDigest: this.#damaged.get(file.key),
       onDamaged: (md5) => this.#damaged.set(file.key, md5),
       awaited: async (signal) => {
-        const walk = this.#open.get(key)?.walk
-        return walk && this.prefetch.awaited(file, walk, signal)
+        const last = this.#open.get(key)?.walk
+        return last && this.prefetch.awaited(file, last, signal)
       },
       wholeFileBytes: wholeFileBytesOf(file),
     })

@@ -84,6 +84,11 @@ export class Prefetch {
     return walk
   }
 
+  /** Whether a file is on its way: then neither memory nor disk has it. */
+  expects(walk: Walk, file: SizedFile): boolean {
+    return this.#runs.get(walk)?.expects(file) ?? false
+  }
+
   leave(walk: Walk): void {
     walk.handles--
     walk.stir(this.#now())

@@ -45,6 +45,10 @@ export class SinglyRun implements PrefetchRun {
     this.#end({ isComplete: false })
   }
 
+  expects(file: SizedFile): boolean {
+    return (this.#places.get(keyOf(file)) ?? -1) >= this.#next
+  }
+
   touch(file: SizedFile): void {
     const key = keyOf(file)
     const place = this.#places.get(key)

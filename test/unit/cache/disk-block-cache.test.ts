@@ -104,6 +104,31 @@ describe('small files', () => {
   })
 })
 
+describe('writing', () => {
+  it('waits while files come, until they are many', async () => {
+    let isWaiting = true
+    const fs: CacheFs = {
+      ...nodeFs,
+      rename: (...names: Parameters<typeof nodeFs.rename>) => {
+        if (isWaiting) throw new Error('it was not to be written yet')
+        return nodeFs.rename(...names)
+      },
+    }
+    const one = start({ fs })
+    const files = Array.from({ length: 33 }, (_, i) => testFile(`1/${i}.dcm`, 512 * blockSizeBytes))
+    const put = ({ key, blocks }: (typeof files)[0]): void =>
+      blocks.forEach((block, index) => one.cache.put(key, index, block, 'proven'))
+    files.slice(0, 31).forEach(put)
+    for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve))
+    expect(one.lines).toEqual([])
+    isWaiting = false
+    files.slice(31).forEach(put)
+    await one.cache.settled()
+    expect((await stat(pathOf(one, files[0]!))).size).toBe(files[0]!.bytes.length)
+    expect((await stat(pathOf(one, files[32]!))).size).toBe(files[32]!.bytes.length)
+  })
+})
+
 describe('large files', () => {
   it('are kept by block, in any order, over mounts, and become plain files when they are complete', async () => {
     const first = start()
