@@ -12,6 +12,14 @@ export default defineConfig({
       { test: { name: 'emulator', include: ['test/emulator/**/*.test.ts'], testTimeout: 30_000 } },
       {
         test: {
+          name: 'budget',
+          include: ['test/budget/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
           name: 'e2e',
           globalSetup: './test/support/build.ts',
           include: ['test/e2e/**/*.test.ts'],

@@ -85,6 +85,23 @@ export interface FetchedBytes {
   discard(): void
 }
 
+/** A file that came together with others; its size and digest are those of its listing. */
+export interface BundledFile {
+  readonly file: FileEntry
+  /** In memory of their own. */
+  readonly bytes: Uint8Array
+}
+
+/** Files that one request can bring. */
+export interface Bundle {
+  /** In the order in which they will come, as far as that can be told. */
+  readonly files: readonly FileEntry[]
+  /** What the request moves: others may have to come along. */
+  readonly sizeBytes: number
+  /** What does not prove to be as it is listed is left out. Throws FsError where the answer breaks off. */
+  fetch(signal: AbortSignal): AsyncIterable<BundledFile>
+}
+
 /** What an answer showed a file to be. */
 export interface FileFacts {
   readonly sizeBytes: number
@@ -138,6 +155,8 @@ export interface Archive {
     urgency: Urgency,
     signal?: AbortSignal,
   ): Promise<FetchedBytes>
+  /** How to fetch files of a directory together; undefined where no request does that. */
+  bundle(directory: DirectoryEntry, files: readonly FileEntry[]): Bundle | undefined
   /**
    * The stored file turned out to be another than the listing says. Believed until the listing says something new:
    * the file's entry gets this size and digest, and a version of its own.

@@ -9,6 +9,7 @@ import type { Session } from '../xnat/session.js'
 import { isSiteLevel, ownersOf, reservedEntry, siteEntry, unlistedEntry } from './aliases.js'
 import type {
   Archive,
+  Bundle,
   ByteRange,
   Capability,
   DirectoryEntry,
@@ -24,6 +25,7 @@ import type {
   SymlinkEntry,
   Urgency,
 } from './archive.js'
+import { Bundles } from './bundles.js'
 import { missingCapability } from './capabilities.js'
 import type { CapabilityOptions } from './capabilities.js'
 import { fileKey, folderEntry, storedPathOf, versionOf, withStoredFile } from './catalog.js'
@@ -74,6 +76,7 @@ export class XnatArchive implements Archive {
   readonly #listings: StaleListings
   readonly #reachability: Reachability
   readonly #writer: Writer
+  readonly #bundles: Bundles
   readonly #corrections = new Corrections()
   /** Versions that are told apart by what was stored here are those of this mount only. */
   readonly #mark = randomBytes(6).toString('hex')
@@ -91,6 +94,7 @@ export class XnatArchive implements Archive {
     this.#cache = new ListingCache({ ttlMs: listingTtlMs, store, now })
     this.#reachability = new Reachability(log, now)
     this.#listings = new StaleListings({ cache: this.#cache, store, reachability: this.#reachability })
+    this.#bundles = new Bundles(session)
     this.#writer = new Writer({ session, client: this.#client, cache: this.#cache, log, mostStreams })
   }
 
@@ -164,6 +168,10 @@ export class XnatArchive implements Archive {
     signal?: AbortSignal,
   ): Promise<FetchedBytes> {
     return this.#reachability.watch(fetchBytes(this.#options.session, file, range, urgency, signal))
+  }
+
+  bundle(directory: DirectoryEntry, files: readonly FileEntry[]): Bundle | undefined {
+    return this.#bundles.of(directory, files)
   }
 
   contradict(file: FileEntry, facts: FileFacts): void {

@@ -34,6 +34,11 @@ export type Trust = 'proven' | 'unproven' | 'doubtful'
  */
 export interface BlockCache {
   readonly blockSizeBytes: number
+  /** What it can keep in memory, and anywhere. */
+  readonly memoryBytes: number
+  readonly capacityBytes: number
+  /** Whether a block is known to be here, without asking the disk. */
+  has(key: VersionKey, index: number): boolean
   /** What the answers told when the blocks came that are kept of a listed version, if any are. */
   answerVersion(listed: ListedVersion): MaybePromise<string | undefined>
   /** Not a promise where it is known at once: a hit in memory, or a miss. */

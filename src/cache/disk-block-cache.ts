@@ -21,6 +21,13 @@ export interface DiskBlockCacheOptions {
 const pendingBudgetBytes = 64 * 1024 * 1024
 /** Up to here it is a matter of milliseconds to look through a file, and who reads it will read all of it. */
 const provenAtOnceBytes = 8 * 1024 * 1024
+/**
+ * Writing waits until nothing has come for a while, but not for longer than this, nor while more than this is waiting:
+ * hundreds of small files that come at once cost the reader who waits for them more than their bytes.
+ */
+const quietMs = 100
+const longestWaitMs = 1500
+const waitingBudgetBytes = 16 * 1024 * 1024
 /** Files whose state on the disk is remembered, and among them files that are kept in part: two descriptors each. */
 const filesKept = 2000
 const partsKept = 32
@@ -42,6 +49,7 @@ export interface DiskCacheCounters {
  */
 export class DiskBlockCache implements BlockCache {
   readonly blockSizeBytes: number
+  readonly memoryBytes = 0
   readonly counters: DiskCacheCounters = { hits: 0, misses: 0, dropped: 0, corrupt: 0 }
   readonly #options: DiskBlockCacheOptions
   readonly #handles: OpenHandles
@@ -53,12 +61,25 @@ export class DiskBlockCache implements BlockCache {
   readonly #proofs = new PQueue({ concurrency: 1 })
   readonly #closing = new AbortController()
   #pendingBytes = 0
+  #waitingSinceMs: number | undefined
+  #quiet: NodeJS.Timeout | undefined
   #isClosed = false
 
   constructor(options: DiskBlockCacheOptions) {
     this.#options = options
     this.blockSizeBytes = options.blockSizeBytes
     this.#handles = new OpenHandles(options.disk)
+  }
+
+  /** While it takes anything. */
+  get capacityBytes(): number {
+    const { disk, room } = this.#options
+    return disk.canWrite() && room.admits(0) ? room.maxBytes : 0
+  }
+
+  has(key: VersionKey, index: number): boolean {
+    const file = this.#files.get(nameOf(key))
+    return file !== undefined && (file.has(key, index) || file.pending(key, index) !== undefined)
   }
 
   answerVersion(listed: ListedVersion): MaybePromise<string | undefined> {
@@ -85,6 +106,7 @@ export class DiskBlockCache implements BlockCache {
       return
     }
     file.add(key, index, bytes, trust)
+    this.#writeWhenQuiet()
     this.#flushSoon(file)
   }
 
@@ -116,6 +138,7 @@ export class DiskBlockCache implements BlockCache {
 
   /** Resolves when everything given so far is on the disk, or is not going to be. */
   settled(): Promise<void> {
+    this.#startWriting()
     return this.#writes.onIdle()
   }
 
@@ -148,7 +171,7 @@ export class DiskBlockCache implements BlockCache {
   }
 
   #file(listed: ListedVersion): DiskFile {
-    const name = `${listed.file}\n${listed.version}`
+    const name = nameOf(listed)
     const known = this.#files.get(name)
     const file = known ?? new DiskFile(this.#context(), listed)
     this.#files.delete(name) // to the end of the order
@@ -184,6 +207,21 @@ export class DiskBlockCache implements BlockCache {
     }
   }
 
+  #writeWhenQuiet(): void {
+    const nowMs = this.#options.disk.now()
+    this.#waitingSinceMs ??= nowMs
+    const isLate = nowMs - this.#waitingSinceMs >= longestWaitMs
+    if (isLate || this.#pendingBytes >= waitingBudgetBytes) return this.#startWriting()
+    this.#writes.pause()
+    clearTimeout(this.#quiet)
+    this.#quiet = setTimeout(() => this.#startWriting(), quietMs).unref()
+  }
+
+  #startWriting(): void {
+    clearTimeout(this.#quiet)
+    this.#writes.start()
+  }
+
   /** What comes in one go is written in one go: all the blocks of a small file. */
   #flushSoon(file: DiskFile): void {
     if (this.#flushing.has(file)) return
@@ -194,8 +232,13 @@ export class DiskBlockCache implements BlockCache {
         while (file.hasPending) await file.flush()
       } finally {
         this.#flushing.delete(file)
+        if (this.#writes.size === 0) this.#waitingSinceMs = undefined
       }
     })
     inBackground(this.#options.disk.log, 'write to the disk cache', flush)
   }
+}
+
+function nameOf({ file, version }: ListedVersion): string {
+  return `${file}\n${version}`
 }

@@ -7,14 +7,20 @@ const overheadBytes = 256
 /** Blocks in memory, least recently used out first, bounded in bytes. */
 export class MemoryBlockCache implements BlockCache {
   readonly blockSizeBytes: number
+  readonly memoryBytes: number
   readonly #blocks: LRUCache<string, Uint8Array>
 
   constructor(options: { blockSizeBytes: number; maxBytes: number }) {
     this.blockSizeBytes = options.blockSizeBytes
+    this.memoryBytes = options.maxBytes
     this.#blocks = new LRUCache({
       maxSize: Math.max(options.maxBytes, options.blockSizeBytes + overheadBytes),
       sizeCalculation: (bytes) => bytes.length + overheadBytes,
     })
+  }
+
+  get capacityBytes(): number {
+    return this.memoryBytes
   }
 
   get sizeBytes(): number {
@@ -24,6 +30,10 @@ export class MemoryBlockCache implements BlockCache {
   /** Memory lasts no longer than the mount, whose readers know what they were told. */
   answerVersion(): undefined {
     return undefined
+  }
+
+  has(key: VersionKey, index: number): boolean {
+    return this.#blocks.has(`${index} ${key.id}`)
   }
 
   get(key: VersionKey, index: number): Uint8Array | undefined {

@@ -15,6 +15,18 @@ export class TieredBlockCache implements BlockCache {
     this.#disk = disk
   }
 
+  get memoryBytes(): number {
+    return this.#memory.memoryBytes
+  }
+
+  get capacityBytes(): number {
+    return Math.max(this.#memory.capacityBytes, this.#disk.capacityBytes)
+  }
+
+  has(key: VersionKey, index: number): boolean {
+    return this.#memory.has(key, index) || this.#disk.has(key, index)
+  }
+
   answerVersion(listed: ListedVersion): MaybePromise<string | undefined> {
     return this.#disk.answerVersion(listed)
   }

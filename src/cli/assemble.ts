@@ -66,7 +66,7 @@ export function assemble(plan: AssemblyPlan): Assembly {
     vfs,
     archive,
     close: async () => {
-      await readers.close()
+      await readers.stop()
       await session.end().catch(() => {}) // the server forgets the session by itself
       await http.close()
       await cache.close()

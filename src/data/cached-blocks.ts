@@ -9,6 +9,8 @@ export interface CachedBlocksOptions {
   readonly cache: BlockCache
   /** The version that earlier answers told, if any did. */
   readonly answerVersion: string | undefined
+  /** It is known that the cache has nothing of an earlier mount. */
+  readonly isAbsent?: boolean
   /** What a cache has of an earlier mount is going to be used, unless this fails or names another version. */
   readonly confirm: (answerVersion: string) => MaybePromise<void>
 }
@@ -27,6 +29,7 @@ export class CachedBlocks {
   constructor(listed: ListedVersion, options: CachedBlocksOptions) {
     this.#listed = listed
     this.#options = options
+    this.#isRecovered = options.isAbsent ?? false
     if (options.answerVersion !== undefined) this.settle(options.answerVersion)
   }
 

@@ -1,4 +1,4 @@
-import type { Archive, FetchedBytes, FileEntry, MaybePromise, Urgency } from '../archive/archive.js'
+import type { Archive, FetchedBytes, MaybePromise, Urgency } from '../archive/archive.js'
 import type { BlockCache, Trust } from '../cache/block-cache.js'
 import { Attempts } from '../util/attempts.js'
 import { inBackground } from '../util/background.js'
@@ -9,10 +9,10 @@ import { BlockRun } from './block-run.js'
 import type { ByteSpan } from './byte-ranges.js'
 import { CachedBlocks, isAtHand } from './cached-blocks.js'
 import type { FoundBlock } from './cached-blocks.js'
+import { listedVersion, provedVersion } from './sized-file.js'
+import type { SizedFile } from './sized-file.js'
 import { Spool } from './spool.js'
 import { fetchWholeFile } from './whole-file.js'
-
-export type SizedFile = FileEntry & { readonly sizeBytes: number }
 
 export interface FileReaderOptions {
   readonly archive: Pick<Archive, 'fetch' | 'contradict' | 'isReachable'>
@@ -20,10 +20,14 @@ export interface FileReaderOptions {
   readonly log: Log
   /** The version that earlier answers for this listed version belonged to, if any: only its blocks may be mixed. */
   readonly answerVersion: string | undefined
+  /** No cache need be asked for it. */
+  readonly isAbsent?: boolean
   readonly onAnswerVersion: (answerVersion: string) => void
   /** The MD5 of an earlier download of this file that did not fit its catalog. */
   readonly damagedDigest: string | undefined
   readonly onDamaged: (md5: string) => void
+  /** The bytes of the whole file, proved by their digest, if they are about to come with others of its directory. */
+  readonly awaited?: (signal: AbortSignal) => Promise<Uint8Array | undefined>
   /** Files up to this size are fetched in one piece, whatever part is asked for. */
   readonly wholeFileBytes: number
   /** Where the bytes of a large file go when the server sends it whole. */
@@ -58,14 +62,12 @@ export class FileReader {
     this.#blockSize = options.cache.blockSizeBytes
     this.#lastBlock = Math.ceil(file.sizeBytes / this.#blockSize) - 1
     this.#isWhole = file.sizeBytes <= options.wholeFileBytes
-    this.#cached = new CachedBlocks(
-      { ...file, file: file.key },
-      {
-        cache: options.cache,
-        answerVersion: options.answerVersion,
-        confirm: (answerVersion) => this.#confirm(answerVersion),
-      },
-    )
+    this.#cached = new CachedBlocks(listedVersion(file), {
+      cache: options.cache,
+      answerVersion: options.answerVersion,
+      isAbsent: options.isAbsent ?? false,
+      confirm: (answerVersion) => this.#confirm(answerVersion),
+    })
     this.#sleep = options.sleep ?? sleep
   }
 
@@ -113,6 +115,19 @@ export class FileReader {
     return { sizeBytes: span.end - span.start, done: found.then((blocks) => fetch(blocks).done) }
   }
 
+  /** Fetches a small file that somebody will probably want. It fails for those who read it only. */
+  async fetchAhead(): Promise<void> {
+    if (!this.#isWhole) return
+    await this.#cached.recover(undefined)
+    const blocks = await this.#cached.lookUp(this.#indexes({ start: 0, end: this.file.sizeBytes }))
+    if (!this.#stale) await Promise.all(this.#start(0, blocks, 'read-ahead').map(({ done }) => done))
+  }
+
+  /** The proved bytes of a small file have come and are in the cache. */
+  adoptProved(): void {
+    if (this.#isWhole && this.#runs.size === 0) this.#cached.settle(provedVersion)
+  }
+
   /** No handle is open any more: what nobody waits for is not fetched to its end. */
   abandon(): void {
     for (const run of this.#runs) run.abandonIfUnwanted()
@@ -128,8 +143,10 @@ export class FileReader {
     if (this.#stale) throw this.#stale // it came to be while the disk was asked
     if (this.#usableSpool()) return this.#spool!.read(offset, end - offset, signal)
     this.#start(first, blocks, 'foreground')
+    // All blocks of a small file come at once: those that were here may be of another download.
     const waits = blocks.map(
-      async (block, i) => block ?? this.#pending.get(first + i)?.wait(first + i, signal),
+      async (block, i) =>
+        (this.#isWhole ? undefined : block) ?? this.#pending.get(first + i)?.wait(first + i, signal) ?? block,
     )
     const arrived = await Promise.all(waits)
     if (arrived.every((block) => block !== undefined)) return this.#assemble(arrived, first, offset, end)
@@ -207,7 +224,7 @@ export class FileReader {
     this.#runs.add(run)
     for (let index = run.first; index <= run.last; index++) this.#pending.set(index, run)
     try {
-      await (this.#isWhole ? this.#fetchWhole(run) : this.#fetchRange(run, urgency))
+      await (this.#isWhole ? this.#fetchWhole(run, urgency) : this.#fetchRange(run, urgency))
     } catch (error) {
       run.fail(error)
     } finally {
@@ -260,12 +277,19 @@ export class FileReader {
     if (!run.isDone) throw new FsError('EIO', `read ${this.file.name}: the answer ended too early`)
   }
 
-  async #fetchWhole(run: BlockRun): Promise<void> {
+  async #fetchWhole(run: BlockRun, urgency: Urgency): Promise<void> {
+    const awaited = urgency === 'foreground' ? await this.#options.awaited?.(run.signal) : undefined
+    if (awaited) {
+      this.#cached.settle(provedVersion)
+      while (!run.isDone) run.deliver(awaited.subarray(run.next * this.#blockSize, this.#endOf(run.next)))
+      return
+    }
+    run.signal.throwIfAborted()
     let last: FetchedBytes | undefined
     const { blocks, trust } = await fetchWholeFile({
       ...this.file,
       blockSizeBytes: this.#blockSize,
-      fetch: async () => (last = await this.#fetch(undefined, 'foreground', run.signal)),
+      fetch: async () => (last = await this.#fetch(undefined, urgency, run.signal)),
       onOtherSize: (sizeBytes, answerVersion) => this.#contradict(sizeBytes, answerVersion),
       log: this.#options.log,
       sleep: this.#sleep,
@@ -294,7 +318,8 @@ export class FileReader {
     if (bytes.totalBytes !== undefined && bytes.totalBytes !== this.file.sizeBytes) {
       return this.#contradict(bytes.totalBytes, bytes.answerVersion)
     }
-    if (this.#cached.answerVersion === undefined) {
+    const known = this.#cached.answerVersion
+    if (known === undefined || known === provedVersion) {
       this.#cached.settle(bytes.answerVersion)
       this.#options.onAnswerVersion(bytes.answerVersion)
     }

@@ -6,14 +6,18 @@ import { inBackground } from '../util/background.js'
 import type { Log } from '../util/log.js'
 import type { ByteSpan } from './byte-ranges.js'
 import { FileReader } from './file-reader.js'
-import type { SizedFile } from './file-reader.js'
+import { Prefetch } from './prefetch.js'
+import { keyOf, listedVersion, provedVersion } from './sized-file.js'
+import type { SizedFile } from './sized-file.js'
+import type { Surroundings, Walk } from './walk.js'
 
 export interface FileReadersOptions {
-  readonly archive: Pick<Archive, 'fetch' | 'contradict' | 'isReachable'>
+  readonly archive: Pick<Archive, 'fetch' | 'bundle' | 'contradict' | 'isReachable'>
   readonly cache: BlockCache
   readonly log: Log
   /** For the bytes of large files whose server sends files whole only. */
   readonly spoolDirectory: string
+  readonly now?: () => number
 }
 
 /** A small file is fetched in one piece at its first touch, wherever that is: tools look at the tail first and read
@@ -38,6 +42,14 @@ interface Answered {
 interface Shared {
   readonly reader: FileReader
   handles: number
+  /** The directory through which it was opened last. */
+  walk: Walk | undefined
+}
+
+/** What an open file reads with. */
+export interface Reading {
+  readonly reader: FileReader
+  readonly walk: Walk | undefined
 }
 
 /** The readers of a mount, one for each version of a file, shared by its handles. */
@@ -50,21 +62,45 @@ export class FileReaders {
   readonly #answered = new LRUCache<string, Answered>({ max: answersKept })
   /** MD5s of downloads that did not fit their catalog, by file. */
   readonly #damaged = new LRUCache<string, string>({ max: 1000 })
+  readonly prefetch: Prefetch
   #aheadBytes = 0
 
   constructor(options: FileReadersOptions) {
     this.#options = options
+    this.prefetch = new Prefetch({
+      ...options,
+      budgetBytes: options.cache.memoryBytes / 2,
+      roomBytes: () => options.cache.capacityBytes / 2,
+      isSmall: (file) => file.sizeBytes <= wholeFileBytesOf(file),
+      cached: { isHere: (file) => this.#isHere(file), isKept: (file) => this.#isKept(file) },
+      keep: (file, bytes) => this.#keep(file, bytes),
+      fetch: (file, signal) => this.#fetchAhead(file, signal),
+    })
   }
 
-  acquire(file: SizedFile): FileReader {
+  /** A reader for a handle that is read for the first time. @param surroundings what else may be read next */
+  open(file: SizedFile, surroundings: Surroundings | undefined): Reading {
+    const isSmall = file.sizeBytes <= wholeFileBytesOf(file)
+    const walk = surroundings && isSmall ? this.prefetch.enter(surroundings, file) : undefined
+    return { reader: this.acquire(file, walk), walk }
+  }
+
+  close({ reader, walk }: Reading): void {
+    if (walk) this.prefetch.leave(walk)
+    this.release(reader)
+  }
+
+  acquire(file: SizedFile, walk?: Walk): FileReader {
     const key = keyOf(file)
     const shared = this.#open.get(key) ?? {
-      reader: this.#kept.get(key) ?? this.#create(file, key),
+      reader: this.#kept.get(key) ?? this.#create(file, key, walk),
       handles: 0,
+      walk,
     }
     this.#kept.delete(key)
     this.#open.set(key, shared)
     shared.handles++
+    shared.walk = walk ?? shared.walk
     return shared.reader
   }
 
@@ -154,7 +190,9 @@ export class FileReaders {
     }
   }
 
-  async close(): Promise<void> {
+  /** The end of the mount. */
+  async stop(): Promise<void> {
+    this.prefetch.close()
     for (const { reader } of this.#open.values()) {
       reader.abandon()
       await reader.spool?.remove()
@@ -162,15 +200,63 @@ export class FileReaders {
     for (const reader of this.#kept.values()) await reader.spool?.remove()
   }
 
-  #create(file: SizedFile, key: string): FileReader {
+  #create(file: SizedFile, key: string, walk: Walk | undefined): FileReader {
     return new FileReader(file, {
       ...this.#options,
       answerVersion: this.#answered.get(key)?.answerVersion,
+      isAbsent: walk !== undefined && this.prefetch.expects(walk, file),
       onAnswerVersion: (answerVersion) => this.#answered.set(key, { file, answerVersion }),
       damagedDigest: this.#damaged.get(file.key),
       onDamaged: (md5) => this.#damaged.set(file.key, md5),
-      wholeFileBytes: file.isSeriesMember ? seriesFileBytes : smallFileBytes,
+      awaited: async (signal) => {
+        const last = this.#open.get(key)?.walk
+        return last && this.prefetch.awaited(file, last, signal)
+      },
+      wholeFileBytes: wholeFileBytesOf(file),
     })
+  }
+
+  #isHere(file: SizedFile): boolean {
+    const known = this.#answered.get(keyOf(file))?.answerVersion
+    return known !== undefined && this.#options.cache.has(versionKey(listedVersion(file), known), 0)
+  }
+
+  async #isKept(file: SizedFile): Promise<boolean> {
+    return (await this.#options.cache.answerVersion(listedVersion(file))) !== undefined
+  }
+
+  /** Keeps bytes that are proved to be those of the file. */
+  #keep(file: SizedFile, bytes: Uint8Array): void {
+    const key = keyOf(file)
+    this.#answered.set(key, { file, answerVersion: provedVersion })
+    const { cache } = this.#options
+    const { blockSizeBytes } = cache
+    const version = versionKey(listedVersion(file), provedVersion)
+    for (let index = 0; index * blockSizeBytes < bytes.length; index++) {
+      const block = bytes.subarray(index * blockSizeBytes, (index + 1) * blockSizeBytes)
+      // A block that stays must not hold the memory of those that go.
+      cache.put(version, index, block.length === bytes.length ? block : Buffer.from(block), 'proven')
+    }
+    this.#open.get(key)?.reader.adoptProved()
+  }
+
+  async #fetchAhead(file: SizedFile, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return
+    const reader = this.acquire(file)
+    let isHeld = true
+    const release = (): void => {
+      if (isHeld) this.release(reader)
+      isHeld = false
+    }
+    signal.addEventListener('abort', release, { once: true })
+    try {
+      await reader.fetchAhead()
+    } catch {
+      // whoever reads it meets the failure
+    } finally {
+      signal.removeEventListener('abort', release)
+      release()
+    }
   }
 
   #drop(key: string, reader: FileReader): void {
@@ -188,6 +274,6 @@ export class FileReaders {
   }
 }
 
-function keyOf(file: SizedFile): string {
-  return `${file.key} ${file.version}`
+function wholeFileBytesOf(file: SizedFile): number {
+  return file.isSeriesMember ? seriesFileBytes : smallFileBytes
 }

@@ -1,5 +1,5 @@
 import type { FileEntry } from '../archive/archive.js'
-import type { SizedFile } from '../data/file-reader.js'
+import type { SizedFile } from '../data/sized-file.js'
 import type { FileReaders } from '../data/file-readers.js'
 import type { Namespace } from './namespace.js'
 import type { Node } from './node.js'

@@ -1,7 +1,8 @@
 import type { Archive, MaybePromise } from '../archive/archive.js'
-import type { FileReader, SizedFile } from '../data/file-reader.js'
-import type { FileReaders } from '../data/file-readers.js'
+import type { SizedFile } from '../data/sized-file.js'
+import type { FileReaders, Reading } from '../data/file-readers.js'
 import { ReadAhead } from '../data/read-ahead.js'
+import type { Surroundings } from '../data/walk.js'
 import type { WriteBack } from '../data/write-back.js'
 import { FsError } from '../util/fs-error.js'
 import type { Log } from '../util/log.js'
@@ -45,7 +46,7 @@ interface FileHandle {
   readonly canWrite: boolean
   /** The version that was opened: what is read is of this one or an error. */
   readonly file: SizedFile | undefined
-  reader: FileReader | undefined
+  reading: Reading | undefined
   ahead: ReadAhead | undefined
   /** Counted in the node's `writers`: may write, and no close() has been seen since it last did. */
   isWriting: boolean
@@ -81,6 +82,7 @@ export class OpenFiles {
     const keepCache = version !== undefined && node.openedVersion === version
     node.openedVersion = version
     this.#options.table.ref(node, 'handles')
+    if (node.parent) this.#options.readers.prefetch.opened(node.parent.ino)
     if (canWrite) {
       node.writers++
       if (node.local) this.#options.writeBack.cancel(node.local)
@@ -89,7 +91,7 @@ export class OpenFiles {
       node,
       canWrite,
       file,
-      reader: undefined,
+      reading: undefined,
       ahead: undefined,
       isWriting: canWrite,
     })
@@ -108,12 +110,29 @@ export class OpenFiles {
     if (node.local) return node.local.staging.read(offset, lengthBytes, signal)
     if (!file) return new Uint8Array(0)
     this.#requireOpenedVersion(handle)
-    handle.reader ??= this.#options.readers.acquire(file)
+    handle.reading ??= this.#options.readers.open(file, this.#surroundings(node))
     handle.ahead ??= new ReadAhead(file.sizeBytes)
-    const bytes = handle.reader.read(offset, lengthBytes, signal)
+    const { reader } = handle.reading
+    const bytes = reader.read(offset, lengthBytes, signal)
     const ahead = handle.ahead.observe(offset, lengthBytes)
-    if (ahead) this.#options.readers.readAhead(handle.reader, ahead)
+    if (ahead) this.#options.readers.readAhead(reader, ahead)
     return bytes
+  }
+
+  /** The directory's listing is mostly at hand: the file was looked up in it. */
+  #surroundings({ parent }: Node): Surroundings | undefined {
+    const directory = parent?.entry
+    if (!parent || directory?.kind !== 'directory') return undefined
+    return {
+      id: parent.ino,
+      directory,
+      files: () => {
+        const listing = this.#options.archive.list(directory)
+        if (!(listing instanceof Promise)) return listing.entries.filter((entry) => entry.kind === 'file')
+        listing.catch(() => {}) // who needs it gets the failure; a later read finds it
+        return undefined
+      },
+    }
   }
 
   write(number: number, offset: number, bytes: Uint8Array): MaybePromise<void> {
@@ -202,8 +221,8 @@ export class OpenFiles {
 
   release(number: number): void {
     const handle = this.#handles.remove(number)
-    const { node, reader } = handle
-    if (reader) this.#options.readers.release(reader)
+    const { node, reading } = handle
+    if (reading) this.#options.readers.close(reading)
     this.#stopWriting(handle)
     node.handles--
     if (node.handles === 0) this.#backing.delete(node)

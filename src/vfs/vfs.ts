@@ -157,7 +157,9 @@ export class Vfs {
 
   /** Everything in the directory, as of now; `.` and `..` excluded. */
   readdir(handle: number, signal?: AbortSignal): MaybePromise<DirectoryItem[]> {
-    const nodes = this.#names.list(this.#directories.get(handle), signal)
+    const directory = this.#directories.get(handle)
+    this.#options.readers.prefetch.listed(directory.ino)
+    const nodes = this.#names.list(directory, signal)
     const items = (known: readonly Node[]): DirectoryItem[] =>
       known.map((node) => ({ name: node.name, attributes: attributesOf(node, this.#options) }))
     return nodes instanceof Promise ? nodes.then(items) : items(nodes)

@@ -1,6 +1,13 @@
 import { createHash } from 'node:crypto'
-import type { Archive, ByteRange, FetchedBytes, FileEntry, FileFacts } from '../../src/archive/archive.js'
-import type { SizedFile } from '../../src/data/file-reader.js'
+import type {
+  Archive,
+  Bundle,
+  ByteRange,
+  FetchedBytes,
+  FileEntry,
+  FileFacts,
+} from '../../src/archive/archive.js'
+import type { SizedFile } from '../../src/data/sized-file.js'
 import { FsError } from '../../src/util/fs-error.js'
 
 /** Bytes in which every position is recognisable. */
@@ -37,7 +44,7 @@ interface Fetch {
 }
 
 /** Serves the bytes of one file as a server would, and lets a test say how. */
-export class ByteSource implements Pick<Archive, 'fetch' | 'contradict' | 'isReachable'> {
+export class ByteSource implements Pick<Archive, 'fetch' | 'bundle' | 'contradict' | 'isReachable'> {
   isReachable = true
   isRecent = false
   bytes: Uint8Array
@@ -77,6 +84,10 @@ export class ByteSource implements Pick<Archive, 'fetch' | 'contradict' | 'isRea
       body: this.#body(bytes, number, signal),
       discard: () => {},
     })
+  }
+
+  bundle(): Bundle | undefined {
+    return undefined
   }
 
   contradict(_: FileEntry, facts: FileFacts): void {

@@ -1,7 +1,7 @@
 import { mkdtemp, open, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { versionKey } from '../../../src/cache/block-cache.js'
 import { nodeFs } from '../../../src/cache/cache-disk.js'
 import type { CacheFs } from '../../../src/cache/cache-disk.js'
@@ -101,6 +101,37 @@ describe('small files', () => {
     expect(await found(one, small)).toEqual([])
     expect(await found(one, changed)).toEqual([0, 1, 2, 3])
     expect(await start().cache.answerVersion(small.listed)).toBe('a2')
+  })
+})
+
+describe('writing', () => {
+  it('waits while files come, until they are many', async () => {
+    const renamed: string[] = []
+    const fs: CacheFs = {
+      ...nodeFs,
+      rename: (...names: Parameters<typeof nodeFs.rename>) => {
+        renamed.push(String(names[1]))
+        return nodeFs.rename(...names)
+      },
+    }
+    const one = start({ fs })
+    const files = Array.from({ length: 33 }, (_, i) => testFile(`1/${i}.dcm`, 512 * blockSizeBytes))
+    const put = ({ key, blocks }: (typeof files)[0]): void =>
+      blocks.forEach((block, index) => one.cache.put(key, index, block, 'proven'))
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }) // nothing becomes quiet by itself
+    try {
+      files.slice(0, 31).forEach(put)
+      for (let i = 0; i < 200; i++) await stat(tmpdir()) // as much as writing one would take, many times
+      expect(renamed).toEqual([])
+      files.slice(31).forEach(put)
+      for (let i = 0; i < 10_000 && renamed.length === 0; i++) await stat(tmpdir())
+      expect(renamed).not.toEqual([])
+    } finally {
+      vi.useRealTimers()
+    }
+    await one.cache.settled()
+    for (const file of [files[0]!, files[32]!])
+      expect((await stat(pathOf(one, file))).size).toBe(file.bytes.length)
   })
 })
 

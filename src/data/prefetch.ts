@@ -1,0 +1,192 @@
+import { LRUCache } from 'lru-cache'
+import type { Archive, MaybePromise } from '../archive/archive.js'
+import { causeChain } from '../util/log.js'
+import type { Log } from '../util/log.js'
+import { BundleRun } from './bundle-run.js'
+import type { SizedFile } from './sized-file.js'
+import { planPrefetch } from './prefetch-plan.js'
+import type { CachedFiles } from './prefetch-plan.js'
+import type { PrefetchRun, RunEnd } from './prefetch-run.js'
+import { SinglyRun } from './singly-run.js'
+import { UnreadBudget } from './unread-budget.js'
+import { Walk } from './walk.js'
+import type { Surroundings } from './walk.js'
+
+export interface PrefetchOptions {
+  readonly archive: Pick<Archive, 'bundle' | 'isReachable'>
+  readonly log: Log
+  /** What may lie in memory unread, over all directories. */
+  readonly budgetBytes: number
+  readonly isSmall: (file: SizedFile) => boolean
+  /** What a directory may have that is fetched all at once: more would not be kept until it is read. */
+  readonly roomBytes: () => number
+  readonly cached: CachedFiles
+  /** Takes bytes that are proved to be those of the file. */
+  readonly keep: (file: SizedFile, bytes: Uint8Array) => void
+  /** Brings one file into the cache; never fails. */
+  readonly fetch: (file: SizedFile, signal: AbortSignal) => Promise<void>
+  readonly now?: () => number
+}
+
+const checkMs = 125
+/** A directory of which nothing is to be fetched is not looked through for each of its files. */
+const considerAgainMs = 300
+/** A reader who has left before the end does not get all of it at once again so soon. */
+const singlyMs = 60_000
+const directoriesKept = 1000
+
+/**
+ * Fetches the rest of a directory when somebody begins to read its files one by one. It begins with a file that is not
+ * here: what is cached asks for nothing.
+ */
+export class Prefetch {
+  readonly #options: PrefetchOptions
+  readonly #now: () => number
+  readonly #budget: UnreadBudget
+  readonly #walks = new Map<number, Walk>()
+  readonly #runs = new Map<Walk, PrefetchRun>()
+  /** When directories were last listed. */
+  readonly #listed = new LRUCache<number, number>({ max: directoriesKept })
+  /** Directories that need not be considered before then. */
+  readonly #notBefore = new WeakMap<Walk, number>()
+  /** Directories whose files are fetched by a request each until then. */
+  readonly #singlyUntil = new WeakMap<Walk, number>()
+  readonly #beginnings = new Map<Walk, Promise<PrefetchRun | undefined>>()
+  #timer: NodeJS.Timeout | undefined
+  #isClosed = false
+
+  constructor(options: PrefetchOptions) {
+    this.#options = options
+    this.#now = options.now ?? Date.now
+    this.#budget = new UnreadBudget(options.budgetBytes)
+  }
+
+  /** What was fetched and not read yet. */
+  get unreadBytes(): number {
+    return this.#budget.usedBytes
+  }
+
+  listed(directory: number): void {
+    this.#listed.set(directory, this.#now())
+  }
+
+  /** A file of a directory is opened; what the kernel still has of it may be all that is needed. */
+  opened(directory: number): void {
+    this.#walks.get(directory)?.stir(this.#now())
+  }
+
+  /** A handle is read for the first time. @returns what `awaited` and `leave` want to know */
+  enter(surroundings: Surroundings, file: SizedFile): Walk {
+    const walk = this.#walkOf(surroundings)
+    walk.handles++
+    walk.touch(file, this.#now())
+    this.#runs.get(walk)?.touch(file)
+    return walk
+  }
+
+  /** Whether a file is on its way: then neither memory nor disk has it. */
+  expects(walk: Walk, file: SizedFile): boolean {
+    return this.#runs.get(walk)?.expects(file) ?? false
+  }
+
+  leave(walk: Walk): void {
+    walk.handles--
+    walk.stir(this.#now())
+  }
+
+  /** Called for a file that is not here. Its bytes, if they are about to come; undefined: ask for it alone. */
+  async awaited(file: SizedFile, walk: Walk, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    const run = this.#runs.get(walk) ?? (await this.#begin(walk, file))
+    if (!run || signal.aborted) return undefined
+    const interrupt = (): void => walk.interrupt()
+    signal.addEventListener('abort', interrupt, { once: true })
+    try {
+      run.touch(file)
+      return await run.awaited(file, signal)
+    } finally {
+      signal.removeEventListener('abort', interrupt)
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true
+    for (const run of this.#runs.values()) run.stop()
+  }
+
+  #walkOf(surroundings: Surroundings): Walk {
+    const known = this.#walks.get(surroundings.id)
+    if (known) return known
+    const now = this.#now()
+    if (this.#walks.size >= directoriesKept) {
+      for (const [id, walk] of this.#walks)
+        if (walk.handles === 0 && !this.#runs.has(walk) && walk.isOver(now)) this.#walks.delete(id)
+    }
+    const walk = new Walk(surroundings, now)
+    this.#walks.set(surroundings.id, walk)
+    return walk
+  }
+
+  /** Several that miss at once begin one run. */
+  #begin(walk: Walk, file: SizedFile): MaybePromise<PrefetchRun | undefined> {
+    const now = this.#now()
+    if (now < (this.#notBefore.get(walk) ?? 0)) return undefined
+    if (!walk.isGoingOn(file, this.#listed.get(walk.surroundings.id), now)) return undefined
+    const known = this.#beginnings.get(walk)
+    if (known) return known
+    const beginning = this.#start(walk).finally(() => this.#beginnings.delete(walk))
+    this.#beginnings.set(walk, beginning)
+    return beginning
+  }
+
+  async #start(walk: Walk): Promise<PrefetchRun | undefined> {
+    const run = await this.#newRun(walk)
+    if (!run || this.#isClosed) {
+      run?.stop()
+      this.#notBefore.set(walk, this.#now() + considerAgainMs)
+      return undefined
+    }
+    this.#runs.set(walk, run)
+    this.#timer ??= setInterval(() => this.#stopOver(), checkMs).unref()
+    void run.done.then((end) => this.#ended(walk, end))
+    return run
+  }
+
+  async #newRun(walk: Walk): Promise<PrefetchRun | undefined> {
+    const { directory } = walk.surroundings
+    const files = walk.surroundings.files()
+    if (!files || !this.#options.archive.isReachable) return undefined
+    const isSingly = this.#now() < (this.#singlyUntil.get(walk) ?? 0)
+    const plan = await planPrefetch({
+      files,
+      isSmall: this.#options.isSmall,
+      cached: this.#options.cached,
+      bundle: (wanted) => (isSingly ? undefined : this.#options.archive.bundle(directory, wanted)),
+      roomBytes: this.#options.roomBytes() - this.#budget.usedBytes,
+    })
+    if (!plan) return undefined
+    const options = { ...this.#options, budget: this.#budget, now: this.#now }
+    return plan.kind === 'together'
+      ? new BundleRun(plan.bundle, options)
+      : new SinglyRun(walk.inOrder(plan.files), options)
+  }
+
+  #ended(walk: Walk, { isComplete, failure }: RunEnd): void {
+    this.#runs.delete(walk)
+    const now = this.#now()
+    if (isComplete) this.#notBefore.set(walk, now + considerAgainMs)
+    else this.#singlyUntil.set(walk, failure === undefined ? now + singlyMs : Number.POSITIVE_INFINITY)
+    if (this.#runs.size === 0) {
+      clearInterval(this.#timer)
+      this.#timer = undefined
+    }
+    if (failure === undefined) return
+    this.#options.log.info(
+      `${walk.surroundings.directory.name}: its files are fetched one by one: ${causeChain(failure)}`,
+    )
+  }
+
+  #stopOver(): void {
+    const now = this.#now()
+    for (const [walk, run] of this.#runs) if (walk.isOver(now)) run.stop()
+  }
+}
