@@ -23,6 +23,8 @@ export interface JournalRecord {
   readonly origin?: { readonly path: string; readonly file: FileEntry }
   /** The entry with the version of the file before this one; there for a moment, or after a power failure. */
   readonly supersedes?: string
+  /** The entry of the file that had this name before the rename of this one. */
+  readonly displaces?: string
   /** The file is to be deleted on the server, and its bytes are not needed any more. */
   readonly isDeleted?: true
   /** ISO time of the last change of this record. */
@@ -110,9 +112,9 @@ export async function readEntries(
   return entries.toSorted((a, b) => (a.record.at < b.record.at ? -1 : 1))
 }
 
-/** Versions of which there is a later one in the journal: nobody needs them any more. */
+/** Versions of which there is a later one in the journal, or another file in their place: nobody needs them any more. */
 export function superseded(entries: readonly JournalEntry[]): ReadonlySet<JournalEntry> {
-  const ids = new Set(entries.map(({ record }) => record.supersedes))
+  const ids = new Set(entries.flatMap(({ record }) => [record.supersedes, record.displaces]))
   return new Set(entries.filter(({ stagingPath }) => ids.has(entryId(stagingPath))))
 }
 

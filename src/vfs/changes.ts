@@ -83,11 +83,16 @@ export class Changes {
     const node = await names.require(parent, name, signal)
     if (node.kind === 'directory') throw new FsError('EISDIR', `${node.path} is a directory`)
     this.#requireCapability(node, 'remove')
-    if (node.local) await this.#unlinkLocal(node, node.local)
-    else if (node.file) await this.#options.locals.removals.remove(parent, node.file)
-    if (parent.overlay.get(name) === node) parent.overlay.delete(name)
-    table.detach(node)
-    if (node.local) this.#options.locals.settle(node, node.local)
+    // An upload that comes to its end meanwhile must not let go of bytes whose delete may be refused.
+    const release = this.#options.locals.hold(node)
+    try {
+      if (node.local) await this.#unlinkLocal(node, node.local)
+      else if (node.file) await this.#options.locals.removals.remove(parent, node.file)
+      if (parent.overlay.get(name) === node) parent.overlay.delete(name)
+      table.detach(node)
+    } finally {
+      release()
+    }
   }
 
   /**

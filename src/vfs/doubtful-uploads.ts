@@ -1,4 +1,4 @@
-import type { Archive, DirectoryEntry, FileEntry, StoreSource } from '../archive/archive.js'
+import type { Archive, DirectoryEntry, Entry, FileEntry, StoreSource } from '../archive/archive.js'
 import { FsError } from '../util/fs-error.js'
 import { md5OfFile } from '../util/md5.js'
 
@@ -50,11 +50,25 @@ export class DoubtfulUploads {
   ): Promise<FoundUpload | undefined> {
     if (this.#uploads.length === 0) return undefined
     archive.refresh(directory)
-    const file = await archive.lookup(directory, name)
+    const file = await lookup(archive, directory, name)
     if (!archive.isReachable)
       throw new FsError('EIO', `nobody can tell whether ${name} was stored: the server does not answer`)
     if (file?.kind !== 'file') return undefined
     const upload = this.#uploads.find(({ md5 }) => md5 === file.digest)
     return upload && { file, revision: upload.revision }
+  }
+}
+
+/** A folder that is not on the server, or not any more, has nothing in it. */
+async function lookup(
+  archive: Pick<Archive, 'lookup'>,
+  directory: DirectoryEntry,
+  name: string,
+): Promise<Entry | undefined> {
+  try {
+    return await archive.lookup(directory, name)
+  } catch (error) {
+    if (error instanceof FsError && error.code === 'ENOENT') return undefined
+    throw error
   }
 }

@@ -29,6 +29,11 @@ export class KeptBytes {
     if (resumed) this.#kept = { path, record: resumed, revision, isDurable: true, isComplete }
   }
 
+  /** The entry in the journal that has the bytes, if one has. */
+  get id(): string | undefined {
+    return this.#kept && entryId(this.#kept.path)
+  }
+
   /**
    * Makes sure that the bytes as they are now, and what is to become of them, outlive this process.
    * @param options.isDurable and a power failure

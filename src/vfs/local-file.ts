@@ -57,6 +57,8 @@ export class LocalFile implements Outgoing {
   origin: Origin | undefined
   /** The stored file under the present name that is not shown because of this one, and is not its older version. */
   covers: Hidden | undefined
+  /** The journal entry of the file that had the present name before this one was renamed. */
+  displaces: string | undefined
   readonly #archive: LocalFileOptions['archive']
   readonly node: Node
   readonly #removesOriginFirst: boolean
@@ -93,6 +95,11 @@ export class LocalFile implements Outgoing {
   /** Names it in the journal. */
   get id(): string {
     return entryId(this.staging.path)
+  }
+
+  /** Its entry in the journal, if there is one. */
+  get keptId(): string | undefined {
+    return this.#kept.id
   }
 
   get path(): string {
@@ -173,13 +180,14 @@ export class LocalFile implements Outgoing {
 
   /** @returns how to go back to what is stored where as of now */
   snapshot(): () => void {
-    const { replaces, origin, covers } = this
+    const { replaces, origin, covers, displaces } = this
     const storedRevision = this.#storedRevision
     return () => {
       this.#kept.outdate()
       this.replaces = replaces
       this.origin = origin
       this.covers = covers
+      this.displaces = displaces
       this.#storedRevision = storedRevision
     }
   }
@@ -219,6 +227,7 @@ export class LocalFile implements Outgoing {
       await this.keep({ isDurable: true, reason: causeChain(error) })
       throw error
     }
+    if (this.node.isRemoved) return // who deletes it needs the bytes until that is done, or refused
     if (!this.isDirty()) await this.forget()
     this.#onStored()
   }
@@ -295,7 +304,7 @@ export class LocalFile implements Outgoing {
   }
 
   #describe(state: StagingState): ReturnType<Describe> {
-    const { origin, replaces } = this
+    const { origin, replaces, displaces } = this
     const { parent, name, path, overrides } = this.node
     if (!parent) return undefined
     const isOriginThere = origin !== undefined && origin.parent.overlay.get(origin.name) === origin.hidden
@@ -307,6 +316,7 @@ export class LocalFile implements Outgoing {
       ...state,
       mtimeMs: overrides.mtimeMs ?? this.mtimeMs,
       ...(replaces && { replaces }),
+      ...(displaces !== undefined && { displaces }),
       ...(isOriginThere && {
         origin: { path: `${origin.parent.path}/${origin.name}`, file: origin.hidden.hidden },
       }),

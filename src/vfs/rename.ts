@@ -121,12 +121,16 @@ export class Renames {
     try {
       this.#move(node, local, to, replaces)
       // A file that is open for writing is stored by its close().
-      if (node.writers === 0 && local.isDirty()) await locals.acknowledge(node, local)
+      if (node.writers === 0 && local.isDirty()) {
+        if (to.displaced?.local) await this.#keepInPlaceOf(to.displaced.local, local)
+        await locals.acknowledge(node, local)
+      }
     } catch (error) {
       // Stored under its new name, but still there under the old one: as before means without the new one.
       const copy = local.origin && !replaces ? node.file : undefined
       undo()
-      if (local.isUnsent && !local.isBeingWritten()) await local.keep({ isDurable: true })
+      for (const file of [local, to.displaced?.local])
+        if (file?.isUnsent && !file.isBeingWritten()) await file.keep({ isDurable: true })
       locals.settle(node, local)
       if (copy) await archive.remove(copy)
       throw error
@@ -136,6 +140,15 @@ export class Renames {
       if (to.displaced.local) locals.settle(to.displaced, to.displaced.local)
     }
     locals.settle(node, local)
+  }
+
+  /** In the journal the one takes the place of the other at once: two entries of one name would be at odds. */
+  async #keepInPlaceOf(displaced: LocalFile, local: LocalFile): Promise<void> {
+    const { keptId } = displaced
+    if (keptId === undefined) return
+    local.displaces = keptId
+    await local.keep({ isDurable: true })
+    await displaced.forget()
   }
 
   #move(node: Node, local: LocalFile, to: Destination, replaces: FileEntry | undefined): void {

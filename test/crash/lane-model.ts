@@ -28,6 +28,12 @@ class ModelFile {
   /** What the server may have while the journal has what was promised. */
   meanwhile: ReadonlySet<Content> = new Set()
 
+  /**
+   * Which of its versions the server may have where, besides: in the mode back nobody knows what was sent, and a file
+   * that ends under a temporary name may stay where it was.
+   */
+  past: ReadonlyMap<string, ReadonlySet<Content>> = new Map()
+
   constructor(bytes: Buffer, isStored: boolean) {
     this.bytes = bytes
     this.found = new Set([isStored ? digestOf(bytes) : absent])
@@ -82,16 +88,23 @@ export class LaneModel {
   #remains = new Map<string, Remains>()
   /** Nothing fails but what is refused: a failure has changed nothing. */
   readonly #isHealthy: boolean
+  readonly #isBack: boolean
 
-  constructor(initial: readonly InitialFile[], isHealthy: boolean) {
+  constructor(
+    initial: readonly InitialFile[],
+    options: { readonly isHealthy: boolean; readonly isBack: boolean },
+  ) {
+    this.#isHealthy = options.isHealthy
+    this.#isBack = options.isBack
     for (const { path, seed, length } of initial) {
-      this.#files.set(path, new ModelFile(seededBytes(seed, length), true))
+      const file = new ModelFile(seededBytes(seed, length), true)
+      this.#files.set(path, file)
+      this.#remember(file, path)
     }
-    this.#isHealthy = isHealthy
   }
 
   clone(): LaneModel {
-    const copy = new LaneModel([], this.#isHealthy)
+    const copy = new LaneModel([], { isHealthy: this.#isHealthy, isBack: this.#isBack })
     const files = new Map<ModelFile, ModelFile>()
     const cloned = (file: ModelFile): ModelFile => {
       const known = files.get(file) ?? file.clone()
@@ -208,7 +221,9 @@ export class LaneModel {
       case 'cut':
         return this.#change(file, resized(file.bytes, step.size))
       case 'sync':
-        return this.#home(file)
+        this.#home(file)
+        file.past = new Map()
+        return
       default:
         this.#handles.delete(step.handle)
         if (!canWrite) return
@@ -234,8 +249,18 @@ export class LaneModel {
     file.isFloating = file.writers > 0 && file.isFloating
     const path = this.#pathOf(file)
     if (path === undefined || isTemporary(path)) return
+    // A new file that is empty comes to the server later: until then it has what was there.
+    const under = this.#remains.get(path)
+    if (under && file.meanwhile.size > 0) file.meanwhile = new Set([...file.meanwhile, ...under.found])
     this.#remains.delete(path)
     this.#leaveBehind(file)
+    this.#remember(file, path)
+  }
+
+  #remember(file: ModelFile, path: string): void {
+    if (!this.#isBack) return
+    const known = file.past.get(path) ?? []
+    file.past = new Map([...file.past, [path, new Set([...known, ...without(file.found, absent)])]])
   }
 
   #truncate(file: ModelFile, { path, size }: { path: string; size: number }): void {
@@ -259,6 +284,11 @@ export class LaneModel {
     if (isTemporary(to) || isOpen) {
       const stored = without(file.found, absent)
       if ((!wasTemporary || isOpen) && stored.size > 0) this.#remains.set(from, { file, found: stored })
+      if (isTemporary(to)) {
+        for (const [path, versions] of file.past) {
+          if (!isTemporary(path) && !this.#files.has(path)) this.#leave(path, file, versions)
+        }
+      }
       // Its close() will store it. Until then the version before may be under any of the two names.
       if (isOpen && !isTemporary(to)) {
         const before = displaced && !isTemporary(to) ? displaced.found : new Set([absent])
@@ -269,6 +299,11 @@ export class LaneModel {
     }
     file.isDirty = true
     this.#home(file)
+  }
+
+  #leave(path: string, file: ModelFile, versions: ReadonlySet<Content>): void {
+    const found = this.#remains.get(path)?.found ?? []
+    this.#remains.set(path, { file, found: new Set([...found, ...versions]) })
   }
 
   /** The file has left the names behind under which it was stored. */

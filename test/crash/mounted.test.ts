@@ -72,7 +72,7 @@ describe('a mount whose process is killed by kill -9', () => {
     const lane = makeLane({ seed, roots: [`M${seed}`], tasks: 12 })
     const at = random.between(2, lane.steps.length - 2)
     const { results, stored } = await runAndKill(lane, writeMode, at)
-    const model = new LaneModel(lane.initial, true)
+    const model = new LaneModel(lane.initial, { isHealthy: true, isBack: writeMode === 'back' })
     const wrong = results.map((result, index) => model.apply(lane.steps[index]!, result))
     expect(wrong.filter((problem) => problem !== undefined)).toEqual([])
     const expectations = [model.expectation()]

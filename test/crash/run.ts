@@ -94,7 +94,7 @@ export class Run {
   /** What may be found after these results of a lane. @param problems gets what was wrong with the results */
   expectations(lane: number, results: readonly Result[], problems: string[]): Expectation[] {
     const { initial, steps } = this.lanes[lane]!
-    const model = new LaneModel(initial, this.isHealthy)
+    const model = new LaneModel(initial, { isHealthy: this.isHealthy, isBack: this.writeMode === 'back' })
     for (const [index, result] of results.entries()) {
       const problem = model.apply(steps[index]!, result)
       if (problem) problems.push(`step ${index}, ${describeStep(steps[index]!)}: ${problem}`)

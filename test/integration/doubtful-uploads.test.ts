@@ -62,6 +62,18 @@ describe('an upload of which no answer tells whether it was stored', () => {
     expect((await readFile(fs, `${here}/a.txt`)).toString()).toBe('other')
   })
 
+  it('is written again where its folder did not come to be', async () => {
+    const { fs } = await start()
+    await fs.mkdir(`${here}/folder`)
+    emulator.control.setFaults([
+      { path: '/data/experiments/**', method: 'PUT', fault: { kind: 'status', status: 500 } },
+    ])
+    await expect(writeFile(fs, `${here}/folder/a.txt`, 'one')).rejects.toMatchObject({ code: 'EIO' })
+    emulator.control.setFaults([])
+    await writeFile(fs, `${here}/folder/a.txt`, 'other')
+    expect(await server.texts()).toEqual({ 'folder/a.txt': 'other' })
+  })
+
   it('is written again over a file that was there before', async () => {
     await server.put('a.txt', 'before')
     const { fs } = await start()

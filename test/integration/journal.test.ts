@@ -147,6 +147,33 @@ describe('what was closed in the mode back', () => {
     },
   )
 
+  it('is not lost when a delete is refused while it is being sent', async () => {
+    await server.put('scan1', 'stored')
+    await server.put('scan10', 'theirs')
+    const { mount, fs } = await start()
+    await writeFile(fs, `${here}/scan1`, 'closed')
+    emulator.control.setFaults([{ method: 'GET', path: '/data/**', fault: { kind: 'delay', ms: 300 } }])
+    const sending = mount.vfs.drain({ includeOpen: false })
+    await expect(fs.unlink(`${here}/scan1`)).rejects.toMatchObject({ code: 'EBUSY' })
+    await sending
+    expect((await readFile(fs, `${here}/scan1`)).toString()).toBe('closed')
+    await mount.vfs.drain({ includeOpen: false })
+    expect(await server.texts()).toEqual({ scan1: 'closed', scan10: 'theirs' })
+  })
+
+  it('gives way to what was renamed over it, also after a kill', async () => {
+    await server.put('from', 'moved')
+    const { fs } = await start()
+    await writeFile(fs, `${here}/to`, 'closed')
+    await fs.rename(`${here}/from`, `${here}/to`)
+    expect(await pending()).toMatchObject([{ path: `/${here}/to` }])
+    await abandonJournals(root)
+    const { mount } = await start()
+    await mount.vfs.drain({ includeOpen: false })
+    expect(await server.texts()).toEqual({ to: 'moved' })
+    expect(mount.lines.filter((line) => !line.includes(' info '))).toEqual([])
+  })
+
   it('keeps its time, so that rsync finds it unchanged', async () => {
     const { fs } = await start()
     await writeFile(fs, `${here}/a.txt`, 'a')
