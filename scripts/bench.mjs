@@ -8,9 +8,10 @@ import { helpText, parseOptions } from './bench/options.mjs'
 import { canDropCaches } from './bench/page-cache.mjs'
 import { RcloneServer } from './bench/rclone.mjs'
 import { readingRows } from './bench/reading-rows.mjs'
+import { phases } from './bench/reading-subjects.mjs'
 import { runRow } from './bench/rounds.mjs'
 import { makeSample } from './bench/sample.mjs'
-import { latencyTable, memoryText } from './bench/table.mjs'
+import { growthText, latencyTable, memoryText } from './bench/table.mjs'
 import { writingRows } from './bench/writing-rows.mjs'
 import { XnatServer } from './bench/xnat-server.mjs'
 
@@ -84,7 +85,9 @@ function report(results, bench, options, notes) {
     ...notes.map((note) => `* ${note}`).concat(notes.length > 0 ? [''] : []),
     tables.join('\n\n'),
     '',
-    memoryText(results, wantedPeakMib),
+    [memoryText(results, wantedPeakMib), growthText(results, ['series', 'series-10x'], phases.cold)]
+      .join('\n')
+      .trim(),
     '',
   ].join('\n')
 }
@@ -95,7 +98,7 @@ function notesOf(wantedRows, isRealSeries) {
   const subjects = wantedRows.flatMap((row) => row.subjects).filter((one) => missingOf(one).length > 0)
   const leftOut = new Set(
     [...rows, ...subjects].map(
-      (one) => `${one.name} is left out: ${missingOf(one).join(', ')} is not installed`,
+      (one) => `${one.name} is left out, not installed: ${missingOf(one).join(', ')}`,
     ),
   )
   const notes = [...leftOut]

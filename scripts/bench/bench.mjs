@@ -9,6 +9,8 @@ import { XnatfsMount } from './xnatfs-mount.mjs'
 export class Bench {
   /** True in the first round of a row: what was read and written is compared with what should be there. */
   isChecked = false
+  /** Folders of files to write, by name; made when first asked for. */
+  sources = {}
 
   /** @param parts program, folder, sizes, sets, signal; server and, where rclone is, webdav */
   constructor(parts) {

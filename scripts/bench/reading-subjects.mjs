@@ -43,6 +43,7 @@ export function xnatfsReader(set, read, { flags, isColdOnly = false, name = phas
 }
 
 async function remounted(bench, directory, flags, measureOn) {
+  bench.dropCaches() // what a cache on the disk has kept comes from there
   const mount = await bench.mount(directory, flags)
   try {
     return await measureOn(mount)

@@ -94,3 +94,16 @@ export function memoryText(allResults, wantedMib) {
   if (peaks.length === 0) return ''
   return `Peak memory of xnatfs in all of this: ${shown(Math.max(...peaks))} MiB, wanted ${wantedText(Math.max(...peaks), wantedMib)}.`
 }
+
+/** How a cold start grows with the number of files: the time of one row beside that of another with a tenth of them. */
+export function growthText(allResults, [few, many], line) {
+  const secondsOf = (name, latencyMs) => {
+    const row = allResults.find((one) => one.row.name === name && one.latencyMs === latencyMs)
+    return row?.lines.has(line) ? medianOf(row.lines.get(line), 'seconds') : undefined
+  }
+  const ratios = [...new Set(allResults.map(({ latencyMs }) => latencyMs))].flatMap((latencyMs) => {
+    const ratio = secondsOf(many, latencyMs) / secondsOf(few, latencyMs)
+    return Number.isNaN(ratio) ? [] : [`${shown(ratio)} × the time at ${latencyMs} ms`]
+  })
+  return ratios.length === 0 ? '' : `${line}, ${many} against ${few}: ${ratios.join(', ')}.`
+}

@@ -21,9 +21,9 @@ const sources = {
       writeRandomFile(join(folder, `f${String(i).padStart(4, '0')}`), 4096)
   },
 }
-/** The folder of the files to write, made when first asked for. */
+
+/** The folder of the files to write. */
 function sourceOf(bench, name) {
-  bench.sources ??= {}
   if (!bench.sources[name]) {
     const folder = bench.newFolder()
     sources[name](folder, bench.sizes)

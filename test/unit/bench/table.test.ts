@@ -1,17 +1,17 @@
 import { describe, expect, it } from 'vitest'
 import { RowResults } from '../../../scripts/bench/rounds.mjs'
-import { latencyTable, memoryText } from '../../../scripts/bench/table.mjs'
+import { growthText, latencyTable, memoryText } from '../../../scripts/bench/table.mjs'
 
 const mib = 1024 * 1024
 
 /** Three rounds of a row with one limit of time over two yardsticks, and one of bytes. */
-function results(latencyMs: number): RowResults {
+function results(latencyMs: number, name = 'row'): RowResults {
   const limits = [
     { line: 'xnatfs, cold', over: ['slow', 'quick', 'not measured'], atMost: { 20: 2 } },
     { line: 'xnatfs, cold', figure: 'mib', atMost: () => 3 },
     { line: 'xnatfs, cold', over: ['not measured'], atMost: { 20: 1 } },
   ]
-  const row = new RowResults({ name: 'row', limits }, latencyMs, 'a title')
+  const row = new RowResults({ name, limits }, latencyMs, 'a title')
   for (const seconds of [1, 9, 2]) {
     row.record('slow', { seconds: seconds * 2, commandCpuSeconds: 0.5 })
     row.record('quick', { seconds, commandCpuSeconds: 0.5 })
@@ -54,5 +54,14 @@ describe('the table of the bench', () => {
     expect(memoryText([results(20)], 200)).toContain(': 109 MiB, wanted ≤ 200 ✓')
     expect(memoryText([results(20)], 105)).toContain('wanted ≤ 105 ✗')
     expect(memoryText([], 200)).toBe('')
+  })
+
+  it('tells how the time grows from row to row, where both were measured', () => {
+    const ten = results(20, 'ten')
+    for (let round = 0; round < 4; round++) ten.record('xnatfs, cold', { seconds: 27, commandCpuSeconds: 0 })
+    expect(growthText([results(20), ten], ['row', 'ten'], 'xnatfs, cold')).toBe(
+      'xnatfs, cold, ten against row: 9.00 × the time at 20 ms.',
+    )
+    expect(growthText([results(20)], ['row', 'ten'], 'xnatfs, cold')).toBe('')
   })
 })
