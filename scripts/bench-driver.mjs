@@ -1,11 +1,15 @@
 // Compares the drivers with a minimal C file system over libfuse3 and with the local disk: npm run bench:driver [rounds]
-// Rounds are interleaved; the table in test/bench/results.md has medians, and ratios to the C file system and the disk.
+// Rounds are interleaved; the table in test/bench/driver-results.md has medians, and ratios to the C file system and the disk.
 import { execFileSync, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { cpus, release, tmpdir } from 'node:os'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { median, shown } from './bench/figures.mjs'
+import { machineText } from './bench/machine.mjs'
+import { mountedAt, waitForMount } from './bench/mounts.mjs'
+import { usage } from './bench/process-usage.mjs'
 
 const repository = join(dirname(fileURLToPath(import.meta.url)), '..')
 const rounds = Number(process.argv[2] ?? 5)
@@ -74,12 +78,6 @@ const variants = [
   { name: 'disk', isDisk: true },
 ]
 
-function mountedAt(path) {
-  return readFileSync('/proc/self/mountinfo', 'utf8')
-    .split('\n')
-    .find((line) => line.split(' ')[4] === path)
-}
-
 async function serve(variant, path) {
   const { program, words } = variant.start(path)
   const child = spawn(program, words, {
@@ -87,17 +85,10 @@ async function serve(variant, path) {
     env: { ...process.env, KEEP_CACHE: '1' },
   })
   const line = new Promise((resolve) => createInterface({ input: child.stdout }).once('line', resolve))
-  while (!mountedAt(path)) await new Promise((resolve) => setTimeout(resolve, 20))
+  await waitForMount(path, child)
   if (program === process.execPath) await line
   else writeFileSync(`/sys/class/bdi/${mountedAt(path).split(' ')[2]}/read_ahead_kb`, '1024') // as the drivers do
   return child
-}
-
-/** Processor seconds and the resident anonymous memory of a process. */
-function usage(pid) {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ')
-  const residentMib = Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024
-  return { cpuSeconds: (Number(fields[11]) + Number(fields[12])) / 100, residentMib }
 }
 
 const results = new Map(variants.map(({ name }) => [name, new Map()]))
@@ -143,10 +134,6 @@ async function round(variant) {
   }
 }
 
-const median = (figures) => figures.toSorted((a, b) => a - b)[Math.floor(figures.length / 2)]
-const shown = (figure) =>
-  figure === undefined ? '–' : figure >= 100 ? Math.round(figure).toString() : figure.toPrecision(3)
-
 try {
   for (let i = 0; i < rounds; i++) {
     for (const variant of variants) await round(variant)
@@ -163,14 +150,14 @@ try {
   const table = [
     `# The drivers, beside a minimal C file system and the disk`,
     '',
-    `By \`npm run bench:driver\` on Linux ${release()}, ${cpus().length} × ${cpus()[0].model.trim()}, Node ${process.version}; medians of ${rounds}`,
+    `By \`npm run bench:driver\` on ${machineText()}; medians of ${rounds}`,
     'interleaved rounds, in parentheses the ratio to the C file system. All serve from memory; the disk is read from the page cache.',
     '',
     `| | ${variants.map(({ name }) => name).join(' | ')} |`,
     `|---|${variants.map(() => '---').join('|')}|`,
     ...rows.map((row) => `| ${row} | ${variants.map((variant) => cell(variant, row)).join(' | ')} |`),
   ]
-  writeFileSync(join(bench, 'results.md'), `${table.join('\n')}\n`)
+  writeFileSync(join(bench, 'driver-results.md'), `${table.join('\n')}\n`)
   process.stdout.write(`${table.join('\n')}\n`)
 } finally {
   rmSync(folder, { recursive: true })

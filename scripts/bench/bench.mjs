@@ -1,0 +1,55 @@
+// What the subjects of a row work with: servers, samples, folders, and the programs that are measured.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { measure } from './measure.mjs'
+import { dropCaches, syncDisks } from './page-cache.mjs'
+import { shell } from './processes.mjs'
+import { XnatfsMount } from './xnatfs-mount.mjs'
+
+export class Bench {
+  /** True in the first round of a row: what was read and written is compared with what should be there. */
+  isChecked = false
+  /** Folders of files to write, by name; made when first asked for. */
+  sources = {}
+
+  /** @param parts program, folder, sizes, sets, signal; server and, where rclone is, webdav */
+  constructor(parts) {
+    Object.assign(this, parts)
+  }
+
+  newFolder() {
+    return mkdtempSync(join(this.folder, 'run-'))
+  }
+
+  remove(path) {
+    rmSync(path, { recursive: true, force: true })
+  }
+
+  shell(line, variables = {}) {
+    this.signal.throwIfAborted()
+    return shell(line, variables, this.signal)
+  }
+
+  /** Of a command that asks the embedded XNAT without a mount. */
+  measure(command) {
+    return measure(command, { counter: this.server.counter })
+  }
+
+  /** Of a command that asks nobody. */
+  measureLocal(command) {
+    return measure(command)
+  }
+
+  mount(directory, flags) {
+    this.signal.throwIfAborted()
+    return XnatfsMount.start(this.program, this.server, directory, flags)
+  }
+
+  dropCaches() {
+    dropCaches()
+  }
+
+  syncDisks() {
+    syncDisks()
+  }
+}
