@@ -1,7 +1,8 @@
-import { open, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { open, readFile, readdir, rename, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { DirectoryEntry, FileEntry } from '../archive/archive.js'
 import { hasErrorCode } from '../util/fs-error.js'
+import { removeFile } from '../util/remove-file.js'
 import type { ByteSpan } from './byte-ranges.js'
 
 /** What has to be known of a staging file to store it in another process. Plain data. */
@@ -73,13 +74,13 @@ export async function writeRecord(
 
 /** To be called before the staging file is removed: a record without bytes is one that was being forgotten. */
 export async function removeRecord(stagingPath: string): Promise<void> {
-  await rm(stagingPath + suffix, { force: true })
+  await removeFile(stagingPath + suffix)
 }
 
 /** Removes an entry that nobody needs. */
 export async function removeEntry(stagingPath: string): Promise<void> {
   await removeRecord(stagingPath)
-  await rm(stagingPath, { force: true })
+  await removeFile(stagingPath)
 }
 
 /**
@@ -123,8 +124,7 @@ export async function removeUnrecorded(directory: string): Promise<void> {
   const names = new Set(await readdir(directory))
   for (const name of names) {
     const isRecord = name.endsWith(suffix) && names.has(name.slice(0, -suffix.length))
-    if (!isRecord && !names.has(name + suffix) && name !== aboutFile)
-      await rm(join(directory, name), { force: true })
+    if (!isRecord && !names.has(name + suffix) && name !== aboutFile) await removeFile(join(directory, name))
   }
 }
 

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { open, rm } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { MaybePromise } from '../archive/archive.js'
 import { FsError } from '../util/fs-error.js'
 import { Lock } from '../util/lock.js'
 import { AppendBuffer } from './append-buffer.js'
+import { removeFile } from '../util/remove-file.js'
 import { ByteRanges } from './byte-ranges.js'
 import type { ByteSpan } from './byte-ranges.js'
 import { writeAll } from './write-all.js'
@@ -219,7 +220,7 @@ export class StagingFile {
   /** Lets the bytes go. */
   async remove(): Promise<void> {
     await this.close()
-    await rm(this.#path, { force: true })
+    await removeFile(this.#path)
   }
 
   /** Leaves the bytes where they are; to be called after `keep`. */
@@ -289,7 +290,7 @@ export class StagingFile {
       }
     } catch (error) {
       await copy.handle.close()
-      await rm(copy.path, { force: true })
+      await removeFile(copy.path)
       throw error
     }
     await this.#handle.close()

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { Hash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
+import { readFile as readLocalFile } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { resourcePath } from './address.js'
 import type { ResourceAddress } from './address.js'
@@ -89,6 +90,11 @@ export async function putFile(
   signal?: AbortSignal,
 ): Promise<string> {
   const { sourcePath, sizeBytes, overwrite } = upload
+  if (sizeBytes <= inOnePieceBytes) {
+    const bytes = (await readLocalFile(sourcePath)).subarray(0, sizeBytes)
+    if (bytes.length < sizeBytes) throw new Error(`${sourcePath} is shorter than ${sizeBytes} bytes`)
+    return putMultipart(session, resource, path, { bytes, sizeBytes, overwrite }, signal)
+  }
   const bytes = (): AsyncIterable<Buffer> => bytesOfFile(sourcePath, sizeBytes)
   return putMultipart(session, resource, path, { bytes, sizeBytes, overwrite }, signal)
 }
@@ -116,12 +122,18 @@ export function putGrowing(
 
 /** The server digests and copies what it got before it answers. */
 const uploadTimeoutMs = 600_000
+/** Streams cost more than the bytes of small files. */
+const inOnePieceBytes = 256 * 1024
 
 async function putMultipart(
   session: Session,
   resource: ResourceAddress,
   path: { readonly new: string } | { readonly exact: string },
-  upload: GrowingUpload & { readonly sizeBytes: number | undefined },
+  upload: {
+    readonly bytes: Buffer | (() => AsyncIterable<Buffer>)
+    readonly sizeBytes: number | undefined
+    readonly overwrite: boolean
+  },
   signal: AbortSignal | undefined,
 ): Promise<string> {
   const { bytes, sizeBytes, overwrite } = upload
@@ -143,7 +155,10 @@ async function putMultipart(
     },
     body: () => {
       hash = createHash('md5')
-      return Readable.from(multipart(head, bytes(), hash, tail), { objectMode: false })
+      if (typeof bytes === 'function')
+        return Readable.from(multipart(head, bytes(), hash, tail), { objectMode: false })
+      hash.update(bytes)
+      return Buffer.concat([head, bytes, tail])
     },
     repeatable: false, // not before a listing shows what became of it
     headersTimeoutMs: uploadTimeoutMs,

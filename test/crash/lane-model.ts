@@ -254,13 +254,14 @@ export class LaneModel {
     if (under && file.meanwhile.size > 0) file.meanwhile = new Set([...file.meanwhile, ...under.found])
     this.#remains.delete(path)
     this.#leaveBehind(file)
-    this.#remember(file, path)
+    this.#remember(file, path, under?.found)
   }
 
-  #remember(file: ModelFile, path: string): void {
+  /** @param under what lay under the name before, and does so until this file is sent */
+  #remember(file: ModelFile, path: string, under: ReadonlySet<Content> = new Set()): void {
     if (!this.#isBack) return
-    const known = file.past.get(path) ?? []
-    file.past = new Map([...file.past, [path, new Set([...known, ...without(file.found, absent)])]])
+    const versions = new Set([...(file.past.get(path) ?? []), ...without(file.found, absent), ...under])
+    file.past = new Map([...file.past, [path, versions]])
   }
 
   #truncate(file: ModelFile, { path, size }: { path: string; size: number }): void {

@@ -42,13 +42,16 @@ async function begunUpload(
   const connection = await RawConnection.open(server.url)
   const all = { Authorization: basic(server.user, server.password), ...headers }
   connection.send(`PUT ${path}`, { ...all, 'Content-Length': String(promised) }, sent)
-  await vi.waitFor(() => expect(recordOf(path)?.requestBytes).toBe(sent.length), { interval: 5 })
+  await vi.waitFor(() => expect(recordOf(path)?.requestBytes).toBe(sent.length), {
+    interval: 5,
+    timeout: 10_000,
+  })
   return connection
 }
 
 async function broken(connection: RawConnection, path: string): Promise<void> {
   connection.destroy()
-  await vi.waitFor(() => expect(recordOf(path)?.durationMs).toBeDefined(), { interval: 5 })
+  await vi.waitFor(() => expect(recordOf(path)?.durationMs).toBeDefined(), { interval: 5, timeout: 10_000 })
 }
 
 // How far the server has read, and what is on its disk, only the embedded XNAT can tell.

@@ -164,7 +164,7 @@ describe('Http', () => {
     const paths = ['/1', '/2', '/background', '/read-ahead', '/foreground'] as const
     const priorities = ['foreground', 'foreground', 'background', 'read-ahead', 'foreground'] as const
     const answers = paths.map((path, i) => http.send({ method: 'GET', path, priority: priorities[i]! }))
-    await expect.poll(() => requests.length).toBe(2)
+    await expect.poll(() => requests.length, { timeout: 10_000 }).toBe(2)
     const done = Promise.all(answers.map(async (answer) => (await answer).discard()))
     while (requests.length < paths.length) {
       waiting.shift()?.end()
@@ -185,7 +185,7 @@ describe('Http', () => {
     handler = () => {}
     const controllers = [1, 2, 3].map(() => new AbortController())
     const sends = controllers.map(({ signal }) => http.send({ method: 'GET', path: '/x', signal }))
-    await expect.poll(() => requests.length).toBe(2)
+    await expect.poll(() => requests.length, { timeout: 10_000 }).toBe(2)
     for (const controller of controllers) controller.abort()
     for (const send of sends) await expect(send).rejects.toMatchObject({ code: 'aborted' })
     handler = (_, response) => response.end()

@@ -108,7 +108,7 @@ it('a server that is slow to come back does not hold anybody up, and its answer 
   answer = () => new Promise((resolve) => (arrive = resolve))
   expect(await load(listings)).toBe('before')
   arrive('now')
-  await expect.poll(() => reachability.isReachable).toBe(true)
+  await expect.poll(() => reachability.isReachable, { timeout: 4_000 }).toBe(true)
   expect(await load(listings)).toBe('now')
 })
 

@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest'
+import { readFile, writeFile } from '../support/file-system.js'
+import { abandonJournals } from '../support/journals.js'
+import { useRemounts } from '../support/remounts.js'
+
+const here = 'TEST/1/MR1/resources/J'
+const at = useRemounts('/data/projects/TEST/subjects/1/experiments/MR1/resources/J')
+/** Nothing is sent by itself while a test looks. */
+const back = { writeMode: 'back', writeBackDelay: 3600 } as const
+
+describe('a file whose delete is refused', () => {
+  it.each(['closed', undefined])(
+    'stays as it was when a delete was refused while it is written (%s)',
+    async (closed) => {
+      await at.server.put('scan1', 'stored')
+      await at.server.put('scan10', 'theirs')
+      const { fs } = await at.start(back)
+      if (closed !== undefined) await writeFile(fs, `${here}/scan1`, closed)
+      const file = await fs.open(`${here}/scan1`, 'r+')
+      await file.write(Buffer.from('XX'), 0)
+      await expect(fs.unlink(`${here}/scan1`)).rejects.toMatchObject({ code: 'EBUSY' })
+      await file.write(Buffer.from('YY'), 0)
+      await abandonJournals(at.root)
+      const { mount } = await at.start(back)
+      await mount.vfs.drain({ includeOpen: false })
+      expect(await at.server.texts()).toEqual({ scan1: closed ?? 'stored', scan10: 'theirs' })
+    },
+  )
+
+  it('is not lost when a delete is refused while it is being sent', async () => {
+    await at.server.put('scan1', 'stored')
+    await at.server.put('scan10', 'theirs')
+    const { mount, fs } = await at.start(back)
+    await writeFile(fs, `${here}/scan1`, 'closed')
+    at.emulator.control.setFaults([{ method: 'GET', path: '/data/**', fault: { kind: 'delay', ms: 300 } }])
+    const sending = mount.vfs.drain({ includeOpen: false })
+    await expect(fs.unlink(`${here}/scan1`)).rejects.toMatchObject({ code: 'EBUSY' })
+    await sending
+    expect((await readFile(fs, `${here}/scan1`)).toString()).toBe('closed')
+    await mount.vfs.drain({ includeOpen: false })
+    expect(await at.server.texts()).toEqual({ scan1: 'closed', scan10: 'theirs' })
+  })
+})
