@@ -71,6 +71,17 @@ export class KeptBytes {
   }
 
   /**
+   * Takes over the entry of a file that had the name of this one: until this one is kept, that is what the name has.
+   * @returns false where there is none, or this file has an entry of its own
+   */
+  adopt(displaced: KeptBytes): boolean {
+    if (this.#kept || !displaced.#kept) return false
+    this.#kept = { ...displaced.#kept, revision: -1 }
+    displaced.#kept = undefined
+    return true
+  }
+
+  /**
    * Until the server's older version of the file is gone, the journal says that it is to go.
    * @returns how to take that back: the journal says again what it said before
    */

@@ -11,7 +11,7 @@ import { DoubtfulUploads } from './doubtful-uploads.js'
 import { KeptBytes } from './kept-bytes.js'
 import type { Describe } from './kept-bytes.js'
 import { LocalStream } from './local-stream.js'
-import type { Hidden, Node } from './node.js'
+import type { Hidden, Node, Origin } from './node.js'
 import { isTemporaryName } from './temporary-names.js'
 
 export interface LocalFileOptions {
@@ -31,15 +31,6 @@ export interface LocalFileOptions {
   readonly removeStored: (parent: Node, file: FileEntry) => Promise<void>
   /** Called after each upload that succeeded. */
   readonly onStored: () => void
-}
-
-/** Where the stored bytes of a file lie that was renamed here, and not there yet. */
-export interface Origin {
-  readonly parent: Node
-  readonly name: string
-  readonly hidden: Hidden
-  /** The revision of the local bytes that the server has there. */
-  readonly storedRevision: number | undefined
 }
 
 /** Of local bytes that are not here any more. */
@@ -70,6 +61,8 @@ export class LocalFile implements Outgoing {
   #failure: { readonly revision: number; readonly error: unknown } | undefined
   readonly #kept: KeptBytes
   readonly #doubtful: DoubtfulUploads
+  /** The bytes in the journal are another file's now. */
+  #isBequeathed = false
   #isLeavingOrigin = false
   readonly #uploads = new Set<Promise<void>>()
   readonly #turns = new Lock()
@@ -275,7 +268,12 @@ export class LocalFile implements Outgoing {
     this.stream.abandon()
     this.#releaseBase()
     await this.forget()
-    await this.staging.remove()
+    await (this.#isBequeathed ? this.staging.close() : this.staging.remove())
+  }
+
+  /** This file, which is still being written, has got the name of another, whose bytes it replaces when it is kept. */
+  adopt(displaced: LocalFile): void {
+    if (this.#kept.adopt(displaced.#kept)) displaced.#isBequeathed = true
   }
 
   /** The journal needs the bytes no more: the server has them, or nobody wants them. */

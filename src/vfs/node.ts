@@ -17,6 +17,15 @@ export interface Hidden {
   readonly hidden: FileEntry
 }
 
+/** Where the stored bytes of a file lie that was renamed here, and not there yet. */
+export interface Origin {
+  readonly parent: Node
+  readonly name: string
+  readonly hidden: Hidden
+  /** The revision of the local bytes that the server has there. */
+  readonly storedRevision: number | undefined
+}
+
 /**
  * One file or directory known to the kernel. Nodes of directories hold what differs here from the archive: names that
  * are not on the server (yet), and names that are no longer here.

@@ -136,6 +136,7 @@ export class Renames {
       throw error
     }
     if (to.displaced) {
+      if (to.displaced.local && node.writers > 0) local.adopt(to.displaced.local)
       table.detach(to.displaced)
       if (to.displaced.local) locals.settle(to.displaced, to.displaced.local)
     }

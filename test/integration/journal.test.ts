@@ -117,6 +117,32 @@ describe('what was closed in the mode back', () => {
     expect(mount.lines.filter((line) => !line.includes(' info '))).toEqual([])
   })
 
+  it('stays until what was renamed over it is closed', async () => {
+    const { fs } = await start()
+    await writeFile(fs, `${here}/to`, 'closed')
+    const file = await fs.open(`${here}/from`, 'w')
+    await file.write(Buffer.from('being written'), 0)
+    await fs.rename(`${here}/from`, `${here}/to`)
+    await abandonJournals(at.root)
+    const { mount } = await start()
+    await mount.vfs.drain({ includeOpen: false })
+    expect(await at.server.texts()).toEqual({ to: 'closed' })
+  })
+
+  it('is replaced by what was renamed over it when that is closed', async () => {
+    const { fs } = await start()
+    await writeFile(fs, `${here}/to`, 'closed')
+    const file = await fs.open(`${here}/from`, 'w')
+    await file.write(Buffer.from('written'), 0)
+    await fs.rename(`${here}/from`, `${here}/to`)
+    await file.close()
+    expect(await pending()).toMatchObject([{ path: `/${here}/to` }])
+    await abandonJournals(at.root)
+    const { mount } = await start()
+    await mount.vfs.drain({ includeOpen: false })
+    expect(await at.server.texts()).toEqual({ to: 'written' })
+  })
+
   it('keeps its time, so that rsync finds it unchanged', async () => {
     const { fs } = await start()
     await writeFile(fs, `${here}/a.txt`, 'a')
