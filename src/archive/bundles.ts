@@ -40,9 +40,7 @@ export class Bundles {
     if (folder === undefined || folders.size > 1) return undefined // one folder here may be several on the server
     const folderPath = folder === '' ? '' : readPath(folder.slice(0, -1))
     if (folderPath === undefined) return undefined
-    const listed = (files[0]!.listing as readonly StoredFile[]).filter(({ storedPath }) =>
-      storedPath.startsWith(folder),
-    )
+    const listed = newestListing(files).filter(({ storedPath }) => storedPath.startsWith(folder))
     const order = new Map(listed.map(({ storedPath }, index) => [storedPath, index]))
     const orderOf = (file: FileEntry): number => order.get(pathOf(file)) ?? listed.length
     const inOrder = files.toSorted((a, b) => orderOf(a) - orderOf(b))
@@ -137,4 +135,10 @@ function folderOf(storedPath: string): string {
 /** `<session>/scans/<scan>/resources/<resource>/files/<path>`; what is before differs, and is rewritten. */
 function pathInResource(name: string): string | undefined {
   return /^(?:.*?\/)?resources\/[^/]*\/files\/(.+)$/s.exec(name)?.[1]
+}
+
+/** Files that were stored one by one are of different listings, each with one file more than the one before. */
+function newestListing(files: readonly FileEntry[]): readonly StoredFile[] {
+  const listings = files.map(({ listing }) => listing as readonly StoredFile[])
+  return listings.reduce((newest, listing) => (listing.length > newest.length ? listing : newest))
 }

@@ -139,11 +139,13 @@ export function treeListing(
 /**
  * The listing with a file that was stored since. Undefined where that may change other names or their order, so that it
  * has to be built anew.
+ * @param files of the resource, with that one
  */
 export function withStoredFile(
   listing: DirectoryListing,
   directory: DirectoryEntry,
   stored: StoredFile,
+  files: readonly StoredFile[],
   corrections: Corrections,
 ): DirectoryListing | undefined {
   const place = placeOf(directory) as TreePlace
@@ -154,7 +156,7 @@ export function withStoredFile(
   if (!part || others.length > 0 || !isPlain || reservedNames[place.level].has(name)) return undefined
   const before = listing.get(name)
   if (before && !(before.kind === 'file' && storedPathOf(before) === storedPath)) return undefined
-  const file = { ...stored, name, part, isShadowed: false, listing: stored }
+  const file = { ...stored, name, part, isShadowed: false, listing: files }
   const entry = fileChild(directory, place, file, corrections).entry(name)
   const entries = before
     ? listing.entries.map((other) => (other === before ? entry : other))

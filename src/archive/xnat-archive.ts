@@ -124,7 +124,8 @@ export class XnatArchive implements Archive {
     const now = source && others.length === 0 ? this.#cache.peek(source.key) : undefined
     if (!known || !now?.change || now.change.of !== source!.value) return undefined
     const stored = now.change.what as StoredFile
-    const listing = withStoredFile(known.listing, directory, stored, this.#corrections)
+    const files = now.value as readonly StoredFile[]
+    const listing = withStoredFile(known.listing, directory, stored, files, this.#corrections)
     if (listing) this.#directories.set(key, { ...known, listing, sources: [now] })
     return listing
   }

@@ -23,9 +23,14 @@ function listed(files: readonly StoredFile[]): DirectoryListing {
   return treeListing(directory, buildTree([[part, files]]), corrections)
 }
 
-/** What is told of each entry, by its name. Which answer listed it is another matter. */
+/** What is told of each entry, by its name. Which answer listed it is another matter, but that it was one is not. */
 function told({ entries }: DirectoryListing): Record<string, unknown> {
-  return Object.fromEntries(entries.map((entry) => [entry.name, { ...entry, listing: undefined }]))
+  return Object.fromEntries(
+    entries.map((entry) => {
+      const listing = entry.kind === 'file' ? Array.isArray(entry.listing) : undefined
+      return [entry.name, { ...entry, listing }]
+    }),
+  )
 }
 
 describe('withStoredFile', () => {
@@ -35,7 +40,7 @@ describe('withStoredFile', () => {
     'lists %s as a listing built anew would',
     (path) => {
       const file = stored(path, 'other')
-      const changed = withStoredFile(listed(before), directory, file, corrections)
+      const changed = withStoredFile(listed(before), directory, file, [...before, file], corrections)
       const anew = listed([...before.filter((other) => other.storedPath !== path), file])
       if (changed) expect(told(changed)).toEqual(told(anew))
       const files = (changed ?? anew).entries.filter(({ kind }) => kind === 'file').map(({ name }) => name)
@@ -48,11 +53,11 @@ describe('withStoredFile', () => {
   it('needs no new listing for files whose names are counted', () => {
     let listing: DirectoryListing | undefined = listed([stored('f1')])
     for (let i = 2; i <= 120; i++)
-      listing = listing && withStoredFile(listing, directory, stored(`f${i}`), corrections)
+      listing = listing && withStoredFile(listing, directory, stored(`f${i}`), [], corrections)
     expect(listing?.entries).toHaveLength(120)
   })
 
   it.each(['folder', 'folder/y', 'a b', 'a%2Fb', 'x#y', 'files'])('leaves %s to a new listing', (path) => {
-    expect(withStoredFile(listed(before), directory, stored(path), corrections)).toBeUndefined()
+    expect(withStoredFile(listed(before), directory, stored(path), [], corrections)).toBeUndefined()
   })
 })
