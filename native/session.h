@@ -134,6 +134,8 @@ class Session {
     int buffer;
     bool isGone;
   };
+  // Set on a worker's own thread.
+  static thread_local Worker* currentWorker_;
   // How far the end has come; the supervisor and the JavaScript thread hand each other on.
   enum class Phase : uint8_t { serving, workersGone, destroyed, ended };
 
