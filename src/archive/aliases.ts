@@ -2,13 +2,14 @@ import type { ItemAddress } from '../xnat/address.js'
 import { cell } from '../xnat/rows.js'
 import { XnatError } from '../xnat/xnat-error.js'
 import type { DirectoryEntry, Entry } from './archive.js'
-import { aliasEntry, directoryEntry, fixedEntry, linkEntry } from './entries.js'
+import { aliasEntry, fixedEntry, linkEntry } from './entries.js'
 import { levels, placeOf } from './layout.js'
-import type { DirectoryListing, ItemPlace, Level, ResourcePart, TreePlace } from './layout.js'
+import type { DirectoryListing, ItemPlace, Level } from './layout.js'
 import { unescapeName } from './names.js'
 import { resourcePart, resourcesOf } from './resources.js'
+import { mergedEntry, mergedFiles, mergedResources, selectionEntry } from './selections.js'
 import type { Sources } from './sources.js'
-import { scanOfZipFolder, selectScans } from './wildcard.js'
+import { isResourceList, scanOfZipFolder } from './wildcard.js'
 
 /** What a reserved name stands for: known without asking anybody. */
 export function reservedEntry(directory: DirectoryEntry, name: string): Entry | undefined {
@@ -52,25 +53,60 @@ export async function unlistedEntry(
   if (name === 'files' && levels[place.level as Level].hasFiles) {
     return filesEntry(directory, place as ItemPlace, listing, sources)
   }
-  if (place.level === 'scans') return scansAlias(directory, place, listing, name, sources)
-  if (place.level === 'scan-selection') return mergedResource(directory, listing, name, sources)
-  return undefined
+  return unlistedBy[place.level]?.(directory, listing, name, sources)
 }
 
-async function scansAlias(
+type Unlisted = (
   directory: DirectoryEntry,
-  place: ItemPlace,
   listing: DirectoryListing,
   name: string,
   sources: Sources,
+) => Promise<Entry | undefined>
+
+const resourceList: Unlisted = async (directory, _, name, sources) =>
+  isResourceList(name) ? selectionEntry(directory, 'resources', name, sources) : undefined
+
+const mergedResource: Unlisted = (directory, _, name, sources) => mergedResources(directory, name, sources)
+
+/** What else resolves, by level. */
+const unlistedBy: Partial<Record<string, Unlisted>> = {
+  scans: async (directory, listing, name, sources) => {
+    const scans = await sources.scans((placeOf(directory) as ItemPlace).item.experiment!)
+    const scan = scanOfZipFolder(scans, unescapeName(name))
+    const canonical = scan && (listing.canonicalName(scan.id) ?? scan.id)
+    if (canonical !== undefined && listing.get(canonical)) return aliasEntry(name, canonical)
+    return selectionEntry(directory, 'scans', name, sources)
+  },
+  reconstructions: (directory, _, name, sources) =>
+    selectionEntry(directory, 'reconstructions', name, sources),
+  assessors: (directory, _, name, sources) => selectionEntry(directory, 'assessors', name, sources),
+  scan: resourceList,
+  side: resourceList,
+  resources: async (directory, listing, name, sources) =>
+    (await resourceList(directory, listing, name, sources)) ?? outOfAssessor(directory, name, sources),
+  reconstruction: async (_, __, name) => (name === 'resources' ? aliasEntry(name, 'out') : filesOfOut(name)),
+  assessor: async (_, __, name) => filesOfOut(name),
+  'scan-selection': mergedResource,
+  'derived-selection': mergedResource,
+  'side-selection': mergedResource,
+}
+
+/** Where a path of XNAT does not say which side of an assessor or a reconstruction, it means `out` (§1.3). */
+function filesOfOut(name: string): Entry | undefined {
+  return name === 'files' ? aliasEntry(name, 'out/files') : undefined
+}
+
+async function outOfAssessor(
+  directory: DirectoryEntry,
+  name: string,
+  sources: Sources,
 ): Promise<Entry | undefined> {
-  const scans = await sources.scans(place.item.experiment!)
-  const scan = scanOfZipFolder(scans, unescapeName(name))
-  const canonical = scan && (listing.canonicalName(scan.id) ?? scan.id)
-  if (canonical !== undefined && listing.get(canonical)) return aliasEntry(name, canonical)
-  if (!selectScans(scans, name)) return undefined
-  const selection: ItemPlace = { ...place, level: 'scan-selection', selection: name, isView: true }
-  return directoryEntry(name, `selection:${name}`, directory.mtimeMs, selection)
+  const { assessor } = placeOf(directory) as ItemPlace
+  if (!assessor) return undefined
+  const label = unescapeName(name)
+  const resources = await resourcesOf({ ...assessor, side: 'out' }, sources)
+  const isThere = resources.some((resource) => resource.label === label || resource.id === label)
+  return isThere ? aliasEntry(name, `../out/${name}`) : undefined
 }
 
 /** `<parent>/files`: the one resource there is, or the files of all of them. */
@@ -80,57 +116,15 @@ async function filesEntry(
   listing: DirectoryListing,
   sources: Sources,
 ): Promise<Entry> {
-  if (place.level === 'scan-selection') {
-    return mergedEntry(directory, 'files', await partsOfScans(listing, () => true, sources))
-  }
+  if (place.selection) return mergedFiles(directory, sources)
   const resources = await resourcesOf(place.item, sources)
   if (resources.length === 1) {
     const { id } = resources[0]!
     const isBelow = Object.hasOwn(levels[place.level].fixed, 'resources')
     return aliasEntry('files', isBelow ? `resources/${id}` : (listing.canonicalName(id) ?? id))
   }
-  const parts = resources.map((resource) => resourcePart(place.item, resource, resource.label || resource.id))
+  const parts = resources.map((resource) => resourcePart(place.item, resource))
   return mergedEntry(directory, 'files', parts)
-}
-
-/** `scans/T1/DICOM`: the files of that resource of every scan selected. */
-async function mergedResource(
-  directory: DirectoryEntry,
-  listing: DirectoryListing,
-  name: string,
-  sources: Sources,
-): Promise<Entry | undefined> {
-  const label = unescapeName(name)
-  const parts = await partsOfScans(
-    listing,
-    (resource) => resource.label === label || resource.id === label,
-    sources,
-  )
-  return parts.length > 0 ? mergedEntry(directory, name, parts) : undefined
-}
-
-async function partsOfScans(
-  listing: DirectoryListing,
-  isWanted: (resource: { label: string; id: string }) => boolean,
-  sources: Sources,
-): Promise<ResourcePart[]> {
-  const parts: ResourcePart[] = []
-  for (const entry of listing.entries) {
-    const { item } = placeOf(entry) as ItemPlace
-    for (const resource of await resourcesOf(item, sources)) {
-      if (isWanted(resource)) parts.push(resourcePart(item, resource, item.scan!))
-    }
-  }
-  return parts
-}
-
-function mergedEntry(
-  directory: DirectoryEntry,
-  name: string,
-  parts: readonly ResourcePart[],
-): DirectoryEntry {
-  const place: TreePlace = { level: 'merged', parts, path: [], isProtected: false, isView: true }
-  return directoryEntry(name, `merged:${name}`, directory.mtimeMs, place)
 }
 
 /** The project and subject an experiment or subject belongs to, by the fields of its own document. */

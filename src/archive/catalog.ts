@@ -104,14 +104,34 @@ function subfolder(parent: Folder, name: string): Folder {
   return folder
 }
 
-/** Of several items' files in one folder, those that share a name are shown as `<item>-<name>`. */
+/**
+ * Of several resources' files in one folder, those that share a name are shown as `<item>-<name>`; where that does not
+ * tell them apart, or all are of one item, by their resource too.
+ */
 function tellApart(folder: Folder): void {
-  const seen = new Map<string, number>()
-  for (const { name } of folder.files) seen.set(name, (seen.get(name) ?? 0) + 1)
+  const byName = countOf(folder.files, ({ name }) => name)
+  const byItem = countOf(folder.files, inItem)
   folder.files.forEach((file, index) => {
-    if (seen.get(file.name)! > 1) folder.files[index] = { ...file, name: `${file.part.item}-${file.name}` }
+    if (byName.get(file.name) === 1) return
+    const name = byItem.get(inItem(file)) === 1 ? inItem(file) : inResource(file)
+    folder.files[index] = { ...file, name }
   })
   for (const child of folder.folders.values()) tellApart(child)
+}
+
+function inItem({ name, part }: TreeFile): string {
+  return part.item === '' ? name : `${part.item}-${name}`
+}
+
+function inResource({ name, part }: TreeFile): string {
+  const qualified = `${part.label}-${name}`
+  return part.item === '' ? qualified : `${part.item}-${qualified}`
+}
+
+function countOf<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const item of items) counts.set(keyOf(item), (counts.get(keyOf(item)) ?? 0) + 1)
+  return counts
 }
 
 export function folderAt(root: Folder, path: readonly string[]): Folder | undefined {

@@ -1,14 +1,15 @@
 import type { ItemAddress } from '../xnat/address.js'
-import type { Labelled, Scan } from '../xnat/client.js'
-import type { DirectoryEntry, Entry, SymlinkEntry } from './archive.js'
+import type { Labelled } from '../xnat/client.js'
+import type { DirectoryEntry, SymlinkEntry } from './archive.js'
 import { buildTree, folderAt, treeListing } from './catalog.js'
 import type { Corrections } from './corrections.js'
-import { directoryEntry, linkEntry, shown } from './entries.js'
+import { linkEntry, shown } from './entries.js'
+import { assessorChild, itemChild, reconstructionChild, scanChild } from './items.js'
 import { DirectoryListing, isTree, placeOf } from './layout.js'
 import type { Child, ItemPlace, TreePlace } from './layout.js'
 import { ofCategory, resourceListing, resourcesOf, sidesListing, unseen } from './resources.js'
+import { selectionListing } from './selections.js'
 import type { Sources } from './sources.js'
-import { selectScans } from './wildcard.js'
 
 /**
  * What a directory lists: for each level the REST listings it is made of. Undefined when the directory is no longer
@@ -92,15 +93,13 @@ const builders: Record<ItemPlace['level'], Builder> = {
 
   scans: async (_, place, sources) => {
     const scans = await sources.scans(place.item.experiment!)
-    return new DirectoryListing('scans', [scans.map((scan) => scanChild(place, scan, false))])
+    return new DirectoryListing('scans', [scans.map((scan) => scanChild(place, scan))])
   },
 
-  'scan-selection': async (_, place, sources) => {
-    const scans = selectScans(await sources.scans(place.item.experiment!), place.selection!)
-    return (
-      scans && new DirectoryListing('scan-selection', [scans.map((scan) => scanChild(place, scan, true))])
-    )
-  },
+  'scan-selection': selectionListing,
+  'derived-selection': selectionListing,
+  'side-selection': selectionListing,
+  'resource-selection': selectionListing,
 
   scan: async (directory, place, sources) =>
     resourceListing(directory, await resourcesOf(place.item, sources)),
@@ -111,11 +110,8 @@ const builders: Record<ItemPlace['level'], Builder> = {
 
   reconstructions: async (directory, place, sources) => {
     const reconstructions = await sources.reconstructions(place.item.experiment!)
-    const children = reconstructions.map(({ id }) =>
-      itemChild(`reconstruction:${id}`, { id, label: id }, directory.mtimeMs, {
-        level: 'reconstruction',
-        item: { ...place.item, reconstruction: id },
-      }),
+    const children = reconstructions.map((reconstruction) =>
+      reconstructionChild(place, reconstruction, directory.mtimeMs),
     )
     return new DirectoryListing('reconstructions', [children])
   },
@@ -124,14 +120,7 @@ const builders: Record<ItemPlace['level'], Builder> = {
 
   assessors: async (_, place, sources) => {
     const assessors = await sources.assessors(place.item.experiment!)
-    const children = assessors.map((assessor) =>
-      itemChild(`assessor:${assessor.id}`, assessor, assessor.modifiedMs ?? 0, {
-        level: 'assessor',
-        item: { ...place.item, assessor: assessor.id },
-        xsiType: assessor.xsiType,
-      }),
-    )
-    return new DirectoryListing('assessors', [children])
+    return new DirectoryListing('assessors', [assessors.map((assessor) => assessorChild(place, assessor))])
   },
 
   assessor: (directory, place, sources) => sidesListing(directory, place, sources),
@@ -167,20 +156,6 @@ async function listTree(
   return folder && treeListing(directory, folder, corrections)
 }
 
-function itemChild(
-  id: string,
-  item: Pick<Labelled, 'id' | 'label'>,
-  mtimeMs: number,
-  place: ItemPlace,
-): Child {
-  return {
-    label: item.label,
-    id: item.id,
-    aliases: [item.label, item.id],
-    entry: (name): Entry => directoryEntry(name, id, mtimeMs, place),
-  }
-}
-
 function linkChild(item: Pick<Labelled, 'id' | 'label'>, to: ItemAddress): Child {
   return {
     label: item.label,
@@ -188,15 +163,6 @@ function linkChild(item: Pick<Labelled, 'id' | 'label'>, to: ItemAddress): Child
     aliases: [item.label, item.id],
     entry: (name): SymlinkEntry => linkEntry(name, to),
   }
-}
-
-function scanChild(place: ItemPlace, scan: Scan, isView: boolean): Child {
-  const scanPlace: ItemPlace = {
-    level: 'scan',
-    item: { ...place.item, scan: scan.id },
-    ...((isView || place.isView) && { isView: true }),
-  }
-  return itemChild(`scan:${scan.id}`, { id: scan.id, label: scan.id }, scan.modifiedMs ?? 0, scanPlace)
 }
 
 /**

@@ -19,12 +19,14 @@ export function fixedEntry(directory: DirectoryEntry, name: string): DirectoryEn
   const parent = placeOf(directory) as ItemPlace
   const level = levels[parent.level].fixed[name] as ItemPlace['level']
   const item = itemOf(parent, level, name)
-  return directoryEntry(name, name, directory.mtimeMs, { ...parent, level, item })
+  const isOwn = parent.level === 'assessor' && level === 'resources'
+  const place: ItemPlace = { ...parent, level, item, ...(isOwn && { assessor: parent.item }) }
+  return directoryEntry(name, name, directory.mtimeMs, place)
 }
 
 function itemOf(parent: ItemPlace, level: Level, name: string): ItemAddress {
   const { assessor, ...session } = parent.item
-  if (level === 'side') return { ...parent.item, side: name as 'in' | 'out' }
+  if (level === 'side' || level === 'side-selection') return { ...parent.item, side: name as 'in' | 'out' }
   // An assessor is an experiment too, and has resources of its own as such beside those of its two sides.
   if (parent.level === 'assessor') return { ...session, experiment: assessor! }
   return parent.item

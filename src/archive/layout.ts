@@ -25,6 +25,9 @@ export type Level =
   | 'site-subjects'
   | 'project-experiments'
   | 'scan-selection'
+  | 'derived-selection'
+  | 'side-selection'
+  | 'resource-selection'
   | 'merged'
   | 'merged-folder'
 
@@ -90,6 +93,14 @@ export const levels: Readonly<Record<Level, LevelRule>> = {
   'site-subjects': { ...bare, ...view },
   'project-experiments': { ...bare, ...view },
   'scan-selection': { ...bare, ...view, selfLinks: ['resources'], hasFiles: true },
+  'derived-selection': {
+    selfLinks: ['resources'],
+    fixed: { in: 'side-selection', out: 'side-selection' },
+    hasFiles: true,
+    ...view,
+  },
+  'side-selection': { ...bare, ...view, selfLinks: ['resources'], hasFiles: true },
+  'resource-selection': { ...bare, ...view, hasFiles: true },
   merged: { ...bare, ...view, selfLinks: ['files'] },
   'merged-folder': { ...bare, ...view },
 }
@@ -110,11 +121,16 @@ export const reservedNames: Readonly<Record<Level, ReadonlySet<string>>> = Objec
   }),
 ) as Record<Level, Set<string>>
 
+/** What a wildcard can select. */
+export type Selected = 'scans' | 'reconstructions' | 'assessors' | 'resources'
+
 /** One resource as a part of the directory that shows its files. */
 export interface ResourcePart {
   readonly address: ResourceAddress
-  /** Names it where several resources are shown as one. */
+  /** Names the item it belongs to where those of several are shown as one; '' where there is but one. */
   readonly item: string
+  /** Its label, or its number where it has none. */
+  readonly label: string
   /** The number of files the server's database believes in; its catalog may know better. */
   readonly fileCount: number | undefined
   readonly isSeries: boolean
@@ -125,8 +141,10 @@ export interface ItemPlace extends Place {
   readonly level: Exclude<Level, TreeLevel>
   readonly item: ItemAddress
   readonly xsiType?: string
-  /** What was asked of a `scan-selection`. */
-  readonly selection?: string
+  /** What a view of several items shows: the name that it was asked for by. */
+  readonly selection?: { readonly of: Selected; readonly names: string }
+  /** The assessor whose own resources these are. */
+  readonly assessor?: ItemAddress
   /** Reached through a view: shown, not to be changed here. */
   readonly isView?: boolean
 }

@@ -42,7 +42,7 @@ export function resourceListing(directory: DirectoryEntry, resources: readonly R
   const children = resources.map((resource): Child => {
     const tree: TreePlace = {
       level: 'resource',
-      parts: [resourcePart(place.item, resource, resource.label || resource.id)],
+      parts: [resourcePart(place.item, resource)],
       path: [],
       isProtected: place.item.scan !== undefined && isRaw(resource),
       ...(place.isView && { isView: true }),
@@ -63,10 +63,11 @@ export function isRaw(resource: Pick<Resource, 'label' | 'content'>): boolean {
 }
 
 /** @param name of the item, where resources of several items are shown in one directory */
-export function resourcePart(item: ItemAddress, resource: Resource, name: string): ResourcePart {
+export function resourcePart(item: ItemAddress, resource: Resource, name = ''): ResourcePart {
   return {
     address: { ...item, resource: resource.id },
     item: name,
+    label: resource.label || resource.id,
     fileCount: resource.fileCount,
     isSeries: isRaw(resource) || resource.format === 'DICOM',
   }

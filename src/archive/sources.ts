@@ -79,6 +79,15 @@ export class Sources {
     return this.#use(`assessors ${experiment}`, (signal) => this.#client.assessors(experiment, signal))
   }
 
+  /** Those of a data type or of one that extends it. */
+  assessorsOfType(experiment: string, xsiType: string): Promise<Experiment[]> {
+    return this.orNone(['not-found', 'bad-response', 'server'], () =>
+      this.#use(`assessors ${experiment} ${xsiType}`, (signal) =>
+        this.#client.assessors(experiment, signal, xsiType),
+      ),
+    )
+  }
+
   resources(item: ItemAddress): Promise<Resource[]> {
     return this.#use(`resources ${itemPath(item, 'get')}`, (signal) => this.#client.resources(item, signal))
   }

@@ -151,7 +151,13 @@ function fileIn(directory: DirectoryEntry, name: string): { part: ResourcePart; 
 }
 
 function partOf(file: FileEntry): ResourcePart {
-  return { address: (placeOf(file) as FilePlace).address, item: '', fileCount: undefined, isSeries: false }
+  return {
+    address: (placeOf(file) as FilePlace).address,
+    item: '',
+    label: '',
+    fileCount: undefined,
+    isSeries: false,
+  }
 }
 
 export function listedVersionOf(file: FileEntry): string {

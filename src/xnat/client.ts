@@ -141,8 +141,10 @@ export class XnatClient {
     return withId(rows).map((row) => ({ id: row['ID']!, type: row['type'] ?? '' }))
   }
 
-  async assessors(experiment: string, signal?: AbortSignal): Promise<Experiment[]> {
-    return withId(await this.#rows(`${itemPath({ experiment })}/assessors`, {}, signal)).map(toExperiment)
+  /** @param xsiType those of this data type only, and of those that extend it */
+  async assessors(experiment: string, signal?: AbortSignal, xsiType?: string): Promise<Experiment[]> {
+    const query = xsiType === undefined ? {} : { xsiType }
+    return withId(await this.#rows(`${itemPath({ experiment })}/assessors`, query, signal)).map(toExperiment)
   }
 
   async resources(item: ItemAddress, signal?: AbortSignal): Promise<Resource[]> {

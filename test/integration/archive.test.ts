@@ -108,22 +108,6 @@ describe('listings', () => {
   })
 })
 
-describe('views', () => {
-  it('select what the server selects', async () => {
-    for (const selection of ['ALL', '*', '1,2', 'T1', 'T1,T2', '4,T1']) {
-      const path = `/data/projects/TEST/subjects/1/experiments/MR1/scans/${encodeURIComponent(selection).replaceAll('%2C', ',')}/files?format=json`
-      const basic = Buffer.from(`${emulator.user}:${emulator.password}`).toString('base64')
-      const response = await http.send({ method: 'GET', path, headers: { authorization: `Basic ${basic}` } })
-      const { ResultSet } = JSON.parse(await response.text()) as { ResultSet: { Result: { URI: string }[] } }
-      const theirs = new Set(ResultSet.Result.map(({ URI }) => /\/scans\/([^/]+)\//.exec(URI)![1]!))
-      expect([selection, await names(`TEST/1/MR1/scans/${selection}`)]).toEqual([
-        selection,
-        [...theirs].toSorted((a, b) => Number(a) - Number(b)),
-      ])
-    }
-  })
-})
-
 describe('changes', () => {
   it('are verified, and visible at once', async () => {
     const stored = await archive.store(await directory(qc), 'new.txt', source('hello'), undefined)

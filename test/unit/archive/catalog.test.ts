@@ -8,6 +8,7 @@ import type { StoredFile } from '../../../src/xnat/catalog-xml.js'
 const part: ResourcePart = {
   address: { experiment: 'E1', resource: '7' },
   item: '',
+  label: '',
   fileCount: undefined,
   isSeries: false,
 }

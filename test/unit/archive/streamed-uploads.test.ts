@@ -11,7 +11,7 @@ import type { Session } from '../../../src/xnat/session.js'
 import { XnatError } from '../../../src/xnat/xnat-error.js'
 
 const target = (path = 'a.bin'): UploadTarget => ({
-  part: { address: { experiment: 'E1', resource: '7' }, item: '', fileCount: 0, isSeries: false },
+  part: { address: { experiment: 'E1', resource: '7' }, item: '', label: '', fileCount: 0, isSeries: false },
   path,
   replaces: undefined,
 })

@@ -1,0 +1,18 @@
+import { request } from 'undici'
+import type { RunningEmulator } from '../../src/emulator/emulator.js'
+
+/** A REST call to an emulator in this process, by the user who may edit. */
+export async function rest(
+  { url, user, password }: Pick<RunningEmulator, 'url' | 'user' | 'password'>,
+  method: 'GET' | 'PUT' | 'DELETE',
+  path: string,
+  body?: string | Buffer,
+): Promise<{ readonly status: number; readonly body: Buffer }> {
+  const authorization = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
+  const response = await request(`${url}${path}`, {
+    method,
+    headers: { authorization, ...(body && { 'content-type': 'application/octet-stream' }) },
+    ...(body !== undefined && { body }),
+  })
+  return { status: response.statusCode, body: Buffer.from(await response.body.arrayBuffer()) }
+}
