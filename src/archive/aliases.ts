@@ -6,6 +6,7 @@ import { aliasEntry, fixedEntry, linkEntry } from './entries.js'
 import { levels, placeOf } from './layout.js'
 import type { DirectoryListing, ItemPlace, Level } from './layout.js'
 import { unescapeName } from './names.js'
+import { queryEntry } from './queries.js'
 import { resourcePart, resourcesOf } from './resources.js'
 import { mergedEntry, mergedFiles, mergedResources, selectionEntry } from './selections.js'
 import type { Sources } from './sources.js'
@@ -23,12 +24,15 @@ export function isSiteLevel(level: string): level is 'site-experiments' | 'site-
   return level === 'site-experiments' || level === 'site-subjects'
 }
 
-/** A subject or experiment of the site by its accession ID. */
+/** A subject or experiment of the site by its accession ID, or those that a question selects. */
 export async function siteEntry(
+  directory: DirectoryEntry,
   level: 'site-experiments' | 'site-subjects',
   name: string,
   sources: Sources,
 ): Promise<Entry | undefined> {
+  const query = queryEntry(directory, level === 'site-experiments' ? 'experiments' : 'subjects', name)
+  if (query) return query
   const id = unescapeName(name)
   const item: ItemAddress = level === 'site-experiments' ? { experiment: id } : { subject: id }
   try {
@@ -70,6 +74,9 @@ const mergedResource: Unlisted = (directory, _, name, sources) => mergedResource
 
 /** What else resolves, by level. */
 const unlistedBy: Partial<Record<string, Unlisted>> = {
+  project: async (directory, _, name) => queryEntry(directory, 'subjects', name),
+  'project-experiments': async (directory, _, name) => queryEntry(directory, 'experiments', name),
+  subject: async (directory, _, name) => queryEntry(directory, 'experiments', name),
   scans: async (directory, listing, name, sources) => {
     const scans = await sources.scans((placeOf(directory) as ItemPlace).item.experiment!)
     const scan = scanOfZipFolder(scans, unescapeName(name))

@@ -4,9 +4,17 @@ import type { DirectoryEntry, SymlinkEntry } from './archive.js'
 import { buildTree, folderAt, treeListing } from './catalog.js'
 import type { Corrections } from './corrections.js'
 import { linkEntry, shown } from './entries.js'
-import { assessorChild, itemChild, reconstructionChild, scanChild } from './items.js'
+import {
+  assessorChild,
+  experimentChild,
+  itemChild,
+  reconstructionChild,
+  scanChild,
+  subjectChild,
+} from './items.js'
 import { DirectoryListing, isTree, placeOf } from './layout.js'
 import type { Child, ItemPlace, TreePlace } from './layout.js'
+import { experimentQueryListing, subjectQueryListing } from './queries.js'
 import { ofCategory, resourceListing, resourcesOf, sidesListing, unseen } from './resources.js'
 import { selectionListing } from './selections.js'
 import type { Sources } from './sources.js'
@@ -48,12 +56,7 @@ const builders: Record<ItemPlace['level'], Builder> = {
       sources.subjects(project),
       sources.resources(place.item),
     ])
-    const children = subjects.map((subject) =>
-      itemChild(`subject:${subject.id}`, subject, subject.modifiedMs ?? 0, {
-        level: 'subject',
-        item: { project, subject: subject.id },
-      }),
-    )
+    const children = subjects.map((subject) => subjectChild(place, subject))
     return new DirectoryListing('project', [children], shown(directory, { resources: resources.length > 0 }))
   },
 
@@ -63,13 +66,7 @@ const builders: Record<ItemPlace['level'], Builder> = {
       sources.experiments(project!, subject!),
       sources.orNone(unseen, () => sources.resources({ subject: subject! })),
     ])
-    const children = experiments.map((experiment) =>
-      itemChild(`experiment:${experiment.id}`, experiment, experiment.modifiedMs ?? 0, {
-        level: 'experiment',
-        item: { ...place.item, experiment: experiment.id },
-        xsiType: experiment.xsiType,
-      }),
-    )
+    const children = experiments.map((experiment) => experimentChild(place, experiment))
     return new DirectoryListing('subject', [children], shown(directory, { resources: resources.length > 0 }))
   },
 
@@ -92,7 +89,7 @@ const builders: Record<ItemPlace['level'], Builder> = {
   },
 
   scans: async (_, place, sources) => {
-    const scans = await sources.scans(place.item.experiment!)
+    const scans = await askerOf(place.xsiType, sources)(() => sources.scans(place.item.experiment!))
     return new DirectoryListing('scans', [scans.map((scan) => scanChild(place, scan))])
   },
 
@@ -100,6 +97,8 @@ const builders: Record<ItemPlace['level'], Builder> = {
   'derived-selection': selectionListing,
   'side-selection': selectionListing,
   'resource-selection': selectionListing,
+  'subject-query': subjectQueryListing,
+  'experiment-query': experimentQueryListing,
 
   scan: async (directory, place, sources) =>
     resourceListing(directory, await resourcesOf(place.item, sources)),
@@ -109,7 +108,8 @@ const builders: Record<ItemPlace['level'], Builder> = {
     resourceListing(directory, await resourcesOf(place.item, sources)),
 
   reconstructions: async (directory, place, sources) => {
-    const reconstructions = await sources.reconstructions(place.item.experiment!)
+    const ask = askerOf(place.xsiType, sources)
+    const reconstructions = await ask(() => sources.reconstructions(place.item.experiment!))
     const children = reconstructions.map((reconstruction) =>
       reconstructionChild(place, reconstruction, directory.mtimeMs),
     )
@@ -119,7 +119,8 @@ const builders: Record<ItemPlace['level'], Builder> = {
   reconstruction: (directory, place, sources) => sidesListing(directory, place, sources),
 
   assessors: async (_, place, sources) => {
-    const assessors = await sources.assessors(place.item.experiment!)
+    const ask = askerOf(place.xsiType, sources)
+    const assessors = await ask(() => sources.assessors(place.item.experiment!))
     return new DirectoryListing('assessors', [assessors.map((assessor) => assessorChild(place, assessor))])
   },
 

@@ -18,6 +18,23 @@ export function itemChild(
   }
 }
 
+export function subjectChild(parent: ItemPlace, subject: Labelled): Child {
+  const { id, modifiedMs = 0 } = subject
+  const item = { ...parent.item, subject: id }
+  return itemChild(`subject:${id}`, subject, modifiedMs, { level: 'subject', item, ...viewOf(parent) })
+}
+
+export function experimentChild(parent: ItemPlace, experiment: Experiment): Child {
+  const { id, xsiType, modifiedMs = 0 } = experiment
+  const place: ItemPlace = {
+    level: 'experiment',
+    item: { ...parent.item, experiment: id },
+    xsiType,
+    ...viewOf(parent),
+  }
+  return itemChild(`experiment:${id}`, experiment, modifiedMs, place)
+}
+
 export function scanChild(parent: ItemPlace, scan: Scan): Child {
   const { id, modifiedMs = 0 } = scan
   const item = { ...parent.item, scan: id }

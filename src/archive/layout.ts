@@ -1,6 +1,7 @@
 import type { ItemAddress, ResourceAddress } from '../xnat/address.js'
 import type { Entry, Listing, Place } from './archive.js'
 import { nameSiblings } from './names.js'
+import type { Query } from './query.js'
 
 /**
  * The mounted tree, as one table of levels (docs/semantics.md, "The tree"). Canonical names are listed; every other
@@ -28,6 +29,8 @@ export type Level =
   | 'derived-selection'
   | 'side-selection'
   | 'resource-selection'
+  | 'subject-query'
+  | 'experiment-query'
   | 'merged'
   | 'merged-folder'
 
@@ -101,6 +104,8 @@ export const levels: Readonly<Record<Level, LevelRule>> = {
   },
   'side-selection': { ...bare, ...view, selfLinks: ['resources'], hasFiles: true },
   'resource-selection': { ...bare, ...view, hasFiles: true },
+  'subject-query': { ...bare, ...view },
+  'experiment-query': { ...bare, ...view },
   merged: { ...bare, ...view, selfLinks: ['files'] },
   'merged-folder': { ...bare, ...view },
 }
@@ -143,6 +148,8 @@ export interface ItemPlace extends Place {
   readonly xsiType?: string
   /** What a view of several items shows: the name that it was asked for by. */
   readonly selection?: { readonly of: Selected; readonly names: string }
+  /** The question that a directory answers. */
+  readonly query?: Query
   /** The assessor whose own resources these are. */
   readonly assessor?: ItemAddress
   /** Reached through a view: shown, not to be changed here. */

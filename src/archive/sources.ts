@@ -3,6 +3,7 @@ import { itemPath } from '../xnat/address.js'
 import type { StoredFile } from '../xnat/catalog-xml.js'
 import type {
   Experiment,
+  FoundSubject,
   Labelled,
   Project,
   ProjectExperiment,
@@ -18,6 +19,8 @@ import { loadFiles } from './catalog.js'
 import type { ResourcePart } from './layout.js'
 import type { ListingCache, Source } from './listing-cache.js'
 import type { StaleListings } from './stale-listings.js'
+
+type Filters = Readonly<Record<string, string>>
 
 /**
  * The listings one directory is made of. Remembers which it used: the directory is as young as the oldest of them.
@@ -59,6 +62,27 @@ export class Sources {
 
   siteIds(kind: 'experiments' | 'subjects'): Promise<string[]> {
     return this.#use(`site-${kind}`, (signal) => this.#client.siteIds(kind, signal))
+  }
+
+  findSubjects(project: string | undefined, filters: Filters): Promise<FoundSubject[]> {
+    return this.#use(`find-subjects ${project ?? ''} ${JSON.stringify(filters)}`, (signal) =>
+      this.#client.findSubjects(project, filters, signal),
+    )
+  }
+
+  findExperiments(scope: ItemAddress, filters: Filters): Promise<Experiment[]> {
+    return this.#use(`find-experiments ${JSON.stringify([scope, filters])}`, (signal) =>
+      this.#client.findExperiments(scope, filters, signal),
+    )
+  }
+
+  /** Which sessions the image assessors among them belong to; no rows where a server cannot say so of this type. */
+  sessionsOf(scope: ItemAddress, filters: Filters): Promise<Row[]> {
+    return this.orNone(['bad-response', 'server'], () =>
+      this.#use(`sessions-of ${JSON.stringify([scope, filters])}`, (signal) =>
+        this.#client.sessionsOf(scope, filters, signal),
+      ),
+    )
   }
 
   item(item: ItemAddress): Promise<Row> {

@@ -135,7 +135,7 @@ export class XnatArchive implements Archive {
     if (reserved) return reserved
     const { level } = placeOf(directory)
     if (isSiteLevel(level)) {
-      return this.#run(directory, signal, (sources) => siteEntry(level, name, sources))
+      return this.#run(directory, signal, (sources) => siteEntry(directory, level, name, sources))
     }
     const listing = this.list(directory, signal)
     if (!(listing instanceof Promise))

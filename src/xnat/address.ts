@@ -40,6 +40,15 @@ export function itemPath(item: ItemAddress, use: Use = 'change'): string {
   throw new TypeError('an address needs a project, a subject or an experiment')
 }
 
+/** The URL path of the list of the experiments of a subject in a project, of a project, or of the site. */
+export function experimentsPath({ project, subject }: ItemAddress): string {
+  if (project === undefined) return '/data/experiments'
+  const path = `/data/projects/${encodeURIComponent(project)}`
+  return subject === undefined
+    ? `${path}/experiments`
+    : `${path}/subjects/${encodeURIComponent(subject)}/experiments`
+}
+
 /** The URL path of a subject or an experiment within the project that owns it: only there it has a label of its own. */
 export function ownedPath({ project, subject, experiment }: ItemAddress): string {
   if (project === undefined || subject === undefined) throw new TypeError('no subject of a project')

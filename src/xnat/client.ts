@@ -1,4 +1,4 @@
-import { itemPath, ownedPath, resourcePath } from './address.js'
+import { experimentsPath, itemPath, ownedPath, resourcePath } from './address.js'
 import type { ItemAddress, ResourceAddress } from './address.js'
 import { parseCatalog } from './catalog-xml.js'
 import type { StoredFile } from './catalog-xml.js'
@@ -19,6 +19,11 @@ export interface Labelled {
   /** In the project of the listing: a shared item has another one elsewhere. May be ''. */
   readonly label: string
   readonly modifiedMs: number | undefined
+}
+
+export interface FoundSubject extends Labelled {
+  /** The one that owns it. */
+  readonly project: string
 }
 
 export interface Experiment extends Labelled {
@@ -102,8 +107,9 @@ export class XnatClient {
   /** The experiments of a subject in a project. */
   async experiments(project: string, subject: string, signal?: AbortSignal): Promise<Experiment[]> {
     const columns = 'ID,label,xsiType,date,insert_date,last_modified'
-    const path = `${itemPath({ project })}/subjects/${encodeURIComponent(subject)}/experiments`
-    return withId(await this.#rows(path, { columns }, signal)).map(toExperiment)
+    return withId(await this.#rows(experimentsPath({ project, subject }), { columns }, signal)).map(
+      toExperiment,
+    )
   }
 
   async projectExperiments(project: string, signal?: AbortSignal): Promise<ProjectExperiment[]> {
@@ -119,6 +125,41 @@ export class XnatClient {
   /** IDs of all readable experiments or subjects of the site. */
   async siteIds(kind: 'experiments' | 'subjects', signal?: AbortSignal): Promise<string[]> {
     return withId(await this.#rows(`/data/${kind}`, { columns: 'ID' }, signal)).map((row) => row['ID']!)
+  }
+
+  /** Subjects of a project, or of the site, that REST's own filters select. */
+  async findSubjects(
+    project: string | undefined,
+    filters: Readonly<Record<string, string>>,
+    signal?: AbortSignal,
+  ): Promise<FoundSubject[]> {
+    const path = project === undefined ? '/data' : itemPath({ project })
+    const columns = 'ID,label,project,insert_date,last_modified'
+    const rows = await this.#rows(`${path}/subjects`, { ...filters, columns }, signal)
+    return withId(rows).map((row) => ({ ...toLabelled(row), project: row['project'] ?? '' }))
+  }
+
+  /** Experiments of a subject in a project, of a project, or of the site, that REST's own filters select. */
+  async findExperiments(
+    scope: ItemAddress,
+    filters: Readonly<Record<string, string>>,
+    signal?: AbortSignal,
+  ): Promise<Experiment[]> {
+    // Of what every experiment has: a column of another type would leave out all that are not of it.
+    const columns = 'ID,label,xsiType,insert_date,last_modified'
+    const rows = await this.#rows(experimentsPath(scope), { ...filters, columns }, signal)
+    return withId(rows)
+      .map(toExperiment)
+      .map((found) => (found.xsiType === '' ? { ...found, xsiType: filters['xsiType'] ?? '' } : found))
+  }
+
+  /** `ID` and `session_ID` of image assessors that these filters select. */
+  async sessionsOf(
+    scope: ItemAddress,
+    filters: Readonly<Record<string, string>>,
+    signal?: AbortSignal,
+  ): Promise<Row[]> {
+    return this.#rows(experimentsPath(scope), { ...filters, columns: 'ID,session_ID' }, signal)
   }
 
   /** The fields of one subject or experiment, such as `project`, `label` and `subject_ID`. */

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startEmulator } from '../../src/emulator/emulator.js'
 import type { RunningEmulator } from '../../src/emulator/emulator.js'
 import { md5 } from '../support/byte-source.js'
-import { rest } from '../support/emulator-rest.js'
+import { put, rest } from '../support/emulator-rest.js'
 import { readFile } from '../support/file-system.js'
 import type { FileSystem } from '../support/file-system.js'
 import { startLocalVfs } from '../support/local-vfs.js'
@@ -12,7 +12,7 @@ import { zipEntries } from '../support/zip-entries.js'
 
 /** Views of several items, on the example session: project TEST, subject 1, MR1. */
 
-const session = 'data/projects/TEST/subjects/1/experiments/MR1'
+const session = '/data/projects/TEST/subjects/1/experiments/MR1'
 const second = `${session}/assessors/ASSESS2`
 let emulator: RunningEmulator
 let local: LocalVfs
@@ -21,15 +21,23 @@ let fs: FileSystem
 beforeAll(async () => {
   emulator = await startEmulator()
   // A second one of each kind, so that a selection is not always everything.
-  await put(`${second}?xsiType=xnat:qcAssessmentData`, undefined, 201)
-  await put(`${second}/out/resources/QCDATA/files/rating.json?inbody=true`, '{"pass":false}')
-  await put(`${second}/in/resources/SCANS/files/list.txt?inbody=true`, 'the scans\n')
-  await put(`${session}/reconstructions/RECON2?type=sum`)
-  await put(`${session}/reconstructions/RECON2/out/resources/DATA/files/average.txt?inbody=true`, 'other\n')
-  await put(`${session}/reconstructions/RECON3`)
-  await put(`${session}/reconstructions/RECON3/out/resources/LOG/files/log.txt?inbody=true`, 'no type\n')
-  await put(`${session}/scans/5?xsiType=xnat:mrScanData`)
-  await put(`${session}/scans/5/resources/SNAPSHOTS/files/no-type.gif?inbody=true`, 'no type')
+  await put(emulator, `${second}?xsiType=xnat:qcAssessmentData`)
+  await put(emulator, `${second}/out/resources/QCDATA/files/rating.json?inbody=true`, '{"pass":false}')
+  await put(emulator, `${second}/in/resources/SCANS/files/list.txt?inbody=true`, 'the scans\n')
+  await put(emulator, `${session}/reconstructions/RECON2?type=sum`)
+  await put(
+    emulator,
+    `${session}/reconstructions/RECON2/out/resources/DATA/files/average.txt?inbody=true`,
+    'other\n',
+  )
+  await put(emulator, `${session}/reconstructions/RECON3`)
+  await put(
+    emulator,
+    `${session}/reconstructions/RECON3/out/resources/LOG/files/log.txt?inbody=true`,
+    'no type\n',
+  )
+  await put(emulator, `${session}/scans/5?xsiType=xnat:mrScanData`)
+  await put(emulator, `${session}/scans/5/resources/SNAPSHOTS/files/no-type.gif?inbody=true`, 'no type')
   local = await startLocalVfs(emulator)
   fs = vfsFileSystem(local.vfs)
 })
@@ -37,11 +45,6 @@ afterAll(async () => {
   await local.stop()
   await emulator.close()
 })
-
-async function put(path: string, body?: string, expected = 200): Promise<void> {
-  const { status } = await rest(emulator, 'PUT', `/${path}`, body)
-  expect([path, status]).toEqual([path, expected])
-}
 
 /** The files below a directory. */
 async function find(path: string): Promise<string[]> {
@@ -100,7 +103,7 @@ describe('the mount selects the files that the server selects', () => {
     'resources/QC/files',
     'files',
   ])('%s', async (selection) => {
-    const url = `/${session}/${selection}?format=zip`
+    const url = `${session}/${selection}?format=zip`
     const { status, body } = await rest(emulator, 'GET', url)
     expect(status).toBe(200)
     const theirs = zipEntries(body).map(({ content }) => md5(content))
@@ -140,9 +143,9 @@ describe('a view of several items', () => {
       'RECON1-average.txt',
       'RECON2-average.txt',
     ])
-    await put(`${session}/scans/1/resources/A/files/same.txt?inbody=true`, 'a')
-    await put(`${session}/scans/1/resources/B/files/same.txt?inbody=true`, 'b')
-    await put(`${session}/scans/2/resources/A/files/same.txt?inbody=true`, 'a of 2')
+    await put(emulator, `${session}/scans/1/resources/A/files/same.txt?inbody=true`, 'a')
+    await put(emulator, `${session}/scans/1/resources/B/files/same.txt?inbody=true`, 'b')
+    await put(emulator, `${session}/scans/2/resources/A/files/same.txt?inbody=true`, 'a of 2')
     local.vfs.refresh()
     const merged = async (path: string): Promise<string[]> => (await fs.list(`TEST/1/MR1/${path}`)).toSorted()
     expect(await merged('scans/1/A,B/files')).toEqual(['A-same.txt', 'B-same.txt'])

@@ -16,3 +16,13 @@ export async function rest(
   })
   return { status: response.statusCode, body: Buffer.from(await response.body.arrayBuffer()) }
 }
+
+/** A PUT that prepares a test: anything but success is an error. */
+export async function put(
+  emulator: Pick<RunningEmulator, 'url' | 'user' | 'password'>,
+  path: string,
+  body?: string | Buffer,
+): Promise<void> {
+  const { status } = await rest(emulator, 'PUT', path, body)
+  if (status !== 200 && status !== 201) throw new Error(`PUT ${path} was answered with ${status}`)
+}
