@@ -33,7 +33,11 @@ export class FsError extends Error {
   readonly code: ErrnoName
 
   constructor(code: ErrnoName, message: string, options?: { cause?: unknown }) {
+    // Most are answers, and a trace of the stack takes longer than most requests; the sentence says what it would.
+    const { stackTraceLimit } = Error
+    Error.stackTraceLimit = 0
     super(message, options)
+    Error.stackTraceLimit = stackTraceLimit
     this.code = code
   }
 }
