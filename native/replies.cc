@@ -47,6 +47,7 @@ struct stat attributesOf(const double* row) {
   result.st_ctim = result.st_mtim;
   result.st_nlink = 1;
   result.st_blocks = (result.st_size + 511) / 512;
+  result.st_blksize = static_cast<blksize_t>(row[8]);
   return result;
 }
 

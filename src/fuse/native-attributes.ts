@@ -8,7 +8,17 @@ export const fileTypes: Readonly<Record<Attributes['kind'], number>> = {
 }
 
 /** Where the numbers of a row are (native/protocol.h). */
-const field = { ino: 0, mode: 1, size: 2, uid: 3, gid: 4, atime: 5, mtime: 6, nameBytes: 7 } as const
+const field = {
+  ino: 0,
+  mode: 1,
+  size: 2,
+  uid: 3,
+  gid: 4,
+  atime: 5,
+  mtime: 6,
+  nameBytes: 7,
+  preferredWriteBytes: 8,
+} as const
 
 export function writeAttributes({ attributes: to }: SessionMemory, start: number, from: Attributes): void {
   to[start + field.ino] = from.ino
@@ -18,6 +28,7 @@ export function writeAttributes({ attributes: to }: SessionMemory, start: number
   to[start + field.gid] = from.gid
   to[start + field.atime] = from.atimeMs
   to[start + field.mtime] = from.mtimeMs
+  to[start + field.preferredWriteBytes] = from.preferredWriteBytes
 }
 
 /** An entry that says no more than its type: it brings no node, and the kernel looks it up when it wants to know. */
@@ -27,7 +38,7 @@ export function writeTypeOnly(
   ino: number,
   kind: Attributes['kind'],
 ): void {
-  to.fill(0, start, start + field.nameBytes)
+  to.fill(0, start, start + field.preferredWriteBytes + 1)
   to[start + field.ino] = ino
   to[start + field.mode] = fileTypes[kind]
 }

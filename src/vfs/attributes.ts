@@ -10,6 +10,8 @@ export interface Attributes {
   readonly gid: number
   readonly atimeMs: number
   readonly mtimeMs: number
+  /** What `st_blksize` says to programs that write; 0 = nothing in particular. */
+  readonly preferredWriteBytes: number
 }
 
 export interface AttributeDefaults {
@@ -18,6 +20,12 @@ export interface AttributeDefaults {
   /** Bits taken away from rwxrwxrwx for directories and rw-rw-rw- for files. */
   readonly umask: number
 }
+
+/**
+ * Each write is a message: `cp` makes an eighth of them when it may write so much at once. Not for files that are only
+ * read: the C library would read so much for a few bytes.
+ */
+const preferredWriteBytes = 1024 * 1024
 
 export function attributesOf(node: Node, defaults: AttributeDefaults): Attributes {
   const { overrides, local } = node
@@ -31,6 +39,7 @@ export function attributesOf(node: Node, defaults: AttributeDefaults): Attribute
     gid: overrides.gid ?? defaults.gid,
     atimeMs: overrides.atimeMs ?? mtimeMs,
     mtimeMs,
+    preferredWriteBytes: node.writers > 0 ? preferredWriteBytes : 0,
   }
 }
 

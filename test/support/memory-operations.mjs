@@ -56,7 +56,17 @@ export class MemoryOperations {
   }
 
   #attributes({ ino, kind, mode, uid, gid, atimeMs, mtimeMs, bytes }) {
-    return { ino, kind, mode, uid, gid, atimeMs, mtimeMs, sizeBytes: bytes?.length ?? 0 }
+    return {
+      ino,
+      kind,
+      mode,
+      uid,
+      gid,
+      atimeMs,
+      mtimeMs,
+      preferredWriteBytes: 0,
+      sizeBytes: bytes?.length ?? 0,
+    }
   }
 
   #count(node) {
