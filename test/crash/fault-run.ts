@@ -34,6 +34,8 @@ export async function troubledRun(arena: Arena, trouble: Trouble): Promise<Troub
       const done = await worker.ask({ kind: 'run', lanes: run.workerLanes, isHealthy: false })
       if (done === died) throw new Error('the worker died')
     })
+    // The first may join an upload that has begun during the trouble, and fail with it.
+    await worker.ask({ kind: 'drain' })
     await worker.ask({ kind: 'drain' })
     const problems = await run.check(worker, worker.results)
     if (problems.length === 0) await run.clear()

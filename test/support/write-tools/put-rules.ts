@@ -5,6 +5,9 @@ import type { ToolRow } from './tool-row.js'
 
 export type WriteMode = 'close' | 'back'
 
+/** One in two hundred of the names that rsync makes up reads like a word, such as `.bashrc.backup`, and is taken for one. */
+const wordLikeTemporary = /\/\.[^/]+\.[a-z]{6}$/
+
 /**
  * What the requests of a command break of what is promised of them, in words.
  *
@@ -27,6 +30,7 @@ export function brokenRules(
     const isNewOrChanged = after[file] !== undefined && after[file] !== before[file]
     const rule = isNewOrChanged ? 1 : 0
     const most = (mode === 'close' ? exception?.most : exception?.mostInBack) ?? rule
+    if (after[file] === undefined && wordLikeTemporary.test(file)) continue
     if (PUT + POST < rule || PUT + POST > most) {
       broken.push(`${file}: ${PUT + POST} uploads, not ${rule === most ? rule : `${rule} to ${most}`}`)
     }
