@@ -113,7 +113,10 @@ export interface FileFacts {
 /** A local file whose bytes are to be stored. */
 export interface StoreSource {
   readonly path: string
+  /** What follows in the file does not belong to it. */
   readonly sizeBytes: number
+  /** All of it, where it is in memory: then it need not be at `path`. */
+  readonly bytes?: Buffer
   /** The same bytes, on their way already; not used where it is for another name, or has failed. */
   readonly started?: StartedStore
 }

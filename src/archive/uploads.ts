@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { FsError } from '../util/fs-error.js'
 import type { Log } from '../util/log.js'
-import { md5OfFile } from '../util/md5.js'
+import { md5OfSource } from '../util/md5.js'
 import { sleep } from '../util/sleep.js'
 import type { StoredFile } from '../xnat/catalog-xml.js'
 import { putFile, readFile } from '../xnat/file-transfer.js'
@@ -68,14 +68,14 @@ export class Uploads {
   async send(plan: UploadPlan, signal?: AbortSignal): Promise<Sent> {
     const { part, path, replaces, source } = plan
     if (replaces && (await this.#isThereAlready(plan, replaces))) {
-      return { sizeBytes: source.sizeBytes, md5: await md5OfFile(source.path) }
+      return { sizeBytes: source.sizeBytes, md5: await md5OfSource(source) }
     }
     const stored = replaces && storedPathOf(replaces)
     const target = replaces ? { exact: await this.#exact.of(replaces) } : { new: path }
     let overwrite = stored !== undefined
     for (let attempt = 1; ; attempt++) {
       try {
-        const upload = { sourcePath: source.path, sizeBytes: source.sizeBytes, overwrite }
+        const upload = { source, overwrite }
         const md5 =
           (attempt === 1 ? await finishStarted(plan) : undefined) ??
           (await putFile(this.#session, part.address, target, upload, signal))
@@ -226,7 +226,7 @@ function find(
 /** The MD5 of what is to be sent, where it is worth to compare it with what is listed. */
 async function md5WhereSizeFits(listed: StoredFile, source: StoreSource): Promise<string | undefined> {
   if ((listed.sizeBytes ?? source.sizeBytes) !== source.sizeBytes) return undefined
-  return source.sizeBytes <= comparedBytes ? md5OfFile(source.path) : undefined
+  return source.sizeBytes <= comparedBytes ? md5OfSource(source) : undefined
 }
 
 function otherBytes(path: string): FsError {

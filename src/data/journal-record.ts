@@ -1,9 +1,11 @@
-import { open, readFile, readdir, rename, writeFile } from 'node:fs/promises'
+import { readFile, readdir, rename, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { DirectoryEntry, FileEntry } from '../archive/archive.js'
 import { hasErrorCode } from '../util/fs-error.js'
 import { removeFile } from '../util/remove-file.js'
+import { syncDirectory } from '../util/sync-directory.js'
 import type { ByteSpan } from './byte-ranges.js'
+import { readTrailer } from './journal-trailer.js'
 
 /** What has to be known of a staging file to store it in another process. Plain data. */
 export interface JournalRecord {
@@ -56,8 +58,13 @@ export function entryId(stagingPath: string): string {
   return basename(stagingPath)
 }
 
+export function recordText(record: JournalRecord): string {
+  return JSON.stringify(record)
+}
+
 /**
- * Writes, or replaces as a whole, the record beside a staging file. `isDurable`: it survives a power failure, as does
+ * Writes, or replaces as a whole, the record beside a staging file; from then on it counts, and not one that lies behind
+ * the bytes. `isDurable`: it survives a power failure, as does
  * the name of the staging file; the caller has synced the bytes before. Otherwise it survives the end of the process.
  */
 export async function writeRecord(
@@ -66,21 +73,20 @@ export async function writeRecord(
   options: { readonly isDurable: boolean },
 ): Promise<void> {
   const path = stagingPath + suffix
-  const text = JSON.stringify(record)
-  await writeFile(`${path}.new`, text, { mode: 0o600, flush: options.isDurable })
+  await writeFile(`${path}.new`, recordText(record), { mode: 0o600, flush: options.isDurable })
   await rename(`${path}.new`, path)
   if (options.isDurable) await syncDirectory(dirname(path))
 }
 
-/** To be called before the staging file is removed: a record without bytes is one that was being forgotten. */
+/** To be called when there is none behind the bytes, which would count again. */
 export async function removeRecord(stagingPath: string): Promise<void> {
   await removeFile(stagingPath + suffix)
 }
 
-/** Removes an entry that nobody needs. */
+/** Removes an entry that nobody needs: the bytes first, because a record without them is one that was being forgotten. */
 export async function removeEntry(stagingPath: string): Promise<void> {
-  await removeRecord(stagingPath)
   await removeFile(stagingPath)
+  await removeRecord(stagingPath)
 }
 
 /**
@@ -91,26 +97,47 @@ export async function readEntries(
   directory: string,
   unreadable: (error: Error) => void,
 ): Promise<JournalEntry[]> {
-  const names = new Set(await readdir(directory))
   const entries: JournalEntry[] = []
-  for (const name of names) {
-    const bytes = name.slice(0, -suffix.length)
-    if (!name.endsWith(suffix) || !names.has(bytes)) continue
-    const text = await readFile(join(directory, name), 'utf8').catch((error: unknown) => {
-      if (hasErrorCode(error, 'ENOENT')) return undefined // its process goes on, and has just stored it
-      throw error
-    })
-    if (text === undefined) continue
-    const stagingPath = join(directory, bytes)
+  for (const { stagingPath, text } of await readTexts(directory)) {
     try {
       entries.push({ stagingPath, record: parse(text) })
     } catch (cause) {
+      const name = basename(stagingPath)
       unreadable(
-        new Error(`the journal record ${name} is of no use; its bytes are in ${stagingPath}`, { cause }),
+        new Error(`the journal record of ${name} is of no use; its bytes are in ${stagingPath}`, { cause }),
       )
     }
   }
   return entries.toSorted((a, b) => (a.record.at < b.record.at ? -1 : 1))
+}
+
+interface RecordText {
+  readonly stagingPath: string
+  readonly text: string
+}
+
+/** The records, beside the bytes or behind them, that have bytes. */
+async function readTexts(directory: string): Promise<RecordText[]> {
+  const names = await readdir(directory)
+  const records = new Set(names.filter((name) => name.endsWith(suffix)))
+  const texts: RecordText[] = []
+  for (const name of names) {
+    if (records.has(name) || name === aboutFile) continue
+    const stagingPath = join(directory, name)
+    const text = records.has(name + suffix)
+      ? await readIfThere(stagingPath + suffix)
+      : await readTrailer(stagingPath)
+    if (text !== undefined) texts.push({ stagingPath, text })
+  }
+  return texts
+}
+
+/** Its process may go on, and have just stored the file. */
+async function readIfThere(path: string): Promise<string | undefined> {
+  return readFile(path, 'utf8').catch((error: unknown) => {
+    if (hasErrorCode(error, 'ENOENT')) return undefined
+    throw error
+  })
 }
 
 /** Versions of which there is a later one in the journal, or another file in their place: nobody needs them any more. */
@@ -121,10 +148,10 @@ export function superseded(entries: readonly JournalEntry[]): ReadonlySet<Journa
 
 /** Removes what no record speaks of: bytes of files that were never closed, and halves of records. */
 export async function removeUnrecorded(directory: string): Promise<void> {
-  const names = new Set(await readdir(directory))
-  for (const name of names) {
-    const isRecord = name.endsWith(suffix) && names.has(name.slice(0, -suffix.length))
-    if (!isRecord && !names.has(name + suffix) && name !== aboutFile) await removeFile(join(directory, name))
+  const recorded = new Set((await readTexts(directory)).map(({ stagingPath }) => basename(stagingPath)))
+  for (const name of await readdir(directory)) {
+    const bytes = name.endsWith(suffix) ? name.slice(0, -suffix.length) : name
+    if (!recorded.has(bytes) && name !== aboutFile) await removeFile(join(directory, name))
   }
 }
 
@@ -132,13 +159,4 @@ function parse(text: string): JournalRecord {
   const record = JSON.parse(text) as JournalRecord
   if (record.format !== 1) throw new Error('it is of another version of xnatfs')
   return record
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const handle = await open(path, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
 }

@@ -1,65 +1,49 @@
-import { randomBytes } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
 import type { MaybePromise } from '../archive/archive.js'
 import { FsError } from '../util/fs-error.js'
 import { Lock } from '../util/lock.js'
 import { AppendBuffer } from './append-buffer.js'
 import { removeFile } from '../util/remove-file.js'
 import { ByteRanges } from './byte-ranges.js'
-import type { ByteSpan } from './byte-ranges.js'
-import { writeAll } from './write-all.js'
-
-/** The stored bytes below what was written: how large they are, and a way to read them. */
-export interface StagingBase {
-  readonly sizeBytes: number
-  read(offset: number, lengthBytes: number, signal?: AbortSignal): Promise<Uint8Array> | Uint8Array
-}
+import { withTrailer } from './journal-trailer.js'
+import { SmallBytes } from './small-bytes.js'
+import { nameDurably } from './staging-places.js'
+import type { StagingPlace, StagingPlaces } from './staging-places.js'
+import type {
+  KeptState,
+  StagingBase,
+  StagingBuffering,
+  StagingFollower,
+  StagingOptions,
+  StagingState,
+} from './staging-state.js'
+import { writeAll, writeAllNow } from './write-all.js'
 
 const emptyBase: StagingBase = { sizeBytes: 0, read: () => new Uint8Array(0) }
 /** The stored rest of a file is copied in pieces of this size before an upload. */
 const fillBytes = 4 * 1024 * 1024
 
-/** Who follows the bytes of a file that is written from its beginning to its end. */
-export interface StagingFollower {
-  /**
-   * So much is on the disk, in the file at `path` of that moment.
-   * @param last the bytes at its end, still in memory
-   * @returns true when the follower keeps them
-   */
-  grow(sizeBytes: number, last?: Buffer): boolean
-  /** Bytes before the end change: what was followed is nothing any more. */
-  abandon(reason: string): void
-}
-
-/** How big files that are written in order come to the disk: in large pieces, while the writer goes on. */
-export interface StagingBuffering {
-  readonly fromBytes: number
-  readonly blockBytes: number
-}
-
 /** Programs write 128 KiB at a time, and each trip to the disk costs as much again as those. */
 const defaultBuffering: StagingBuffering = { fromBytes: 4 * 1024 * 1024, blockBytes: 1024 * 1024 }
-
-/** What of a staging file is kept elsewhere to open it again. */
-export interface StagingState {
-  readonly sizeBytes: number
-  readonly written: readonly ByteSpan[]
-  /** Bytes of the base from here on were cut off. */
-  readonly baseEnd: number
-}
 
 /**
  * The bytes of a file that is being written: a sparse local file over the stored one. What was not written here is
  * read from below, and copied only when the file is uploaded, which XNAT can only as a whole.
+ * A small new file is in memory until it is kept.
  *
  * A version that was promised to somebody is kept (`keep`): the next change is made to a copy, so that there is never
  * a mixture of two versions on the disk.
  */
 export class StagingFile {
-  #path: string
-  #handle: FileHandle
+  readonly #places: StagingPlaces
+  #place: StagingPlace
+  /** Nothing was written to the place, so that it can be another file's. */
+  #isBlank: boolean
+  /** All bytes, while they are in memory. */
+  #small: SmallBytes | undefined
+  /** The record of the bytes lies behind them. */
+  #hasTrailer = false
   readonly #base: StagingBase
   readonly #written = new ByteRanges()
   #baseEnd: number
@@ -77,9 +61,17 @@ export class StagingFile {
   #sequentialBytes = 0
   #follower: StagingFollower | undefined
 
-  private constructor(path: string, handle: FileHandle, base: StagingBase, buffering = defaultBuffering) {
-    this.#path = path
-    this.#handle = handle
+  private constructor(
+    places: StagingPlaces,
+    place: StagingPlace,
+    base: StagingBase,
+    options: StagingOptions,
+  ) {
+    const { buffering = defaultBuffering, startsInMemory = base === emptyBase } = options
+    this.#places = places
+    this.#place = place
+    if (startsInMemory) this.#small = new SmallBytes(places.memory)
+    this.#isBlank = startsInMemory
     this.#base = base
     this.#baseEnd = base.sizeBytes
     this.#sizeBytes = base.sizeBytes
@@ -92,17 +84,23 @@ export class StagingFile {
   }
 
   static async create(
-    directory: string,
+    places: StagingPlaces,
     base: StagingBase = emptyBase,
-    buffering?: StagingBuffering,
+    options: StagingOptions = {},
   ): Promise<StagingFile> {
-    const { path, handle } = await createStaging(directory)
-    return new StagingFile(path, handle, base, buffering)
+    return new StagingFile(places, await places.take(), base, options)
   }
 
   /** One that another process has left. It is kept until its next change. */
-  static async open(path: string, state: StagingState, base: StagingBase = emptyBase): Promise<StagingFile> {
-    const staging = new StagingFile(path, await open(path, 'r+'), base)
+  static async open(
+    places: StagingPlaces,
+    path: string,
+    state: StagingState,
+    base: StagingBase = emptyBase,
+  ): Promise<StagingFile> {
+    const handle = await open(path, 'r+')
+    const staging = new StagingFile(places, { path, handle, isNamed: true }, base, { startsInMemory: false })
+    staging.#hasTrailer = (await handle.stat()).size > state.sizeBytes
     for (const { start, end } of state.written) staging.#written.add(start, end)
     staging.#baseEnd = state.baseEnd
     staging.#sizeBytes = state.sizeBytes
@@ -113,7 +111,12 @@ export class StagingFile {
 
   /** Changes with the first change after `keep`. */
   get path(): string {
-    return this.#path
+    return this.#place.path
+  }
+
+  /** All bytes, where they are in memory: perhaps they are not at `path` then. Not to be kept beyond `withBytes`. */
+  get bytes(): Buffer | undefined {
+    return this.#small?.all
   }
 
   get sizeBytes(): number {
@@ -144,6 +147,7 @@ export class StagingFile {
     if (!this.#appends.isEmpty) await this.#appends.drain()
     const end = Math.min(offset + lengthBytes, this.#sizeBytes)
     if (offset >= end) return new Uint8Array(0)
+    if (this.#small) return Uint8Array.prototype.slice.call(this.#small.all, offset, end)
     const buffer = Buffer.alloc(end - offset)
     for (const gap of this.#written.missing(offset, Math.min(end, this.#baseEnd))) {
       buffer.set(await this.#readBase(gap.start, gap.end, signal), gap.start - offset)
@@ -163,8 +167,9 @@ export class StagingFile {
    */
   write(offset: number, bytes: Uint8Array): MaybePromise<void> {
     if (bytes.length === 0) return // which changes nothing, not even the size
-    if (this.#changes.isIdle && this.#isBuffered(offset) && this.#appends.hasRoom) {
-      return this.#append(offset, bytes)
+    if (this.#changes.isIdle) {
+      if (this.#isBuffered(offset) && this.#appends.hasRoom) return this.#append(offset, bytes)
+      if (!this.#isKept && this.#small?.write(offset, bytes)) return this.#note(offset, bytes.length)
     }
     return this.#changes.run(() => this.#write(offset, bytes))
   }
@@ -175,7 +180,8 @@ export class StagingFile {
       // That must be possible on a full disk too.
       await (sizeBytes === 0 ? this.#appends.discard() : this.#appends.drain())
       if (this.#isKept) await this.#fork(sizeBytes)
-      await this.#handle.truncate(sizeBytes)
+      if (this.#small && !this.#small.truncate(sizeBytes)) await this.#spill()
+      if (!this.#small) await this.#handle.truncate(sizeBytes)
       this.#written.cut(sizeBytes)
       this.#baseEnd = Math.min(this.#baseEnd, sizeBytes)
       this.#sizeBytes = sizeBytes
@@ -201,14 +207,16 @@ export class StagingFile {
    * @param isDurable the bytes survive a power failure before `record` is called
    */
   keep(
-    record: (kept: StagingState & { readonly path: string; readonly revision: number }) => Promise<void>,
-    options: { readonly isDurable: boolean },
+    record: (kept: KeptState) => Promise<void>,
+    { isDurable }: { readonly isDurable: boolean },
   ): Promise<void> {
     return this.#exclusively(async () => {
-      if (options.isDurable) await this.#handle.datasync()
+      const small = this.#hasTrailer ? undefined : this.#small
+      const keepWith = small && ((text: string) => this.#writeWithTrailer(small, text, isDurable))
+      if (isDurable && !keepWith) await this.#handle.datasync()
       const state = { sizeBytes: this.#sizeBytes, written: this.#written.spans, baseEnd: this.#baseEnd }
       this.#isKept = true
-      await record({ ...state, path: this.#path, revision: this.#revision })
+      await record({ ...state, path: this.path, revision: this.#revision, ...(keepWith && { keepWith }) })
     })
   }
 
@@ -217,22 +225,42 @@ export class StagingFile {
     return this.#changes.run(() => {})
   }
 
-  /** Lets the bytes go. */
+  /** Lets the bytes go, and what was kept at `path`. */
   async remove(): Promise<void> {
-    await this.close()
-    await removeFile(this.#path)
+    if (!this.#isBlank) {
+      await removeFile(this.path)
+      return this.close()
+    }
+    this.#small?.free()
+    await this.#places.giveBack(this.#place)
   }
 
   /** Leaves the bytes where they are; to be called after `keep`. */
   async close(): Promise<void> {
     this.#unfollow()
+    this.#small?.free()
     await this.#appends.discard()
     await this.#handle.close()
   }
 
-  /** What was kept is not needed any more: changes may be made to it. */
-  release(): void {
-    this.#isKept = false
+  /**
+   * What was kept at a path is not needed any more: from now on changes may be made to it.
+   * @param removeRecord removes the record beside it, if there is one
+   * @returns false when the bytes are at another path now
+   */
+  release(path: string, removeRecord: () => Promise<void>): Promise<boolean> {
+    return this.#changes.run(async () => {
+      if (path !== this.path) return false
+      if (this.#hasTrailer) await this.#handle.truncate(this.#small ? 0 : this.#sizeBytes)
+      this.#hasTrailer = false
+      await removeRecord()
+      this.#isKept = false
+      return true
+    })
+  }
+
+  get #handle(): FileHandle {
+    return this.#place.handle
   }
 
   #exclusively<T>(task: () => Promise<T>): Promise<T> {
@@ -243,10 +271,16 @@ export class StagingFile {
   }
 
   #isBuffered(offset: number): boolean {
-    return !this.#isKept && offset === this.#sequentialBytes && offset >= this.#bufferedFromBytes
+    const isAtEnd = offset === this.#sequentialBytes && offset >= this.#bufferedFromBytes
+    return isAtEnd && !this.#isKept && !this.#small
   }
 
   async #write(offset: number, bytes: Uint8Array): Promise<void> {
+    if (this.#small) {
+      if (this.#isKept) await this.#fork(this.#sizeBytes)
+      if (this.#small.write(offset, bytes)) return this.#note(offset, bytes.length)
+      await this.#spill()
+    }
     if (this.#isBuffered(offset)) {
       await this.#appends.room()
       return this.#append(offset, bytes)
@@ -279,7 +313,20 @@ export class StagingFile {
 
   /** Goes on in a copy, as far as `sizeBytes`. */
   async #fork(sizeBytes: number): Promise<void> {
-    const copy = await createStaging(dirname(this.#path))
+    if (this.#isBlank) {
+      this.#isKept = false
+      return
+    }
+    const copy = await this.#places.take()
+    if (!this.#small) await this.#copyTo(copy, sizeBytes)
+    await this.#handle.close()
+    this.#place = copy
+    this.#isBlank = this.#small !== undefined
+    this.#isKept = false
+    this.#hasTrailer = false
+  }
+
+  async #copyTo(copy: StagingPlace, sizeBytes: number): Promise<void> {
     try {
       for (const { start, end } of this.#written.spans) {
         for (let from = start; from < Math.min(end, sizeBytes); from += fillBytes) {
@@ -293,13 +340,35 @@ export class StagingFile {
       await removeFile(copy.path)
       throw error
     }
-    await this.#handle.close()
-    this.#path = copy.path
-    this.#handle = copy.handle
-    this.#isKept = false
+  }
+
+  /** The file is not small any more: from now on its bytes are on the disk. */
+  async #spill(): Promise<void> {
+    if (!this.#small) return
+    this.#isBlank = false
+    await writeAll(this.#handle, this.#small.all, 0)
+    this.#small.free()
+    this.#small = undefined
+  }
+
+  /** Afterwards what is on the disk is what counts, unless the bytes are wanted again at once. */
+  async #writeWithTrailer(small: SmallBytes, text: string, isDurable: boolean): Promise<void> {
+    // What may be there is the rest of a try that failed.
+    if (!this.#isBlank) await this.#handle.truncate(0)
+    this.#isBlank = false
+    writeAllNow(this.#handle, withTrailer(this.path, small.all, text))
+    if (isDurable) {
+      await this.#handle.datasync()
+      await nameDurably(this.#place)
+    }
+    this.#hasTrailer = true
+    if (!isDurable) return
+    small.free()
+    this.#small = undefined
   }
 
   async #fill(signal: AbortSignal | undefined): Promise<void> {
+    if (this.#small || this.#hasTrailer) return // nothing is missing
     await this.#handle.truncate(this.#sizeBytes)
     for (const gap of this.#written.missing(0, this.#baseEnd)) {
       for (let start = gap.start; start < gap.end; start += fillBytes) {
@@ -326,11 +395,4 @@ export class StagingFile {
       done += bytesRead
     }
   }
-}
-
-/** Its name is that of the journal entry, for people too: short, and never used twice. */
-async function createStaging(directory: string): Promise<{ path: string; handle: FileHandle }> {
-  const name = `${Date.now().toString(36)}-${randomBytes(4).toString('hex')}`
-  const path = join(directory, name)
-  return { path, handle: await open(path, 'wx+', 0o600) }
 }

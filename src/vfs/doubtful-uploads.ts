@@ -1,6 +1,6 @@
 import type { Archive, DirectoryEntry, Entry, FileEntry, StoreSource } from '../archive/archive.js'
 import { FsError } from '../util/fs-error.js'
-import { md5OfFile } from '../util/md5.js'
+import { md5OfSource } from '../util/md5.js'
 
 /** Bytes that were sent, while no answer told whether they were stored. Plain data. */
 export interface DoubtfulUpload {
@@ -33,9 +33,9 @@ export class DoubtfulUploads {
     return this.#uploads.map(({ sizeBytes, md5 }) => ({ sizeBytes, md5 }))
   }
 
-  async note({ path, sizeBytes }: StoreSource, revision: number): Promise<void> {
+  async note(source: StoreSource, revision: number): Promise<void> {
     if (this.#uploads.some((upload) => upload.revision === revision)) return
-    this.#uploads.push({ sizeBytes, md5: await md5OfFile(path), revision })
+    this.#uploads.push({ sizeBytes: source.sizeBytes, md5: await md5OfSource(source), revision })
   }
 
   forget(): void {

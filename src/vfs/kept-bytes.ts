@@ -1,6 +1,7 @@
-import { entryId, removeEntry, removeRecord, writeRecord } from '../data/journal-record.js'
+import { entryId, recordText, removeEntry, removeRecord, writeRecord } from '../data/journal-record.js'
 import type { JournalRecord } from '../data/journal-record.js'
-import type { StagingFile, StagingState } from '../data/staging-file.js'
+import type { StagingFile } from '../data/staging-file.js'
+import type { StagingState } from '../data/staging-state.js'
 
 /** What is to become of the bytes, as of now. Undefined when the file has no place any more. */
 export type Describe = (state: StagingState) => Omit<JournalRecord, 'format' | 'at'> | undefined
@@ -13,6 +14,8 @@ interface Kept {
   readonly isDurable: boolean
   /** It can be compared with what the server has: nothing of it is there only. */
   readonly isComplete: boolean
+  /** A record may lie beside the bytes. */
+  readonly hasRecordBeside: boolean
 }
 
 /** The journal entry of one file: the version of its bytes that outlives this process. */
@@ -26,7 +29,8 @@ export class KeptBytes {
     this.#staging = staging
     this.#describe = describe
     const { path, revision, isComplete } = staging
-    if (resumed) this.#kept = { path, record: resumed, revision, isDurable: true, isComplete }
+    if (resumed)
+      this.#kept = { path, record: resumed, revision, isDurable: true, isComplete, hasRecordBeside: true }
   }
 
   /** The entry in the journal that has the bytes, if one has. */
@@ -51,7 +55,7 @@ export class KeptBytes {
       before?.revision === revision && before.isDurable === isDurable && before.isComplete === isComplete
     if (isKept && options.reason === undefined) return
     await this.#staging.keep(
-      async ({ path, revision, ...state }) => {
+      async ({ path, revision, keepWith, ...state }) => {
         const description = options.isWanted() ? this.#describe(state) : undefined
         if (!description) return
         const replaced = this.#kept
@@ -62,8 +66,9 @@ export class KeptBytes {
           ...(reason !== undefined && { reason }),
           ...(supersedes && { supersedes }),
         })
-        await writeRecord(path, record, { isDurable })
-        this.#kept = { path, record, revision, isDurable, isComplete: this.#staging.isComplete }
+        await (keepWith ? keepWith(recordText(record)) : writeRecord(path, record, { isDurable }))
+        const { isComplete } = this.#staging
+        this.#kept = { path, record, revision, isDurable, isComplete, hasRecordBeside: !keepWith }
         if (supersedes) await removeEntry(replaced!.path)
       },
       { isDurable },
@@ -91,10 +96,10 @@ export class KeptBytes {
     if (!kept || !description) return () => Promise.resolve()
     const { path, record, isDurable } = kept
     await writeRecord(path, stamped({ ...description, isDeleted: true }), { isDurable })
-    this.outdate()
+    this.#kept = { ...kept, revision: -1, hasRecordBeside: true }
     return async () => {
       await writeRecord(path, record, { isDurable })
-      this.#kept = kept
+      this.#kept = { ...kept, hasRecordBeside: true }
     }
   }
 
@@ -108,11 +113,22 @@ export class KeptBytes {
     const kept = this.#kept
     if (!kept) return
     this.#kept = undefined
-    if (kept.path === this.#staging.path) {
-      await removeRecord(kept.path)
-      this.#staging.release()
-    } else await removeEntry(kept.path)
+    const removeBeside = (): Promise<void> => removeBesideBytes(kept)
+    if (!(await this.#staging.release(kept.path, removeBeside))) await removeEntry(kept.path)
   }
+
+  /** The same, and the bytes themselves go too. */
+  async remove(): Promise<void> {
+    const kept = this.#kept
+    this.#kept = undefined
+    if (kept && kept.path !== this.#staging.path) await removeEntry(kept.path)
+    await this.#staging.remove()
+    if (kept?.path === this.#staging.path) await removeBesideBytes(kept)
+  }
+}
+
+async function removeBesideBytes({ path, hasRecordBeside }: Kept): Promise<void> {
+  if (hasRecordBeside) await removeRecord(path)
 }
 
 function stamped(record: Omit<JournalRecord, 'format' | 'at'>): JournalRecord {

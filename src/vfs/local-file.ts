@@ -1,7 +1,8 @@
 import type { Archive, FileEntry } from '../archive/archive.js'
 import { entryId } from '../data/journal-record.js'
 import type { JournalRecord } from '../data/journal-record.js'
-import type { StagingFile, StagingState } from '../data/staging-file.js'
+import type { StagingFile } from '../data/staging-file.js'
+import type { StagingState } from '../data/staging-state.js'
 import type { Outgoing } from '../data/write-back.js'
 import { FsError } from '../util/fs-error.js'
 import { Lock } from '../util/lock.js'
@@ -267,8 +268,7 @@ export class LocalFile implements Outgoing {
   async discard(): Promise<void> {
     this.stream.abandon()
     this.#releaseBase()
-    await this.forget()
-    await (this.#isBequeathed ? this.staging.close() : this.staging.remove())
+    await (this.#isBequeathed ? this.staging.close() : this.#kept.remove())
   }
 
   /** This file, which is still being written, has got the name of another, whose bytes it replaces when it is kept. */
@@ -327,9 +327,9 @@ export class LocalFile implements Outgoing {
     if (!this.hasUnstoredBytes || !parent) return
     await this.settleDoubt()
     if (!this.hasUnstoredBytes) return
-    const { path, sizeBytes } = this.staging
+    const { path, sizeBytes, bytes } = this.staging
     const started = this.stream.end(sizeBytes)
-    const source = { path, sizeBytes, ...(started && { started }) }
+    const source = { path, sizeBytes, ...(bytes && { bytes }), ...(started && { started }) }
     try {
       const stored = await this.#archive.store(parent.directory, name, source, this.replaces)
       this.#becomeStored(stored, revision)

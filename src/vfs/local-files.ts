@@ -4,7 +4,8 @@ import type { FileReaders } from '../data/file-readers.js'
 import type { JournalEntry } from '../data/journal-record.js'
 import type { SizedFile } from '../data/sized-file.js'
 import { StagingFile } from '../data/staging-file.js'
-import type { StagingBase } from '../data/staging-file.js'
+import { StagingPlaces } from '../data/staging-places.js'
+import type { StagingBase } from '../data/staging-state.js'
 import type { WriteBack } from '../data/write-back.js'
 import { inBackground } from '../util/background.js'
 import { FsError } from '../util/fs-error.js'
@@ -41,9 +42,11 @@ export class LocalFiles {
   readonly #options: LocalFilesOptions
   readonly #makingLocal = new SingleFlight<LocalFile>()
   readonly #locals = new Set<LocalFile>()
+  readonly #places: StagingPlaces
 
   constructor(options: LocalFilesOptions) {
     this.#options = options
+    this.#places = new StagingPlaces(options.stagingDirectory)
     this.removals = new Removals({
       ...options,
       makeLocal: (node) => this.makeLocal(node),
@@ -148,9 +151,13 @@ export class LocalFiles {
     this.#letGo(node, local)
   }
 
-  /** Leaves everything that is unsent in the journal. */
+  /** Leaves everything that is unsent in the journal; nothing can be written afterwards. */
   async leaveAll(): Promise<void> {
-    for (const local of this.unsent) await this.leave(local.node, local)
+    try {
+      for (const local of this.unsent) await this.leave(local.node, local)
+    } finally {
+      await this.#places.close()
+    }
   }
 
   /**
@@ -158,7 +165,7 @@ export class LocalFiles {
    * @param covers the stored file of that name which is hidden here: the new one replaces it
    */
   async startNew(node: Node, covers: Hidden | undefined): Promise<void> {
-    const staging = await StagingFile.create(this.#options.stagingDirectory)
+    const staging = await StagingFile.create(this.#places)
     node.local = this.#localFile(node, staging, undefined, () => {})
     node.local.covers = covers
     if (covers) node.local.retarget(covers.hidden)
@@ -174,7 +181,7 @@ export class LocalFiles {
       const reader = this.#options.readers.acquire(file)
       const release = (): void => this.#options.readers.release(reader)
       try {
-        const staging = await StagingFile.create(this.#options.stagingDirectory, baseOf(file, reader))
+        const staging = await StagingFile.create(this.#places, baseOf(file, reader))
         node.local = this.#localFile(node, staging, file, release)
         return node.local
       } catch (error) {
@@ -191,7 +198,12 @@ export class LocalFiles {
     const reader = file && this.#options.readers.acquire(file)
     const release = (): void => reader && this.#options.readers.release(reader)
     try {
-      const staging = await StagingFile.open(stagingPath, record, file && reader && baseOf(file, reader))
+      const staging = await StagingFile.open(
+        this.#places,
+        stagingPath,
+        record,
+        file && reader && baseOf(file, reader),
+      )
       const replaces = isStored ? node.file : record.replaces
       node.local = this.#localFile(node, staging, replaces, release, { record, isStored })
       node.local.mtimeMs = record.mtimeMs

@@ -101,7 +101,7 @@ export class Resume {
     if (parent?.overlay.has(nameOf(origin.path))) return false
     const found = parent && (await this.#options.names.find(parent, nameOf(origin.path)))
     if (found?.file?.version !== origin.file.version) return false
-    return (await md5OfFile(stagingPath)) === origin.file.digest
+    return (await md5OfFile(stagingPath, record.sizeBytes)) === origin.file.digest
   }
 
   /** Folders that are not on the server any more, or not yet, are made here. */
@@ -129,7 +129,7 @@ async function stateOf({ record, stagingPath }: JournalEntry, now: FileEntry | u
   const { replaces } = record
   if (replaces ? now?.version === replaces.version : !now) return { kind: 'to-be-stored' }
   if (now?.digest !== undefined && now.sizeBytes === record.sizeBytes && isComplete(record)) {
-    if ((await md5OfFile(stagingPath)) === now.digest) return { kind: 'stored' }
+    if ((await md5OfFile(stagingPath, record.sizeBytes)) === now.digest) return { kind: 'stored' }
   }
   if (now && record.doubtful?.some(({ md5 }) => md5 === now.digest)) return { kind: 'to-be-stored' }
   if (!now) return { kind: 'conflict', reason: 'the file that it changes was removed on the server since' }

@@ -38,9 +38,8 @@ export interface FileBytes {
 }
 
 export interface Upload {
-  /** A local file that holds the bytes. */
-  readonly sourcePath: string
-  readonly sizeBytes: number
+  /** The first bytes of a local file, or, where they are given, all bytes of a small one. */
+  readonly source: { readonly path: string; readonly sizeBytes: number; readonly bytes?: Buffer }
   /** False: an existing file stays as it is, and the upload fails with 'conflict'. */
   readonly overwrite: boolean
 }
@@ -89,10 +88,11 @@ export async function putFile(
   upload: Upload,
   signal?: AbortSignal,
 ): Promise<string> {
-  const { sourcePath, sizeBytes, overwrite } = upload
+  const { source, overwrite } = upload
+  const { path: sourcePath, sizeBytes } = source
   if (sizeBytes <= inOnePieceBytes) {
-    const bytes = (await readLocalFile(sourcePath)).subarray(0, sizeBytes)
-    if (bytes.length < sizeBytes) throw new Error(`${sourcePath} is shorter than ${sizeBytes} bytes`)
+    const bytes = source.bytes ?? (await readLocalFile(sourcePath)).subarray(0, sizeBytes)
+    if (bytes.length !== sizeBytes) throw new Error(`${sourcePath} has not ${sizeBytes} bytes`)
     return putMultipart(session, resource, path, { bytes, sizeBytes, overwrite }, signal)
   }
   const bytes = (): AsyncIterable<Buffer> => bytesOfFile(sourcePath, sizeBytes)

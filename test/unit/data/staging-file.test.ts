@@ -4,14 +4,20 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { StagingFile } from '../../../src/data/staging-file.js'
-import type { StagingBase, StagingState } from '../../../src/data/staging-file.js'
+import { StagingPlaces } from '../../../src/data/staging-places.js'
+import type { StagingBase, StagingState } from '../../../src/data/staging-state.js'
 import { patternBytes } from '../../support/byte-source.js'
 
 let directory: string
+let places: StagingPlaces
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'xnatfs-test-'))
+  places = new StagingPlaces(directory)
 })
-afterEach(() => rm(directory, { recursive: true }))
+afterEach(async () => {
+  await places.close()
+  await rm(directory, { recursive: true })
+})
 
 function baseOf(bytes: Buffer, reads: number[] = []): StagingBase {
   return {
@@ -57,7 +63,7 @@ describe('StagingFile', () => {
           async (baseSize, operations) => {
             const stored = patternBytes(baseSize, 3)
             let model = Buffer.from(stored)
-            const staging = await StagingFile.create(directory, baseOf(stored), buffering)
+            const staging = await StagingFile.create(places, baseOf(stored), buffering && { buffering })
             try {
               for (const step of operations) {
                 if (step.op === 'append') {
@@ -99,7 +105,7 @@ describe('StagingFile', () => {
 
   it('reads nothing of the stored file that is overwritten whole', async () => {
     const reads: number[] = []
-    const staging = await StagingFile.create(directory, baseOf(patternBytes(1000), reads))
+    const staging = await StagingFile.create(places, baseOf(patternBytes(1000), reads))
     await staging.truncate(0)
     await staging.write(0, patternBytes(500, 9))
     await staging.withBytes(() => Promise.resolve())
@@ -108,7 +114,7 @@ describe('StagingFile', () => {
   })
 
   it('counts revisions, so that an upload knows whether it has what is here', async () => {
-    const staging = await StagingFile.create(directory)
+    const staging = await StagingFile.create(places)
     await staging.write(0, Buffer.from('a'))
     const sent = await staging.withBytes((revision) => Promise.resolve(revision))
     expect(sent).toBe(staging.revision)
@@ -118,7 +124,7 @@ describe('StagingFile', () => {
   })
 
   it('keeps the bytes as they are while they are sent', async () => {
-    const staging = await StagingFile.create(directory)
+    const staging = await StagingFile.create(places, undefined, { startsInMemory: false })
     await staging.write(0, Buffer.from('old'))
     let finish = (): void => {}
     const sending = staging.withBytes(() => new Promise<void>((resolve) => (finish = resolve)))
@@ -134,7 +140,7 @@ describe('StagingFile', () => {
   it('fails when the stored bytes cannot be read, and can be completed later', async () => {
     let isBroken = true
     const stored = patternBytes(100)
-    const staging = await StagingFile.create(directory, {
+    const staging = await StagingFile.create(places, {
       sizeBytes: 100,
       read: (offset, length) => {
         if (isBroken) throw new Error('server gone')
@@ -156,7 +162,7 @@ describe('StagingFile', () => {
         fc.array(fc.oneof(operation, fc.record({ op: fc.constant('keep' as const) })), { maxLength: 15 }),
         async (baseSize, operations) => {
           const stored = patternBytes(baseSize, 3)
-          const staging = await StagingFile.create(directory, baseOf(stored))
+          const staging = await StagingFile.create(places, baseOf(stored))
           const kept: { path: string; state: StagingState; bytes: Uint8Array }[] = []
           try {
             for (const step of operations) {
@@ -176,7 +182,7 @@ describe('StagingFile', () => {
               }
             }
             for (const { path, state, bytes } of kept) {
-              const again = await StagingFile.open(path, state, baseOf(stored))
+              const again = await StagingFile.open(places, path, state, baseOf(stored))
               expect(Buffer.from(await again.read(0, limit * 2)).equals(bytes)).toBe(true)
               await again.withBytes(() => Promise.resolve())
               expect(Buffer.from(await readFile(path)).equals(bytes)).toBe(true)
@@ -198,7 +204,10 @@ describe('a StagingFile that is followed', () => {
     reasons: string[]
   }
   async function followed(bytes = 'begun'): Promise<{ staging: StagingFile; told: Told }> {
-    const staging = await StagingFile.create(directory, undefined, alwaysBuffered)
+    const staging = await StagingFile.create(places, undefined, {
+      buffering: alwaysBuffered,
+      startsInMemory: false,
+    })
     await staging.write(0, Buffer.from(bytes))
     const told: Told = { sizes: [], reasons: [] }
     staging.follow({
