@@ -146,6 +146,8 @@ export interface Archive {
   readlink(link: SymlinkEntry, signal?: AbortSignal): MaybePromise<string>
   /** Forget what is known about a directory (default: all), so that the next question goes to the server. */
   refresh(directory?: DirectoryEntry): void
+  /** The same for a directory and everything below it. */
+  refreshWithin(directory: DirectoryEntry): void
   /**
    * Why this cannot be done here, or undefined if it can be tried.
    * @param newName what is to be created or made in the directory `entry`

@@ -41,6 +41,7 @@ import type { Source } from './listing-cache.js'
 import type { ListingStore } from './listing-store.js'
 import { unescapeName } from './names.js'
 import { Reachability } from './reachability.js'
+import { listingsWithin } from './refresh-scope.js'
 import { Sources, isFilesOf } from './sources.js'
 import { StaleListings } from './stale-listings.js'
 import { Writer, listedVersionOf, takesOthers } from './writer.js'
@@ -58,6 +59,7 @@ export interface XnatArchiveOptions extends CapabilityOptions {
 }
 
 interface BuiltDirectory {
+  readonly directory: DirectoryEntry
   readonly listing: DirectoryListing
   readonly sources: readonly Source[]
   /** False: something could not be asked, and is not shown; the next one asks again. */
@@ -156,6 +158,10 @@ export class XnatArchive implements Archive {
       const keys = new Set(known.sources.map((source) => source.key))
       this.#cache.distrust((key) => keys.has(key))
     }
+  }
+
+  refreshWithin(directory: DirectoryEntry): void {
+    this.#cache.distrust(listingsWithin(directory, this.#directories.values()))
   }
 
   lacks(entry: Entry, capability: Capability, newName?: string): FsError | undefined {
@@ -324,7 +330,7 @@ export class XnatArchive implements Archive {
       this.#builds.run(`${this.#cache.epoch} ${key}`, signal, async (shared) => {
         const sources = new Sources(this.#client, this.#listings, shared)
         const listing = await listDirectory(directory, sources, this.#corrections)
-        return listing && { listing, sources: sources.used, isCertain: sources.isCertain }
+        return listing && { directory, listing, sources: sources.used, isCertain: sources.isCertain }
       }),
     )
     if (!built) throw new FsError('ENOENT', `list ${directory.name}: it is no longer there`)

@@ -6,7 +6,8 @@ import type { UnsentFile } from '../vfs/vfs.js'
 /** What can be asked of a running mount, over its socket: one line of JSON each way. */
 export type ControlRequest =
   | { readonly command: 'unmount'; readonly lazy: boolean }
-  | { readonly command: 'refresh' }
+  /** Of a path below the mountpoint, '' for all. */
+  | { readonly command: 'refresh'; readonly path: string }
   | { readonly command: 'flush' }
   /** Deletes local bytes of these files of the journal. */
   | { readonly command: 'discard'; readonly ids: readonly string[] }

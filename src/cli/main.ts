@@ -48,6 +48,14 @@ function createProgram(setExitCode: (code: ExitCode) => void): Command {
       setExitCode(await flushCommand(mountpoint))
     })
 
+  program
+    .command('refresh <path>')
+    .description('ask the server anew for what is there and below, where it is looked at next')
+    .action(async (path: string) => {
+      const { refreshCommand } = await import('./refresh-command.js')
+      setExitCode(await refreshCommand(path))
+    })
+
   addPending(program.command('pending'), setExitCode)
 
   addOptions(program.command('cache <status|clear|verify>'), 'cache')

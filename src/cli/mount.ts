@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { isAway } from '../archive/reachability.js'
 import { chooseDriver } from '../fuse/choose-driver.js'
 import type { FuseDriver, FuseMount } from '../fuse/driver.js'
@@ -94,14 +95,7 @@ export class RunningMount {
   }
 
   refresh(): void {
-    const cache = this.#fuse?.cache
-    this.#layers.vfs.refresh(
-      cache &&
-        ((ino, parent, name) => {
-          cache.dropAttributes(ino)
-          cache.dropName(parent, name)
-        }),
-    )
+    this.#layers.vfs.refresh(this.#fuse?.cache)
     this.#log.info('listings are forgotten')
   }
 
@@ -172,8 +166,14 @@ export class RunningMount {
     if (request.command === 'unmount') return this.stop(request.lazy)
     if (request.command === 'flush') return this.#flush()
     if (request.command === 'discard') return this.#discard(request.ids)
-    this.refresh()
-    return { isDone: true, message: 'listings are forgotten' }
+    return this.#refreshPath(request.path)
+  }
+
+  async #refreshPath(path: string): Promise<ControlAnswer> {
+    const found = await this.#layers.vfs.refreshPath(path, this.#fuse?.cache)
+    const message = `what the server has is asked for anew in ${join(this.#plan.mountpoint, found)}`
+    this.#log.info(message)
+    return { isDone: true, message }
   }
 
   async #flush(): Promise<ControlAnswer> {

@@ -17,6 +17,8 @@ import { Namespace } from './namespace.js'
 import type { Node, Overrides } from './node.js'
 import { OpenFiles } from './open-files.js'
 import type { Opened } from './open-files.js'
+import { Refreshes } from './refreshes.js'
+import type { KernelMemory } from './refreshes.js'
 import { Renames } from './rename.js'
 import { Resume } from './resume.js'
 import type { Resumed } from './resume.js'
@@ -76,6 +78,7 @@ export class Vfs {
   readonly #files: OpenFiles
   readonly #changes: Changes
   readonly #renames: Renames
+  readonly #refreshes: Refreshes
   readonly #resume: Resume
   readonly #directories = new HandleTable<Node>()
 
@@ -94,6 +97,7 @@ export class Vfs {
     const changes = { ...shared, locals: this.#locals }
     this.#changes = new Changes(changes)
     this.#renames = new Renames(changes)
+    this.#refreshes = new Refreshes(shared)
     this.#resume = new Resume(changes)
   }
 
@@ -248,11 +252,17 @@ export class Vfs {
     return this.#renames.rename(from, { parent: this.#table.get(newParent), name: newName }, options, signal)
   }
 
-  /** Believe no listing any more. @param dropped is told what the kernel believes */
-  refresh(dropped?: (ino: number, parent: number, name: string) => void): void {
-    this.#options.archive.refresh()
-    if (!dropped) return
-    for (const { ino, parent, name } of this.#table.lookedUp()) if (parent) dropped(ino, parent.ino, name)
+  /** Believe no listing any more. @param kernel what it believes is forgotten too */
+  refresh(kernel?: KernelMemory): void {
+    this.#refreshes.everything(kernel)
+  }
+
+  /**
+   * The same for a path, below the mountpoint, and everything below it.
+   * @returns the path that was found: where there is nothing of that name yet, the last directory on the way
+   */
+  refreshPath(path: string, kernel?: KernelMemory): Promise<string> {
+    return this.#refreshes.path(path, kernel)
   }
 
   /** As `unlink`, for a driver whose library takes the name of an open file away instead. @returns its number */

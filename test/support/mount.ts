@@ -92,7 +92,7 @@ export class Mount {
   async refresh(): Promise<void> {
     const directory = join(this.env['XDG_RUNTIME_DIR']!, 'xnatfs')
     const [socket] = (await readdir(directory)).filter((name) => name.endsWith('.sock'))
-    const answer = await askControl(join(directory, socket!), { command: 'refresh' })
+    const answer = await askControl(join(directory, socket!), { command: 'refresh', path: '' })
     expect(answer).toMatchObject({ isDone: true })
   }
 
