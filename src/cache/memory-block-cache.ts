@@ -8,6 +8,7 @@ const overheadBytes = 256
 export class MemoryBlockCache implements BlockCache {
   readonly blockSizeBytes: number
   readonly memoryBytes: number
+  readonly counters = { hits: 0, misses: 0 }
   readonly #blocks: LRUCache<string, Uint8Array>
 
   constructor(options: { blockSizeBytes: number; maxBytes: number }) {
@@ -37,7 +38,9 @@ export class MemoryBlockCache implements BlockCache {
   }
 
   get(key: VersionKey, index: number): Uint8Array | undefined {
-    return this.#blocks.get(`${index} ${key.id}`)
+    const block = this.#blocks.get(`${index} ${key.id}`)
+    this.counters[block ? 'hits' : 'misses']++
+    return block
   }
 
   put(key: VersionKey, index: number, bytes: Uint8Array): void {

@@ -1,10 +1,12 @@
 import { XnatArchive } from '../archive/xnat-archive.js'
 import { FileReaders } from '../data/file-readers.js'
+import { Counters } from '../util/counters.js'
 import type { Log } from '../util/log.js'
 import { Vfs } from '../vfs/vfs.js'
 import { Http } from '../xnat/http.js'
 import { Session } from '../xnat/session.js'
 import type { Credentials } from '../xnat/session.js'
+import { Traffic } from '../xnat/traffic.js'
 import type { MountCache } from './mount-cache.js'
 import type { MountFlags } from './options.js'
 import { version } from './version.js'
@@ -29,6 +31,8 @@ export interface Assembly {
   readonly session: Session
   readonly vfs: Vfs
   readonly archive: XnatArchive
+  readonly readers: FileReaders
+  readonly counters: Counters
   /** Ends the server's session and every connection. What is unsent is not sent. */
   close(): Promise<void>
 }
@@ -36,7 +40,13 @@ export interface Assembly {
 /** Builds the layers of one mount, from the server up to the file system. The only place that knows all of them. */
 export function assemble(plan: AssemblyPlan): Assembly {
   const { url, credentials, flags, log, cache, stagingDirectory } = plan
-  const http = new Http({ baseUrl: url, userAgent: `xnatfs/${version()}`, connections: flags.connections })
+  const counters = new Counters()
+  const http = new Http({
+    baseUrl: url,
+    userAgent: `xnatfs/${version()}`,
+    connections: flags.connections,
+    observer: new Traffic(counters, flags.traceHttp ? log : undefined),
+  })
   const session = new Session(http, credentials)
   const archive = new XnatArchive({
     session,
@@ -47,7 +57,13 @@ export function assemble(plan: AssemblyPlan): Assembly {
     allowRawWrites: flags.allowRawWrites ?? false,
     allowRelabel: flags.allowRename === 'entities',
   })
-  const readers = new FileReaders({ archive, cache: cache.blocks, log, spoolDirectory: stagingDirectory })
+  const readers = new FileReaders({
+    archive,
+    cache: cache.blocks,
+    log,
+    spoolDirectory: stagingDirectory,
+    counters,
+  })
   const vfs = new Vfs({
     archive,
     readers,
@@ -65,6 +81,8 @@ export function assemble(plan: AssemblyPlan): Assembly {
     session,
     vfs,
     archive,
+    readers,
+    counters,
     close: async () => {
       await readers.stop()
       await session.end().catch(() => {}) // the server forgets the session by itself

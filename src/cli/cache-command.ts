@@ -10,6 +10,7 @@ import { CliError, exitCodes } from './exit.js'
 import type { ExitCode } from './exit.js'
 import { cacheRoot } from './mount-cache.js'
 import type { CacheFlags } from './options.js'
+import { sizeText } from './text.js'
 
 const tasks = { status, clear, verify } as const
 
@@ -82,12 +83,6 @@ async function freeText(root: string): Promise<string> {
 
 function sum(entries: readonly CacheEntry[]): number {
   return entries.reduce((total, { sizeBytes }) => total + sizeBytes, 0)
-}
-
-function sizeText(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
-  const power = Math.min(Math.floor(Math.log2(Math.max(bytes, 1)) / 10), units.length - 1)
-  return `${(bytes / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`
 }
 
 function stderrLog(): Log {

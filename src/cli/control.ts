@@ -1,7 +1,8 @@
-import { rm } from 'node:fs/promises'
+import { chmod, rm } from 'node:fs/promises'
 import { createConnection, createServer } from 'node:net'
 import type { Server, Socket } from 'node:net'
 import type { UnsentFile } from '../vfs/vfs.js'
+import type { MountStatus } from './mount-status.js'
 
 /** What can be asked of a running mount, over its socket: one line of JSON each way. */
 export type ControlRequest =
@@ -9,6 +10,7 @@ export type ControlRequest =
   /** Of a path below the mountpoint, '' for all. */
   | { readonly command: 'refresh'; readonly path: string }
   | { readonly command: 'flush' }
+  | { readonly command: 'status' }
   /** Deletes local bytes of these files of the journal. */
   | { readonly command: 'discard'; readonly ids: readonly string[] }
 
@@ -18,6 +20,7 @@ export interface ControlAnswer {
   readonly message: string
   /** Files that are not on the server. */
   readonly unsent?: readonly UnsentFile[]
+  readonly status?: MountStatus
 }
 
 /** A list of unsent files may be long. */
@@ -54,6 +57,7 @@ export async function serveControl(
     server.once('error', reject)
     server.listen(path, resolve)
   })
+  await chmod(path, 0o600)
   return {
     close: async () => {
       server.close()

@@ -8,10 +8,12 @@ import type {
   CacheFlags,
   DemoFlags,
   MountFlags,
+  MountsFlags,
   PendingDiscardFlags,
   PendingListFlags,
   PendingRetryFlags,
   ServeFlags,
+  StatusFlags,
   UmountFlags,
 } from './options.js'
 import { version } from './version.js'
@@ -46,6 +48,20 @@ function createProgram(setExitCode: (code: ExitCode) => void): Command {
     .action(async (mountpoint: string) => {
       const { flushCommand } = await import('./flush-command.js')
       setExitCode(await flushCommand(mountpoint))
+    })
+
+  addOptions(program.command('mounts'), 'mounts')
+    .description('what is mounted on this machine')
+    .action(async (flags: MountsFlags) => {
+      const { mountsCommand } = await import('./mounts-command.js')
+      setExitCode(await mountsCommand(flags))
+    })
+
+  addOptions(program.command('status [path]'), 'status')
+    .description('what a mount is doing, or all of yours: requests, caches, what is pending, what went wrong')
+    .action(async (path: string | undefined, flags: StatusFlags) => {
+      const { statusCommand } = await import('./status-command.js')
+      setExitCode(await statusCommand(path, flags))
     })
 
   program

@@ -14,6 +14,7 @@ import { MemoryBlockCache } from '../cache/memory-block-cache.js'
 import { TieredBlockCache } from '../cache/tiered-block-cache.js'
 import { causeChain } from '../util/log.js'
 import type { Log } from '../util/log.js'
+import type { MountStatus } from './mount-status.js'
 import type { MountFlags } from './options.js'
 
 /** Blocks of the cache, and the largest read of the portable driver. */
@@ -36,6 +37,8 @@ export class MountCache {
   readonly blocks: BlockCache
   readonly listings: DiskListings | undefined
   readonly user: KnownUser | undefined
+  readonly #memory: MemoryBlockCache
+  readonly #parts: DiskParts | undefined
   readonly #disk: DiskBlockCache | undefined
   readonly #room: CacheRoom | undefined
 
@@ -43,6 +46,8 @@ export class MountCache {
     this.blocks = parts ? new TieredBlockCache(memory, parts.disk) : memory
     this.listings = parts?.listings
     this.user = parts?.user
+    this.#memory = memory
+    this.#parts = parts
     this.#disk = parts?.disk
     this.#room = parts?.room
   }
@@ -60,6 +65,24 @@ export class MountCache {
     } catch (error) {
       log.warn(`no disk cache in ${root}: ${causeChain(error)}; going on with memory only`)
       return new MountCache(memory)
+    }
+  }
+
+  get memoryStatus(): MountStatus['memory'] {
+    const { counters, sizeBytes, memoryBytes } = this.#memory
+    return { ...counters, bytes: sizeBytes, maxBytes: memoryBytes }
+  }
+
+  get diskStatus(): MountStatus['disk'] {
+    if (!this.#parts) return null
+    const { root, disk, room, trouble } = this.#parts
+    const { maxBytes, usedBytes } = room
+    return {
+      ...disk.counters,
+      directory: root,
+      bytes: usedBytes ?? null,
+      maxBytes,
+      trouble: trouble() ?? null,
     }
   }
 
@@ -81,6 +104,8 @@ export class MountCache {
 }
 
 interface DiskParts {
+  readonly root: string
+  readonly trouble: () => string | undefined
   readonly disk: DiskBlockCache
   readonly listings: DiskListings
   readonly user: KnownUser
@@ -94,6 +119,8 @@ function openDisk({ url, user, log }: MountCachePlan, root: string, maxBytes: nu
   const writer = new CacheWriterId(server, disk)
   const own = userDirectory(server, user)
   return {
+    root,
+    trouble: () => disk.trouble,
     room,
     disk: new DiskBlockCache({ blockSizeBytes, disk, server, room, writer }),
     listings: new DiskListings({ disk, server, user: own, room, writer }),

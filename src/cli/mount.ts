@@ -16,9 +16,14 @@ import type { ControlAnswer, ControlRequest, ControlServer } from './control.js'
 import { CliError, exitCodes } from './exit.js'
 import { journalRoot, OpenJournal } from './journal.js'
 import { explainLogIn } from './log-in.js'
+import { metricsText, serveMetrics } from './metrics.js'
+import type { MetricsServer } from './metrics.js'
 import { MountCache } from './mount-cache.js'
 import { prepareMountpoint } from './mount-point.js'
+import { kernelStatus } from './mount-status.js'
+import type { MountStatus } from './mount-status.js'
 import type { MountFlags } from './options.js'
+import { version } from './version.js'
 
 export interface MountPlan {
   readonly url: string
@@ -44,6 +49,10 @@ export class RunningMount {
   readonly #journal: OpenJournal
   #control: ControlServer | undefined
   #fuse: FuseMount | undefined
+  #metrics: MetricsServer | undefined
+  #user = ''
+  #driver = { name: '', why: '' }
+  readonly #sinceMs = Date.now()
   #isMounted = false
   #stopping: Promise<ControlAnswer> | undefined
   readonly #stopped: Promise<ControlAnswer>
@@ -71,10 +80,12 @@ export class RunningMount {
     const cache = await MountCache.open({ url, user: credentials?.user, flags: plan.flags, log })
     const mount = new RunningMount(plan, log, cache, journal)
     try {
-      const user = await mount.#logIn()
+      mount.#user = await mount.#logIn()
+      mount.#driver = { name: driver.name, why }
+      await mount.#startMetrics()
       if (!plan.flags.readOnly) await journal.resume(mount.#layers.vfs, log)
       await mount.#mount(driver)
-      log.info(`${url} as ${user} is mounted on ${mountpoint} (driver ${driver.name}: ${why})`)
+      log.info(`${url} as ${mount.#user} is mounted on ${mountpoint} (driver ${driver.name}: ${why})`)
       return mount
     } catch (error) {
       await mount.#layers.vfs.leave()
@@ -97,6 +108,31 @@ export class RunningMount {
   refresh(): void {
     this.#layers.vfs.refresh(this.#fuse?.cache)
     this.#log.info('listings are forgotten')
+  }
+
+  status(): MountStatus {
+    const { url, mountpoint, flags } = this.#plan
+    const { vfs, archive, readers, counters } = this.#layers
+    return {
+      version: version(),
+      pid: process.pid,
+      mountpoint,
+      url,
+      user: this.#user,
+      since: new Date(this.#sinceMs).toISOString(),
+      uptimeSeconds: Math.round((Date.now() - this.#sinceMs) / 1000),
+      isReadOnly: flags.readOnly ?? false,
+      writeMode: flags.writeMode,
+      driver: this.#driver,
+      server: { isReachable: archive.isReachable, staleListings: archive.staleListings },
+      requests: counters.requests,
+      memory: this.#cache.memoryStatus,
+      disk: this.#cache.diskStatus,
+      ahead: { ...counters.ahead, unreadBytes: readers.prefetch.unreadBytes },
+      kernel: kernelStatus(this.#fuse?.stats?.()),
+      pending: vfs.unsent.map(({ path, sizeBytes, reason }) => ({ path, sizeBytes, reason })),
+      troubles: this.#log.troubles,
+    }
   }
 
   /** Sends what is unsent, unmounts, ends. What cannot be sent is kept where the answer says. */
@@ -162,10 +198,18 @@ export class RunningMount {
     this.#control = await serveControl(await controlSocket(mountpoint), (request) => this.#obey(request))
   }
 
+  async #startMetrics(): Promise<void> {
+    const { metricsPort } = this.#plan.flags
+    if (metricsPort === undefined) return
+    this.#metrics = await serveMetrics(metricsPort, () => metricsText(this.status()))
+    this.#log.info(`metrics: http://127.0.0.1:${this.#metrics.port}/metrics`)
+  }
+
   async #obey(request: ControlRequest): Promise<ControlAnswer> {
     if (request.command === 'unmount') return this.stop(request.lazy)
     if (request.command === 'flush') return this.#flush()
     if (request.command === 'discard') return this.#discard(request.ids)
+    if (request.command === 'status') return { isDone: true, message: '', status: this.status() }
     return this.#refreshPath(request.path)
   }
 
@@ -192,6 +236,7 @@ export class RunningMount {
   }
 
   async #release(): Promise<void> {
+    this.#metrics?.close()
     await this.#control?.close()
     const stats = this.#fuse?.stats?.()
     if (stats) this.#log.debug(`the kernel asked: ${JSON.stringify(stats)}`)

@@ -68,6 +68,12 @@ const mountOptions: readonly OptionRow[] = [
   { flags: '--foreground', help: 'stay in the foreground and log to the terminal; Ctrl-C unmounts' },
   { flags: '--log-file <path>', help: 'where the log goes (default: in the state directory)' },
   { flags: '--log-level <level>', default: 'info', choices: logLevels, help: 'how much is logged' },
+  { flags: '--trace-http', help: 'log every exchange with the server, without bodies and secrets' },
+  {
+    flags: '--metrics-port <n>',
+    parse: nonNegativeNumber,
+    help: 'metrics for Prometheus on 127.0.0.1, at /metrics; 0 takes a free port, and the log says which',
+  },
 ]
 
 const serveOptions: readonly OptionRow[] = [
@@ -109,6 +115,13 @@ const pendingDiscardOptions: readonly OptionRow[] = [
   { flags: '--all', help: 'everything that no running mount has' },
 ]
 
+const statusOptions: readonly OptionRow[] = [
+  { flags: '--json', help: 'as JSON; with --watch a line each time' },
+  { flags: '--watch', help: 'again each second, until Ctrl-C or the end of the mount' },
+]
+
+const mountsOptions: readonly OptionRow[] = [{ flags: '--json', help: 'as JSON' }]
+
 const pendingListOptions: readonly OptionRow[] = [{ flags: '--json', help: 'as JSON' }]
 
 const cacheOptions: readonly OptionRow[] = [
@@ -120,6 +133,8 @@ const table = {
   serve: serveOptions,
   umount: umountOptions,
   demo: demoOptions,
+  status: statusOptions,
+  mounts: mountsOptions,
   'pending list': pendingListOptions,
   'pending retry': pendingRetryOptions,
   'pending discard': pendingDiscardOptions,
@@ -147,6 +162,8 @@ export interface MountFlags {
   readonly foreground?: boolean
   readonly logFile?: string
   readonly logLevel: (typeof logLevels)[number]
+  readonly traceHttp?: boolean
+  readonly metricsPort?: number
 }
 
 export interface ServeFlags {
@@ -162,6 +179,15 @@ export interface ServeFlags {
 
 export interface UmountFlags {
   readonly lazy?: boolean
+}
+
+export interface StatusFlags {
+  readonly json?: boolean
+  readonly watch?: boolean
+}
+
+export interface MountsFlags {
+  readonly json?: boolean
 }
 
 export interface PendingListFlags {

@@ -3,6 +3,7 @@ import type { Archive, FileEntry } from '../archive/archive.js'
 import { versionKey } from '../cache/block-cache.js'
 import type { BlockCache } from '../cache/block-cache.js'
 import { inBackground } from '../util/background.js'
+import { Counters } from '../util/counters.js'
 import type { Log } from '../util/log.js'
 import type { ByteSpan } from './byte-ranges.js'
 import { FileReader } from './file-reader.js'
@@ -17,6 +18,7 @@ export interface FileReadersOptions {
   readonly log: Log
   /** For the bytes of large files whose server sends files whole only. */
   readonly spoolDirectory: string
+  readonly counters?: Counters
   readonly now?: () => number
 }
 
@@ -63,12 +65,15 @@ export class FileReaders {
   /** MD5s of downloads that did not fit their catalog, by file. */
   readonly #damaged = new LRUCache<string, string>({ max: 1000 })
   readonly prefetch: Prefetch
+  readonly #counters: Counters
   #aheadBytes = 0
 
   constructor(options: FileReadersOptions) {
     this.#options = options
+    this.#counters = options.counters ?? new Counters()
     this.prefetch = new Prefetch({
       ...options,
+      counters: this.#counters,
       budgetBytes: options.cache.memoryBytes / 2,
       roomBytes: () => options.cache.capacityBytes / 2,
       isSmall: (file) => file.sizeBytes <= wholeFileBytesOf(file),
@@ -137,6 +142,7 @@ export class FileReaders {
     if (room <= 0) return
     const started = reader.readAhead({ start: span.start, end: Math.min(span.end, span.start + room) })
     this.#aheadBytes += started.sizeBytes
+    this.#counters.ahead.readAheadBytes += started.sizeBytes
     const done = started.done.finally(() => (this.#aheadBytes -= started.sizeBytes))
     inBackground(this.#options.log, `read ahead in ${reader.file.name}`, done)
   }
@@ -228,6 +234,7 @@ export class FileReaders {
   /** Keeps bytes that are proved to be those of the file. */
   #keep(file: SizedFile, bytes: Uint8Array): void {
     const key = keyOf(file)
+    this.#countAhead(file)
     this.#answered.set(key, { file, answerVersion: provedVersion })
     const { cache } = this.#options
     const { blockSizeBytes } = cache
@@ -251,12 +258,18 @@ export class FileReaders {
     signal.addEventListener('abort', release, { once: true })
     try {
       await reader.fetchAhead()
+      this.#countAhead(file)
     } catch {
       // whoever reads it meets the failure
     } finally {
       signal.removeEventListener('abort', release)
       release()
     }
+  }
+
+  #countAhead(file: SizedFile): void {
+    this.#counters.ahead.files++
+    this.#counters.ahead.bytes += file.sizeBytes
   }
 
   #drop(key: string, reader: FileReader): void {

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { Archive, MaybePromise } from '../archive/archive.js'
+import type { Counters } from '../util/counters.js'
 import { causeChain } from '../util/log.js'
 import type { Log } from '../util/log.js'
 import { BundleRun } from './bundle-run.js'
@@ -25,6 +26,7 @@ export interface PrefetchOptions {
   readonly keep: (file: SizedFile, bytes: Uint8Array) => void
   /** Brings one file into the cache; never fails. */
   readonly fetch: (file: SizedFile, signal: AbortSignal) => Promise<void>
+  readonly counters?: Counters
   readonly now?: () => number
 }
 
@@ -146,6 +148,8 @@ export class Prefetch {
       return undefined
     }
     this.#runs.set(walk, run)
+    if (this.#options.counters)
+      this.#options.counters.ahead[run instanceof BundleRun ? 'together' : 'singly']++
     this.#timer ??= setInterval(() => this.#stopOver(), checkMs).unref()
     void run.done.then((end) => this.#ended(walk, end))
     return run

@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import { redactText } from './redact.js'
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug'
 
@@ -8,6 +9,16 @@ const rank: Record<LogLevel, number> = { error: 0, warn: 1, info: 2, debug: 3 }
 const repeatWindowMs = 30_000
 const rememberedLines = 200
 
+/** A line of the log that says what went wrong. */
+export interface LoggedTrouble {
+  /** ISO 8601. */
+  readonly at: string
+  readonly level: 'error' | 'warn'
+  readonly text: string
+}
+
+const troublesKept = 10
+
 export interface LogOptions {
   readonly write: (line: string) => void
   readonly level?: LogLevel
@@ -15,7 +26,7 @@ export interface LogOptions {
 }
 
 /**
- * One line per event: `<ISO time> <level> <text>`. A failing server makes every reader fail for the same reason:
+ * One line per event, without secrets: `<ISO time> <level> <text>`. A failing server makes every reader fail for the same reason:
  * the reason is said once, and said again with a count when it still holds after `repeatWindowMs`.
  */
 export class Log {
@@ -23,11 +34,17 @@ export class Log {
   readonly #level: LogLevel
   readonly #now: () => number
   readonly #recent = new Map<string, { since: number; repeats: number }>()
+  readonly #troubles: LoggedTrouble[] = []
 
   constructor(options: LogOptions) {
     this.#write = options.write
     this.#level = options.level ?? 'info'
     this.#now = options.now ?? Date.now
+  }
+
+  /** The newest warnings and errors, oldest first. */
+  get troubles(): readonly LoggedTrouble[] {
+    return this.#troubles
   }
 
   error(text: string): void {
@@ -46,8 +63,9 @@ export class Log {
     this.#line('debug', text)
   }
 
-  #line(level: LogLevel, text: string): void {
+  #line(level: LogLevel, unchecked: string): void {
     if (rank[level] > rank[this.#level]) return
+    const text = redactText(unchecked)
     const now = this.#now()
     const recent = this.#recent.get(text)
     if (recent && now - recent.since < repeatWindowMs) {
@@ -58,7 +76,10 @@ export class Log {
     this.#recent.delete(text)
     this.#recent.set(text, { since: now, repeats: 0 })
     if (this.#recent.size > rememberedLines) this.#recent.delete(this.#recent.keys().next().value!)
-    this.#write(`${new Date(now).toISOString()} ${level} ${printable(text)}${repeats}`)
+    const at = new Date(now).toISOString()
+    if (level === 'error' || level === 'warn') this.#troubles.push({ at, level, text: `${text}${repeats}` })
+    if (this.#troubles.length > troublesKept) this.#troubles.shift()
+    this.#write(`${at} ${level} ${printable(text)}${repeats}`)
   }
 }
 

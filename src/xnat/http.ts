@@ -3,6 +3,8 @@ import PQueue from 'p-queue'
 import { Agent, request as undiciRequest } from 'undici'
 import type { Dispatcher } from 'undici'
 import { decodedBody, isEncoded } from './content-encoding.js'
+import { observed } from './http-observer.js'
+import type { HttpObserver } from './http-observer.js'
 import { defaultRetryPolicy, failureOf, isPassingStatus, retryDelayMs } from './retry.js'
 import type { RetryPolicy } from './retry.js'
 import { XnatError, codeOfStatus, sentenceOfPage } from './xnat-error.js'
@@ -33,6 +35,7 @@ export interface HttpOptions {
   /** Connections to the server, which is also the number of requests under way at once. */
   readonly connections?: number
   readonly retry?: RetryPolicy
+  readonly observer?: HttpObserver
 }
 
 const defaultConnections = 16
@@ -133,6 +136,7 @@ export class Http {
   readonly baseUrl: string
   readonly #userAgent: string
   readonly #agent: Agent
+  readonly #dispatcher: Dispatcher
   readonly #queue: PQueue
   readonly #retry: RetryPolicy
   #downUntil = 0
@@ -150,6 +154,7 @@ export class Http {
       bodyTimeout: bodyTimeoutMs,
       connect: { timeout: connectTimeoutMs },
     })
+    this.#dispatcher = options.observer ? observed(this.#agent, options.observer) : this.#agent
   }
 
   /** The answer, whatever its status. @throws XnatError when there is none */
@@ -210,7 +215,7 @@ export class Http {
 
   #undiciOptions(request: HttpRequest): Parameters<typeof undiciRequest>[1] {
     return {
-      dispatcher: this.#agent,
+      dispatcher: this.#dispatcher,
       method: request.method,
       headers: {
         'user-agent': this.#userAgent,
