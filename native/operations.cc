@@ -147,6 +147,25 @@ void setattr(fuse_req_t req, fuse_ino_t ino, struct stat* to, int which, fuse_fi
 
 void readlink(fuse_req_t req, fuse_ino_t ino) { submit(req, Event(Op::readlink, ino)); }
 
+// Programs ask for attributes of all kinds of everything they meet, and the kernel for security.capability before it
+// writes. There are none but ours, so the rest is answered here. (ENOSYS would end the questions, but for ours too.)
+void getxattr(fuse_req_t req, fuse_ino_t ino, const char* name, size_t size) {
+  constexpr char prefix[] = "user.xnat.";
+  if (strncmp(name, prefix, sizeof prefix - 1) != 0) {
+    fuse_reply_err(req, ENODATA);
+    return;
+  }
+  Event event(Op::getxattr, ino);
+  event.values[0] = static_cast<double>(size);
+  submitNamed(req, std::move(event), name, true);
+}
+
+void listxattr(fuse_req_t req, fuse_ino_t ino, size_t size) {
+  Event event(Op::listxattr, ino);
+  event.values[0] = static_cast<double>(size);
+  submit(req, std::move(event));
+}
+
 void access(fuse_req_t req, fuse_ino_t ino, int mask) {
   Event event(Op::access, ino);
   event.values[0] = mask;
@@ -239,6 +258,8 @@ fuse_lowlevel_ops makeTable() {
   table.getattr = getattr;
   table.setattr = setattr;
   table.readlink = readlink;
+  table.getxattr = getxattr;
+  table.listxattr = listxattr;
   table.access = access;
   table.statfs = statfs;
   table.mknod = mknod;
@@ -262,7 +283,7 @@ fuse_lowlevel_ops makeTable() {
   table.release = release;
   table.fallocate = fallocate;
   table.ioctl = ioctl;
-  // Without a callback libfuse answers ENOSYS, and the kernel asks once only: extended attributes (there are none),
+  // Without a callback libfuse answers ENOSYS, and the kernel asks once only: changes of extended attributes,
   // locks and flock (local ones then), lseek (a file is all data), copy_file_range (the kernel copies through its own
   // cache), poll (always ready), bmap.
   return table;

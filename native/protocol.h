@@ -16,6 +16,8 @@ namespace xnatfs {
   X(getattr)                                                                                                         \
   X(setattr)                                                                                                         \
   X(readlink)                                                                                                        \
+  X(getxattr)                                                                                                        \
+  X(listxattr)                                                                                                       \
   X(access)                                                                                                          \
   X(opendir)                                                                                                         \
   X(readdir)                                                                                                         \

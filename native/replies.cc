@@ -152,6 +152,23 @@ napi_value replyText(napi_env env, napi_callback_info info) {
   return answer(call, [&](fuse_req_t req) { return fuse_reply_readlink(req, text.c_str()); });
 }
 
+// (token, bytes, room for them): with no room, what is wanted is their number
+napi_value replyXattr(napi_env env, napi_callback_info info) {
+  const Call call(env, info, 3);
+  if (!call) return nullptr;
+  const char* bytes = nullptr;
+  size_t size = 0;
+  if (!call.bytes(1, &bytes, &size)) {
+    call.fail("the bytes of a reply must be a Uint8Array");
+    return nullptr;
+  }
+  const size_t room = call.natural(2);
+  return answer(call, [&](fuse_req_t req) {
+    if (room == 0) return fuse_reply_xattr(req, size);
+    return size > room ? fuse_reply_err(req, ERANGE) : fuse_reply_buf(req, bytes, size);
+  });
+}
+
 // (token, count)
 napi_value replyWritten(napi_env env, napi_callback_info info) {
   const Call call(env, info, 2);
@@ -215,7 +232,7 @@ std::vector<napi_property_descriptor> replyMethods() {
           method("replyAbsent", replyAbsent),     method("replyAttributes", replyAttributes),
           method("replyOpen", replyOpen),         method("replyCreate", replyCreate),
           method("replyBytes", replyBytes),       method("replyText", replyText),
-          method("replyWritten", replyWritten),   method("replyDirectory", replyDirectory),
+          method("replyXattr", replyXattr), method("replyWritten", replyWritten),   method("replyDirectory", replyDirectory),
           method("copiedBytes", copiedBytes)};
 }
 

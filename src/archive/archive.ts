@@ -11,6 +11,9 @@ export interface Place {
   readonly level: string
 }
 
+/** What a listing told of an entry beside its name, size and time, by XNAT's own names: `uri`, `id`, `xsiType` … */
+export type Facts = Readonly<Record<string, string>>
+
 interface EntryBase {
   /** The file name shown. */
   readonly name: string
@@ -23,6 +26,8 @@ interface EntryBase {
 
 export interface DirectoryEntry extends EntryBase {
   readonly kind: 'directory'
+  /** A part of what `Archive.facts` tells. */
+  readonly facts?: Facts | undefined
 }
 
 export interface FileEntry extends EntryBase {
@@ -144,6 +149,8 @@ export interface Archive {
   /** The entry, listed or not, or undefined if there is none. */
   lookup(directory: DirectoryEntry, name: string, signal?: AbortSignal): MaybePromise<Entry | undefined>
   readlink(link: SymlinkEntry, signal?: AbortSignal): MaybePromise<string>
+  /** What is known of an entry from the listings that it comes from. Asks nobody. */
+  facts(entry: Entry): Facts
   /** Forget what is known about a directory (default: all), so that the next question goes to the server. */
   refresh(directory?: DirectoryEntry): void
   /** The same for a directory and everything below it. */

@@ -239,6 +239,8 @@ function fileChild(
     listedVersion,
     isShadowed: file.isShadowed,
     isProtected: place.isProtected,
+    format: file.format,
+    content: file.content,
     ...(place.isView && { isView: true }),
   }
   return {

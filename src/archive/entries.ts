@@ -1,5 +1,5 @@
 import type { ItemAddress } from '../xnat/address.js'
-import type { DirectoryEntry, SymlinkEntry } from './archive.js'
+import type { DirectoryEntry, Facts, SymlinkEntry } from './archive.js'
 import { levels, placeOf } from './layout.js'
 import type { ItemPlace, Level, LinkPlace, TreePlace } from './layout.js'
 
@@ -37,8 +37,9 @@ export function directoryEntry(
   id: string,
   mtimeMs: number,
   place: ItemPlace | TreePlace,
+  facts?: Facts,
 ): DirectoryEntry {
-  return { kind: 'directory', name, id, mtimeMs, place }
+  return { kind: 'directory', name, id, mtimeMs, place, facts }
 }
 
 /** A link whose target is found out when somebody follows it. */

@@ -171,6 +171,9 @@ export interface TreePlace extends Place {
 
 export interface FilePlace extends Place {
   readonly level: 'file'
+  /** What its catalog calls it. */
+  readonly format: string | undefined
+  readonly content: string | undefined
   readonly address: ResourceAddress
   readonly storedPath: string
   /** As its catalog has it. */

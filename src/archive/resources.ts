@@ -1,7 +1,7 @@
 import type { ItemAddress } from '../xnat/address.js'
 import { isNameableScan } from '../xnat/address.js'
 import type { Resource } from '../xnat/client.js'
-import type { DirectoryEntry } from './archive.js'
+import type { DirectoryEntry, Facts } from './archive.js'
 import { directoryEntry, fixedEntry, shown } from './entries.js'
 import { DirectoryListing, levels, placeOf } from './layout.js'
 import type { Child, ItemPlace, ResourcePart, TreePlace } from './layout.js'
@@ -51,10 +51,15 @@ export function resourceListing(directory: DirectoryEntry, resources: readonly R
       label: resource.label,
       id: resource.id,
       aliases: [resource.label, resource.id],
-      entry: (name) => directoryEntry(name, `resource:${resource.id}`, directory.mtimeMs, tree),
+      entry: (name) =>
+        directoryEntry(name, `resource:${resource.id}`, directory.mtimeMs, tree, resourceFacts(resource)),
     }
   })
   return new DirectoryListing(place.level, [children])
+}
+
+function resourceFacts({ label, format, content }: Resource): Facts {
+  return { label, format, content }
 }
 
 /** The raw data of a scan, which nobody means to change with a file manager. */

@@ -14,6 +14,7 @@ import type {
   Capability,
   DirectoryEntry,
   Entry,
+  Facts,
   FetchedBytes,
   FileEntry,
   FileFacts,
@@ -33,6 +34,7 @@ import { listDirectory } from './children.js'
 import { Corrections } from './corrections.js'
 import { directoryEntry } from './entries.js'
 import { withFsErrors } from './errors.js'
+import { factsOf } from './facts.js'
 import { fetchBytes } from './fetch.js'
 import { isTree, levels, placeOf } from './layout.js'
 import type { DirectoryListing, FilePlace, ItemPlace, Level, LinkPlace, TreePlace } from './layout.js'
@@ -149,6 +151,10 @@ export class XnatArchive implements Archive {
     if (link.target !== undefined) return link.target
     const place = placeOf(link) as LinkPlace
     return withFsErrors(`follow ${link.name}`, () => this.#pathTo(place, link.name, signal))
+  }
+
+  facts(entry: Entry): Facts {
+    return factsOf(entry)
   }
 
   refresh(directory?: DirectoryEntry): void {

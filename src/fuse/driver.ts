@@ -42,6 +42,8 @@ export interface FuseOperations {
   getattr(ino: number, signal?: AbortSignal): MaybePromise<Attributes | Errno>
   setattr(ino: number, changes: AttributeRequest, signal?: AbortSignal): MaybePromise<Attributes | Errno>
   readlink(ino: number, signal?: AbortSignal): MaybePromise<string | Errno>
+  /** The names and values of all extended attributes. Answers at once: programs ask for them of all they meet. */
+  xattrs(ino: number): ReadonlyMap<string, string> | Errno
   access(ino: number, mask: number): Errno
   opendir(ino: number): OpenReply | Errno
   readdir(handle: number, signal?: AbortSignal): MaybePromise<readonly DirectoryItem[] | Errno>
@@ -84,6 +86,9 @@ export interface FuseOperations {
   /** Nobody has the hidden file open any more. */
   unhide(ino: number): MaybePromise<Errno>
 }
+
+/** Extended attributes of other names there are none, and a driver need not ask for them. */
+export const xattrPrefix = 'user.xnat.'
 
 export interface MountOptions {
   /** An existing directory, absolute, links resolved. */

@@ -39,6 +39,8 @@ declare module 'fuse-native' {
     getattr(path: string, done: DoneWith<Stat>): void
     access(path: string, mode: number, done: Done): void
     readdir(path: string, done: (errno: number, names?: string[], stats?: Stat[]) => void): void
+    getxattr(path: string, name: string, position: number, done: DoneWith<Buffer>): void
+    listxattr(path: string, done: DoneWith<string[]>): void
     readlink(path: string, done: DoneWith<string>): void
     open(path: string, flags: number, done: DoneWith<number>): void
     create(path: string, mode: number, done: DoneWith<number>): void

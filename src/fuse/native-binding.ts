@@ -65,6 +65,8 @@ export interface NativeSession {
   replyCreate(token: number, handle: number, flags: number): boolean
   replyBytes(token: number, bytes: Uint8Array): boolean
   replyText(token: number, text: string): boolean
+  /** @param sizeBytes what there is room for; 0 asks for the length */
+  replyXattr(token: number, bytes: Uint8Array, sizeBytes: number): boolean
   replyWritten(token: number, lengthBytes: number): boolean
   replyDirectory(
     token: number,

@@ -8,7 +8,7 @@ import type { NativeBinding, NativeSession, SessionMemory } from './native-bindi
 import { NativeDirectories } from './native-directories.js'
 import { BackingFiles } from './native-backing-files.js'
 
-const { EIO, ENOENT } = constants.errno
+const { EIO, ENODATA, ENOENT } = constants.errno
 const { O_EXCL, O_RDONLY } = fsConstants
 const accessModeMask = 3
 
@@ -104,6 +104,15 @@ export class NativeRequests {
           (signal) => operations.readlink(request.ino, signal),
           (target) => this.#session.replyText(request.token, target),
         ),
+      getxattr: (request) =>
+        this.#xattr(request, (attributes) => {
+          const value = attributes.get(request.name)
+          return value === undefined ? undefined : Buffer.from(value)
+        }),
+      listxattr: (request) =>
+        this.#xattr(request, (attributes) =>
+          Buffer.from([...attributes.keys()].map((name) => `${name}\0`).join('')),
+        ),
       access: (request) =>
         this.#finish(request, () => operations.access(request.ino, this.#value(request.values))),
       opendir: (request) =>
@@ -168,6 +177,22 @@ export class NativeRequests {
         )
       },
     }
+  }
+
+  #xattr(
+    { token, ino, values }: Request,
+    bytesOf: (attributes: ReadonlyMap<string, string>) => Uint8Array | undefined,
+  ): void {
+    const sizeBytes = this.#value(values)
+    this.#answer(
+      { token },
+      () => this.#operations.xattrs(ino),
+      (attributes) => {
+        const bytes = bytesOf(attributes)
+        if (bytes) this.#session.replyXattr(token, bytes, sizeBytes)
+        else this.#session.replyErrno(token, ENODATA)
+      },
+    )
   }
 
   #value(index: number): number {

@@ -96,6 +96,7 @@ export function createOperations(vfs: Vfs, log: Log): FuseOperations {
     getattr: (ino, signal) => answer('getattr', () => vfs.getattr(ino, signal)),
     setattr: (ino, changes, signal) => answer('setattr', () => vfs.setattr(ino, changes, signal)),
     readlink: (ino, signal) => answer('readlink', () => vfs.readlink(ino, signal)),
+    xattrs: (ino) => at('getxattr', () => vfs.xattrs(ino)),
     access: (ino, mask) => done('access', () => vfs.access(ino, mask)),
     opendir: (ino) => at('opendir', () => ({ handle: vfs.opendir(ino), keepCache: false })),
     readdir: (handle, signal) => answer('readdir', () => vfs.readdir(handle, signal)),

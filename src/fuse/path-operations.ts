@@ -1,10 +1,11 @@
 import { constants } from 'node:os'
 import type { Operations, Stat } from 'fuse-native'
 import type { Attributes } from '../vfs/attributes.js'
+import { xattrPrefix } from './driver.js'
 import type { AttributeRequest, Errno, FuseOperations, MaybePromise } from './driver.js'
 import { directoryStat, finish, owners, reply, statfs, andThen, toStat } from './path-replies.js'
 
-const { EIO, ENOENT, EPERM } = constants.errno
+const { EIO, ENODATA, ENOENT, EPERM } = constants.errno
 const rootIno = 1
 const accessModeMask = 3
 /** libfuse 2.9 gives an open file that is unlinked or replaced such a name, and unlinks that when it is closed. */
@@ -29,6 +30,13 @@ export class PathOperations {
     return {
       statfs: (_, done) => done(0, statfs()),
       getattr: (path, done) => reply(this.#lookup(path), done, toStat),
+      getxattr: (path, name, _, done) => this.#getxattr(path, name, done),
+      listxattr: (path, done) =>
+        reply(
+          this.#at(path, (ino) => operations.xattrs(ino)),
+          done,
+          (attributes) => [...attributes.keys()],
+        ),
       access: (path, mode, done) =>
         finish(
           this.#at(path, (ino) => operations.access(ino, mode)),
@@ -122,6 +130,18 @@ export class PathOperations {
     }
     if (listed instanceof Promise) listed.then(respond, () => done(-EIO))
     else respond(listed)
+  }
+
+  /** Of other names there are none: nothing has to be looked up for them. */
+  #getxattr(path: string, name: string, done: (errno: number, value?: Buffer) => void): void {
+    if (!name.startsWith(xattrPrefix)) return done(-ENODATA)
+    const found = this.#at(path, (ino) => {
+      const attributes = this.#operations.xattrs(ino)
+      if (typeof attributes === 'number') return attributes
+      const value = attributes.get(name)
+      return value === undefined ? ENODATA : { value: Buffer.from(value) }
+    })
+    reply(found, done, ({ value }) => value)
   }
 
   #setattr(path: string, changes: AttributeRequest, done: (errno: number) => void): void {

@@ -8,6 +8,7 @@ import type { Log } from '../util/log.js'
 import { attributesOf } from './attributes.js'
 import type { AttributeDefaults, Attributes } from './attributes.js'
 import { Changes } from './changes.js'
+import { extendedAttributesOf } from './extended-attributes.js'
 import { HandleTable } from './handle-table.js'
 import { InodeTable } from './inode-table.js'
 import type { LocalFile } from './local-file.js'
@@ -137,6 +138,11 @@ export class Vfs {
     const { link, path } = this.#table.get(ino)
     if (!link) throw new FsError('EINVAL', `${path} is no link`)
     return this.#options.archive.readlink(link, signal)
+  }
+
+  /** Extended attributes, as far as they are known. */
+  xattrs(ino: number): ReadonlyMap<string, string> {
+    return extendedAttributesOf(this.#table.get(ino), this.#options.archive)
   }
 
   access(ino: number, mask: number): void {

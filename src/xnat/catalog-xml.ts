@@ -10,6 +10,9 @@ export interface StoredFile {
   /** Lower-case hex MD5, where the site computes digests. */
   readonly digest: string | undefined
   readonly modifiedMs: number | undefined
+  /** What whoever stored it called it, such as `DICOM` and `RAW`. */
+  readonly format?: string | undefined
+  readonly content?: string | undefined
 }
 
 type XmlElement = { readonly [name: string]: unknown }
@@ -61,6 +64,8 @@ function toEntry(element: XmlElement): StoredFile | undefined {
     sizeBytes: size !== undefined && /^\s*\d+\s*$/.test(size) ? Number(size) : undefined,
     digest: attribute(element, 'digest')?.toLowerCase(),
     modifiedMs: parseTimeMs(attribute(element, 'modifiedTime') ?? attribute(element, 'createdTime')),
+    format: attribute(element, 'format'),
+    content: attribute(element, 'content'),
   }
 }
 

@@ -3,7 +3,7 @@ import type { ItemAddress, ResourceAddress } from './address.js'
 import { parseCatalog } from './catalog-xml.js'
 import type { StoredFile } from './catalog-xml.js'
 import type { HttpResponse } from './http.js'
-import { cell, numberCell, parseItemFields, parseRows, parseTimeMs, parseVersion } from './rows.js'
+import { cell, cellsOf, numberCell, parseItemFields, parseRows, parseTimeMs, parseVersion } from './rows.js'
 import type { Row } from './rows.js'
 import type { Session } from './session.js'
 import { XnatError } from './xnat-error.js'
@@ -28,6 +28,8 @@ export interface FoundSubject extends Labelled {
 
 export interface Experiment extends Labelled {
   readonly xsiType: string
+  /** Other cells of the listing, by the names of their columns. */
+  readonly details?: Row
 }
 
 export interface ProjectExperiment extends Experiment {
@@ -40,6 +42,8 @@ export interface Scan {
   /** Free text, may be ''. */
   readonly type: string
   readonly modifiedMs: number | undefined
+  /** Other cells of the listing, by the names of their columns. */
+  readonly details?: Row
 }
 
 export interface Reconstruction {
@@ -61,6 +65,9 @@ export interface Resource {
   /** As the database has it: may be out of date, and undefined when it was never counted. */
   readonly fileCount: number | undefined
 }
+
+const scanDetails = ['xsiType', 'quality', 'series_description', 'note']
+const experimentDetails = ['date']
 
 const documentAttempts = 3
 /** Large sites take minutes for a listing; a client that gives up earlier only makes them do it again. */
@@ -168,12 +175,13 @@ export class XnatClient {
   }
 
   async scans(experiment: string, signal?: AbortSignal): Promise<Scan[]> {
-    const columns = 'ID,type,insert_date,last_modified'
+    const columns = `ID,type,insert_date,last_modified,${scanDetails.join(',')}`
     const rows = await this.#rows(`${itemPath({ experiment })}/scans`, { columns }, signal)
     return withId(rows).map((row) => ({
       id: row['ID']!,
       type: row['type'] ?? '',
       modifiedMs: rowTimeMs(row),
+      details: cellsOf(row, scanDetails),
     }))
   }
 
@@ -289,7 +297,7 @@ function toLabelled(row: Row): Labelled {
 }
 
 function toExperiment(row: Row): Experiment {
-  return { ...toLabelled(row), xsiType: row['xsiType'] ?? '' }
+  return { ...toLabelled(row), xsiType: row['xsiType'] ?? '', details: cellsOf(row, experimentDetails) }
 }
 
 function rowTimeMs(row: Row): number | undefined {

@@ -40,6 +40,13 @@ export function cell(row: Row, column: string): string | undefined {
   return value === undefined || value === '' ? undefined : value
 }
 
+/** The cells of these columns that are not empty. */
+export function cellsOf(row: Row, columns: readonly string[]): Row {
+  return Object.fromEntries(
+    columns.flatMap((column) => (cell(row, column) === undefined ? [] : [[column, row[column]!]])),
+  )
+}
+
 /** A count or size. Undefined where the server has none: `""`, or a table that fills no cell (§2.3, §2.4). */
 export function numberCell(row: Row, column: string): number | undefined {
   const text = cell(row, column)

@@ -122,6 +122,18 @@ describe('listings', () => {
     expect(beyond(0, await costOf(list))).toEqual([])
   })
 
+  it('extended attributes of all entries: none', async () => {
+    const names = await fs.list(slices)
+    const inos = await Promise.all(names.map(async (name) => (await fs.stat(`${slices}/${name}`)).ino))
+    let told = 0
+    const cost = await costOf(() => {
+      for (const ino of inos) if (local.vfs.xattrs(ino).has('user.xnat.digest')) told++
+      return Promise.resolve()
+    })
+    expect(told).toBe(seriesFiles)
+    expect(beyond(0, cost)).toEqual([])
+  })
+
   it('find in a session: 5 requests and one for each resource, none for a file; again: none', async () => {
     await fs.stat('GEN/S1/WALK')
     let found: string[] = []

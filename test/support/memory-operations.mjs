@@ -99,6 +99,10 @@ export class MemoryOperations {
   readlink() {
     return EINVAL
   }
+  /** @returns those that `put` was given */
+  xattrs(ino) {
+    return new Map(Object.entries(this.nodes.get(ino).xattrs ?? {}))
+  }
   access() {
     return 0
   }

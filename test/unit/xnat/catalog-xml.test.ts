@@ -5,7 +5,7 @@ const head =
   '<?xml version="1.0" encoding="UTF-8"?>\n<cat:Catalog ID="X" xmlns:cat="http://nrg.wustl.edu/catalog">'
 
 describe('parseCatalog', () => {
-  it('reads path, size, digest and time', () => {
+  it('reads path, size, digest, time, format and content', () => {
     const text = `${head}
       <cat:metaFields><cat:metaField name="PROJECT">TEST</cat:metaField></cat:metaFields>
       <cat:entries>
@@ -19,6 +19,8 @@ describe('parseCatalog', () => {
         storedPath: 'a/b.dcm',
         sizeBytes: 123,
         digest: 'abcdef0123456789abcdef0123456789',
+        format: 'DICOM',
+        content: 'RAW',
         modifiedMs: new Date(2026, 0, 2, 10, 0, 0, 250).getTime(),
       },
     ])
