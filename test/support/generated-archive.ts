@@ -30,8 +30,14 @@ export function numbered(count: number, suffix: string): string[] {
   return Array.from({ length: count }, (_, i) => `${String(i + 1).padStart(4, '0')}${suffix}`)
 }
 
-/** Writes data for an embedded XNAT: sessions of one subject, `GEN/S1`. */
-export async function generateArchive(sessions: readonly GeneratedSession[]): Promise<GeneratedArchive> {
+/**
+ * Writes data for an embedded XNAT: sessions of one subject, `GEN/S1`.
+ * @param bareSubjects labels of subjects without anything, in the project `BARE`
+ */
+export async function generateArchive(
+  sessions: readonly GeneratedSession[],
+  bareSubjects: readonly string[] = [],
+): Promise<GeneratedArchive> {
   const folder = await mkdtemp(join(tmpdir(), 'xnatfs-generated-'))
   const digests = new Map<string, string>()
   const writeResources = async (
@@ -69,7 +75,11 @@ export async function generateArchive(sessions: readonly GeneratedSession[]): Pr
     })
   }
   const manifest = join(folder, 'manifest.json')
-  const projects = [{ ID: 'GEN', resources: [], subjects: [{ label: 'S1', resources: [], experiments }] }]
+  const bare = bareSubjects.map((label) => ({ label, resources: [], experiments: [] }))
+  const projects = [
+    { ID: 'GEN', resources: [], subjects: [{ label: 'S1', resources: [], experiments }] },
+    ...(bare.length > 0 ? [{ ID: 'BARE', resources: [], subjects: bare }] : []),
+  ]
   await writeFile(manifest, JSON.stringify({ projects }))
   return { manifest, digests, remove: () => rm(folder, { recursive: true }) }
 }
