@@ -11,6 +11,10 @@ export interface CapabilityOptions {
   readonly allowRawWrites: boolean
   /** Subjects and experiments may get other labels. */
   readonly allowRelabel: boolean
+  /** Projects, subjects, experiments and scans may be made. */
+  readonly allowCreate?: boolean
+  /** Subjects, experiments and scans may be removed where they are empty. */
+  readonly allowDelete?: boolean
 }
 
 /** Why something cannot be done with or in an entry; the sentence says what would help. */
@@ -37,8 +41,12 @@ export function missingCapability(
   }
   if (capability === 'relabel') return relabelProblem(place, newName, deny, options)
   if (!isBelowScan(place)) {
-    const reason = reasonAboveResources(place, capability)
+    const reason = reasonAboveResources(place, capability, options)
     if (reason !== undefined) return deny('EPERM', reason)
+    if (capability === 'make-directory' && levels[place.level as Level].makes === 'entity')
+      return newName === undefined || isEntityLabel(place, newName)
+        ? undefined
+        : deny('EINVAL', `'${newName}': XNAT takes labels of letters, digits, _ and - only`)
     return newName === undefined ? undefined : resourceNameProblem(place, newName, deny, options)
   }
   const problem =
@@ -82,8 +90,33 @@ const verbs: Record<Capability, string> = {
   relabel: 'rename',
 }
 
-function reasonAboveResources(place: ItemPlace, capability: Capability): string | undefined {
-  if (capability === 'remove') return 'only files, folders and empty resources can be removed'
+/** Scans may have dots too, but not the names that mean several of them. */
+function isEntityLabel({ level }: ItemPlace, name: string): boolean {
+  if (level !== 'scans') return /^[A-Za-z0-9_-]+$/.test(name)
+  return /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(name) && name !== 'ALL' && name !== 'NULL'
+}
+
+const removable: ReadonlySet<string> = new Set(['subject', 'experiment', 'scan'])
+/** Shown where there is something in them: without, there is nothing to remove. */
+const fixedLevels: ReadonlySet<string> = new Set(
+  Object.values(levels).flatMap(({ fixed }) => Object.values(fixed)),
+)
+
+function reasonAboveResources(
+  place: ItemPlace,
+  capability: Capability,
+  options: CapabilityOptions,
+): string | undefined {
+  if (capability === 'remove') {
+    if (place.level === 'project')
+      return 'the ID of a removed project can never be used again; remove it on the server'
+    const isKnown = removable.has(place.level) || fixedLevels.has(place.level)
+    if (!isKnown)
+      return 'only files, folders, empty resources, scans, experiments and subjects can be removed'
+    return options.allowDelete ? undefined : 'mount with --allow-delete entities to remove it'
+  }
+  if (capability === 'make-directory' && levels[place.level as Level].makes === 'entity')
+    return options.allowCreate ? undefined : 'mount with --allow-create entities to make it'
   if (capability === 'create') return 'files lie in resources; make one with mkdir in a scan or in resources/'
   if (capability === 'make-directory' && levels[place.level as Level].makes !== 'resource') {
     return 'a resource is made in a scan, in resources/, or in the in/ or out/ of an assessor or reconstruction'

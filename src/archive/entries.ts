@@ -1,5 +1,5 @@
 import type { ItemAddress } from '../xnat/address.js'
-import type { DirectoryEntry, Facts, SymlinkEntry } from './archive.js'
+import type { DirectoryEntry, Facts, Place, SymlinkEntry } from './archive.js'
 import { levels, placeOf } from './layout.js'
 import type { ItemPlace, Level, LinkPlace, TreePlace } from './layout.js'
 
@@ -52,4 +52,13 @@ export function linkEntry(name: string, to: ItemAddress): SymlinkEntry {
 export function aliasEntry(name: string, target: string): SymlinkEntry {
   const place: LinkPlace = { level: 'link', item: {} }
   return { kind: 'symlink', name, id: `alias:${name}`, mtimeMs: 0, place, target }
+}
+
+const keys = new WeakMap<Place, string>()
+
+/** Equal for equal places, whichever listing the entry came from. */
+export function directoryKey({ place }: DirectoryEntry): string {
+  let key = keys.get(place)
+  if (key === undefined) keys.set(place, (key = JSON.stringify(place)))
+  return key
 }

@@ -79,9 +79,9 @@ export const levels: Readonly<Record<Level, LevelRule>> = {
   },
   scans: { ...bare, makes: 'entity' },
   scan: resourceParent,
-  reconstructions: { ...bare, makes: 'entity' },
+  reconstructions: { ...bare, makes: 'nothing' },
   reconstruction: { ...bare, fixed: { in: 'side', out: 'side' }, makes: 'nothing' },
-  assessors: { ...bare, makes: 'entity' },
+  assessors: { ...bare, makes: 'nothing' },
   assessor: {
     selfLinks: [],
     fixed: { in: 'side', out: 'side', resources: 'resources' },

@@ -8,10 +8,11 @@ import { deleteFile } from '../xnat/file-transfer.js'
 import type { Session } from '../xnat/session.js'
 import type { DirectoryEntry, FileEntry, GrowingBytes, StartedStore, StoreSource } from './archive.js'
 import { storedPathOf, versionOf } from './catalog.js'
+import { Entities } from './entities.js'
 import { ExactPaths } from './exact-paths.js'
 import { FreshFiles } from './fresh-files.js'
-import { placeOf } from './layout.js'
-import type { FilePlace, ResourcePart, TreePlace } from './layout.js'
+import { isTree, levels, placeOf } from './layout.js'
+import type { FilePlace, ItemPlace, ResourcePart, TreePlace } from './layout.js'
 import type { ListingCache } from './listing-cache.js'
 import { unescapeName } from './names.js'
 import { isResourcesOf } from './sources.js'
@@ -25,6 +26,8 @@ export interface WriterOptions {
   readonly log: Log
   /** How many files may be sent at a time while they are still being written. */
   readonly mostStreams: number
+  /** The data type of new experiments. */
+  readonly sessionType: string
 }
 
 /**
@@ -40,9 +43,11 @@ export class Writer {
   readonly #exact: ExactPaths
   readonly #uploads: Uploads
   readonly #streams: StreamedUploads
+  readonly #entities: Entities
   readonly #locks = new KeyedLock()
 
-  constructor({ session, client, cache, log, mostStreams }: WriterOptions) {
+  constructor({ session, client, cache, log, mostStreams, sessionType }: WriterOptions) {
+    this.#entities = new Entities(client, sessionType)
     this.#session = session
     this.#client = client
     this.#cache = cache
@@ -109,9 +114,18 @@ export class Writer {
     })
   }
 
-  /** Removes a resource that has no files. */
-  removeResource(directory: DirectoryEntry, signal?: AbortSignal): Promise<void> {
-    const place = placeOf(directory) as TreePlace
+  /** Removes a resource, scan, experiment or subject that is empty. */
+  async removeDirectory(directory: DirectoryEntry, signal?: AbortSignal): Promise<void> {
+    const place = placeOf(directory)
+    if (isTree(place)) return this.#removeResource(directory, place, signal)
+    const { level } = place as ItemPlace
+    // `scans`, `resources` and the like are there as long as something is in them.
+    if (level !== 'scan' && level !== 'experiment' && level !== 'subject') return
+    await this.#entities.remove(place as ItemPlace, directory.name, signal)
+    this.#cache.forget(() => true)
+  }
+
+  #removeResource(directory: DirectoryEntry, place: TreePlace, signal?: AbortSignal): Promise<void> {
     // A folder has no place of its own on the server: what would be removed is the resource it lies in.
     if (place.level !== 'resource') throw new FsError('ENOTEMPTY', `remove ${directory.name}: it has files`)
     const part = place.parts[0]!
@@ -124,7 +138,16 @@ export class Writer {
     })
   }
 
-  async makeResource(item: ItemAddress, label: string, signal?: AbortSignal): Promise<void> {
+  async makeDirectory(parent: ItemPlace, label: string, signal?: AbortSignal): Promise<void> {
+    if (levels[parent.level].makes !== 'entity') return this.#makeResource(parent.item, label, signal)
+    try {
+      await this.#entities.make(parent, label, signal)
+    } finally {
+      this.#cache.forget(() => true) // it may be in many listings
+    }
+  }
+
+  async #makeResource(item: ItemAddress, label: string, signal?: AbortSignal): Promise<void> {
     await this.#client.createResource(item, label, signal)
     this.#forgetResources(item)
   }

@@ -20,7 +20,6 @@ import type {
   FileFacts,
   GrowingBytes,
   MaybePromise,
-  Place,
   StartedStore,
   StoreSource,
   SymlinkEntry,
@@ -32,7 +31,7 @@ import type { CapabilityOptions } from './capabilities.js'
 import { fileKey, folderEntry, storedPathOf, versionOf, withStoredFile } from './catalog.js'
 import { listDirectory } from './children.js'
 import { Corrections } from './corrections.js'
-import { directoryEntry } from './entries.js'
+import { directoryEntry, directoryKey } from './entries.js'
 import { withFsErrors } from './errors.js'
 import { factsOf } from './facts.js'
 import { fetchBytes } from './fetch.js'
@@ -57,6 +56,8 @@ export interface XnatArchiveOptions extends CapabilityOptions {
   readonly listingStore?: ListingStore | undefined
   /** How many files may be sent at a time while they are still being written; none by default. */
   readonly mostStreams?: number
+  /** The data type of new experiments. */
+  readonly sessionType?: string | undefined
   readonly now?: () => number
 }
 
@@ -99,7 +100,15 @@ export class XnatArchive implements Archive {
     this.#reachability = new Reachability(log, now)
     this.#listings = new StaleListings({ cache: this.#cache, store, reachability: this.#reachability })
     this.#bundles = new Bundles(session)
-    this.#writer = new Writer({ session, client: this.#client, cache: this.#cache, log, mostStreams })
+    const { sessionType = 'xnat:mrSessionData' } = options
+    this.#writer = new Writer({
+      session,
+      client: this.#client,
+      cache: this.#cache,
+      log,
+      mostStreams,
+      sessionType,
+    })
   }
 
   get isReachable(): boolean {
@@ -259,15 +268,14 @@ export class XnatArchive implements Archive {
     return withFsErrors(`remove ${entry.name}`, () =>
       entry.kind === 'file'
         ? this.#writer.removeFile(entry, andWith, signal)
-        : this.#writer.removeResource(entry, signal),
+        : this.#writer.removeDirectory(entry, signal),
     )
   }
 
   makeDirectory(parent: DirectoryEntry, name: string, signal?: AbortSignal): Promise<DirectoryEntry> {
     return withFsErrors(`make directory ${name}`, async () => {
       const label = unescapeName(name)
-      const { item } = placeOf(parent) as ItemPlace
-      await this.#writer.makeResource(item, label, signal)
+      await this.#writer.makeDirectory(placeOf(parent) as ItemPlace, label, signal)
       const listing = await this.list(parent)
       const canonical = listing.get(name) ? name : listing.canonicalName(label)
       const made = canonical === undefined ? undefined : listing.get(canonical)
@@ -382,13 +390,4 @@ export class XnatArchive implements Archive {
     }
     return ['..', ...steps].join('/')
   }
-}
-
-const keys = new WeakMap<Place, string>()
-
-/** Equal for equal places, whichever listing the entry came from. */
-function directoryKey({ place }: DirectoryEntry): string {
-  let key = keys.get(place)
-  if (key === undefined) keys.set(place, (key = JSON.stringify(place)))
-  return key
 }

@@ -56,6 +56,9 @@ export function assemble(plan: AssemblyPlan): Assembly {
     mostStreams: Math.min(mostStreams, Math.floor(flags.connections / connectionsPerStream)),
     allowRawWrites: flags.allowRawWrites ?? false,
     allowRelabel: flags.allowRename === 'entities',
+    allowCreate: flags.allowCreate === 'entities',
+    allowDelete: flags.allowDelete === 'entities',
+    sessionType: flags.sessionType,
   })
   const readers = new FileReaders({
     archive,

@@ -25,6 +25,21 @@ const mountOptions: readonly OptionRow[] = [
   { flags: '--allow-other', help: 'let other users of this machine use the mount' },
   { flags: '--allow-raw-writes', help: 'let raw scan data (DICOM) be changed and deleted' },
   {
+    flags: '--allow-create <what>',
+    choices: ['entities'],
+    help: 'entities: let mkdir make projects, subjects, experiments and scans',
+  },
+  {
+    flags: '--session-type <xsiType>',
+    default: 'xnat:mrSessionData',
+    help: 'the data type of experiments that mkdir makes; their scans are of the type that goes with it',
+  },
+  {
+    flags: '--allow-delete <what>',
+    choices: ['entities'],
+    help: 'entities: let rmdir remove subjects, experiments and scans that are empty',
+  },
+  {
     flags: '--allow-rename <what>',
     choices: ['entities'],
     help: 'entities: let mv change the labels of subjects and experiments',
@@ -147,6 +162,9 @@ export interface MountFlags {
   readonly readOnly?: boolean
   readonly allowOther?: boolean
   readonly allowRawWrites?: boolean
+  readonly allowCreate?: 'entities'
+  readonly sessionType?: string
+  readonly allowDelete?: 'entities'
   readonly allowRename?: 'entities'
   readonly writeMode: (typeof writeModes)[number]
   /** Seconds. */

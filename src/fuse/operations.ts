@@ -37,7 +37,7 @@ const loudness: Readonly<Record<ErrnoName, LogLevel>> = {
 }
 
 /** Operations whose ESTALE or EEXIST tells a user about bytes that did not arrive. */
-const carriers = new Set(['read', 'flush', 'fsync', 'rename'])
+const carriers = new Set(['read', 'flush', 'fsync', 'rename', 'mkdir'])
 
 /** The errno of this system, and the one line in the log, of whatever a file system operation failed with. */
 export function errnoOf(error: unknown, operation: string, log: Log): Errno {

@@ -56,6 +56,11 @@ export function ownedPath({ project, subject, experiment }: ItemAddress): string
   return experiment === undefined ? path : `${path}/experiments/${encodeURIComponent(experiment)}`
 }
 
+/** The URL path of a project, subject, experiment or scan that is to be made or removed. */
+export function entityPath(entity: ItemAddress): string {
+  return entity.scan !== undefined || entity.subject === undefined ? itemPath(entity) : ownedPath(entity)
+}
+
 export function resourcePath(address: ResourceAddress, use: Use = 'change'): string {
   return `${itemPath(address, use)}/resources/${encodeURIComponent(address.resource)}`
 }

@@ -1,4 +1,4 @@
-import { experimentsPath, itemPath, ownedPath, resourcePath } from './address.js'
+import { entityPath, experimentsPath, itemPath, ownedPath, resourcePath } from './address.js'
 import type { ItemAddress, ResourceAddress } from './address.js'
 import { parseCatalog } from './catalog-xml.js'
 import type { StoredFile } from './catalog-xml.js'
@@ -231,6 +231,39 @@ export class XnatClient {
     await this.#command('PUT', path, signal, relabelTimeoutMs)
   }
 
+  /**
+   * Makes a project, subject, experiment or scan: the last ID of the address is its label. What exists is not changed.
+   * @returns 201 for a new subject or experiment, 200 for one that there was, and for projects and scans always
+   */
+  async createEntity(
+    entity: ItemAddress,
+    xsiType: string | undefined,
+    signal?: AbortSignal,
+  ): Promise<number> {
+    const query = xsiType === undefined ? '' : `?xsiType=${encodeURIComponent(xsiType)}`
+    return this.#command('PUT', entityPath(entity) + query, signal)
+  }
+
+  /** Removes a subject, experiment or scan with all that the server believes to be in it. Files of a scan only go too. */
+  async deleteEntity(entity: ItemAddress, signal?: AbortSignal): Promise<void> {
+    await this.#command('DELETE', entityPath(entity), signal)
+  }
+
+  /** How many there are in an experiment; 0 where it can have none. */
+  async countIn(
+    experiment: string,
+    list: 'scans' | 'assessors' | 'reconstructions',
+    signal?: AbortSignal,
+  ): Promise<number> {
+    try {
+      return (await this.#rows(`${itemPath({ experiment })}/${list}`, {}, signal)).length
+    } catch (error) {
+      // An experiment that is no image session (xnat-wire.md §8).
+      if (error instanceof XnatError && error.code === 'not-found') return 0
+      throw error
+    }
+  }
+
   async deleteResource(resource: ResourceAddress, signal?: AbortSignal): Promise<void> {
     await this.#command('DELETE', resourcePath(resource), signal)
   }
@@ -259,7 +292,7 @@ export class XnatClient {
     path: string,
     signal: AbortSignal | undefined,
     headersTimeoutMs?: number,
-  ): Promise<void> {
+  ): Promise<number> {
     const response = await this.#session.send({
       method,
       path,
@@ -270,6 +303,7 @@ export class XnatClient {
     })
     if (response.status >= 300) throw await response.toError()
     await response.bytes()
+    return response.status
   }
 
   #get(path: string, signal: AbortSignal | undefined): Promise<HttpResponse> {

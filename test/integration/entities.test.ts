@@ -1,0 +1,140 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { startEmulator } from '../../src/emulator/emulator.js'
+import type { RunningEmulator } from '../../src/emulator/emulator.js'
+import type { MountFlags } from '../../src/cli/options.js'
+import { put, rest } from '../support/emulator-rest.js'
+import type { FileSystem } from '../support/file-system.js'
+import { startLocalVfs } from '../support/local-vfs.js'
+import type { LocalVfs } from '../support/local-vfs.js'
+import { vfsFileSystem } from '../support/vfs-file-system.js'
+
+let emulator: RunningEmulator
+let local: LocalVfs
+let fs: FileSystem
+beforeEach(async () => {
+  emulator = await startEmulator()
+  await mount({ allowCreate: 'entities', allowDelete: 'entities' })
+})
+afterEach(async () => {
+  await local.stop()
+  await emulator.close()
+})
+
+async function mount(flags: Partial<MountFlags>): Promise<void> {
+  local = await startLocalVfs(emulator, flags)
+  fs = vfsFileSystem(local.vfs)
+}
+async function again(flags: Partial<MountFlags>): Promise<void> {
+  await local.stop()
+  await mount(flags)
+}
+const status = async (path: string): Promise<number> => (await rest(emulator, 'GET', path)).status
+const deletes = (): string[] =>
+  emulator.control
+    .requests()
+    .filter(({ method }) => method === 'DELETE')
+    .map(({ path }) => path)
+const experiments = '/data/projects/TEST/subjects/1/experiments'
+
+describe('mkdir', () => {
+  it('makes a project, a subject, a session and a scan, and a resource in it', async () => {
+    for (const path of ['NEW', 'NEW/S', 'NEW/S/E', 'NEW/S/E/scans/7', 'NEW/S/E/scans/7/NIFTI'])
+      await fs.mkdir(path)
+    expect(await fs.list('NEW/S/E/scans')).toEqual(['7'])
+    const { body } = await rest(
+      emulator,
+      'GET',
+      '/data/projects/NEW/subjects/S/experiments/E/scans?format=json',
+    )
+    expect(body.toString()).toContain('xnat:mrScanData')
+  })
+
+  it('makes sessions of the type that was asked for, with scans of the type that goes with it', async () => {
+    await again({ allowCreate: 'entities', sessionType: 'xnat:petSessionData' })
+    await fs.mkdir('TEST/1/PET')
+    await fs.mkdir('TEST/1/PET/scans/1')
+    expect(await fs.list('TEST/experiments/xsiType=xnat:petSessionData')).toEqual(['PET'])
+    const { body } = await rest(emulator, 'GET', `${experiments}/PET/scans?format=json`)
+    expect(body.toString()).toContain('xnat:petScanData')
+  })
+
+  it('changes nothing that is there, also what somebody else has made meanwhile', async () => {
+    await fs.list('TEST/1')
+    await put(emulator, `${experiments}/THEIRS?xsiType=xnat:ctSessionData`)
+    await expect(fs.mkdir('TEST/1/THEIRS')).rejects.toMatchObject({ code: 'EEXIST' })
+    await put(emulator, '/data/projects/TEST/subjects/2')
+    await expect(fs.mkdir('TEST/2/THEIRS')).rejects.toMatchObject({ code: 'EEXIST' })
+    await expect(fs.mkdir('TEST/1')).rejects.toMatchObject({ code: 'EEXIST' })
+  })
+
+  it('takes labels that XNAT takes', async () => {
+    for (const path of [
+      'a b',
+      'TEST/a.b',
+      'TEST/1/ä',
+      'TEST/1/MR1/scans/ALL',
+      'TEST/1/MR1/scans/1,2x',
+      'TEST/1/x#',
+    ])
+      await expect(fs.mkdir(path)).rejects.toMatchObject({ code: expect.stringMatching(/EINVAL|EEXIST/) })
+    await fs.mkdir('TEST/1/MR1/scans/5.1')
+    expect(await fs.list('TEST/1/MR1/scans')).toContain('5.1')
+  })
+
+  it('says what the server refuses', async () => {
+    emulator.control.setFaults([{ method: 'PUT', path: '/data/**', fault: { kind: 'status', status: 403 } }])
+    await expect(fs.mkdir('TEST/3')).rejects.toMatchObject({ code: 'EACCES' })
+  })
+
+  it('needs its option', async () => {
+    await again({})
+    for (const path of ['NEW', 'TEST/3', 'TEST/1/E', 'TEST/1/MR1/scans/9', 'TEST/1/MR1/assessors/A'])
+      await expect(fs.mkdir(path)).rejects.toMatchObject({ code: 'EPERM' })
+  })
+})
+
+describe('rmdir', () => {
+  it('removes what is empty, from the scan up', async () => {
+    for (const path of ['TEST/3', 'TEST/3/E', 'TEST/3/E/scans/1']) await fs.mkdir(path)
+    for (const path of ['TEST/3/E/scans/1', 'TEST/3/E/scans', 'TEST/3/E', 'TEST/3']) await fs.rmdir(path)
+    expect(await fs.list('TEST')).not.toContain('3')
+    expect(await status('/data/projects/TEST/subjects/3')).toBe(404)
+  })
+
+  it('removes one scan and no other whose ID begins like it', async () => {
+    for (const id of ['10', '100', '10-a']) await fs.mkdir(`TEST/1/MR1/scans/${id}`)
+    await fs.rmdir('TEST/1/MR1/scans/10')
+    expect((await fs.list('TEST/1/MR1/scans')).toSorted()).toEqual(['1', '10-a', '100', '2', '3', '4'])
+  })
+
+  it('removes nothing that has something in it, also if somebody else has just put it there', async () => {
+    for (const path of ['TEST', 'TEST/1', 'TEST/1/MR1', 'TEST/1/MR1/scans', 'TEST/1/MR1/scans/1'])
+      await expect(fs.rmdir(path)).rejects.toMatchObject({ code: expect.stringMatching(/ENOTEMPTY|EPERM/) })
+    for (const path of ['TEST/3', 'TEST/3/E', 'TEST/3/E/scans/1']) await fs.mkdir(path)
+    expect(await fs.list('TEST/3/E/scans/1')).toEqual([])
+    await put(emulator, '/data/projects/TEST/subjects/3/experiments/E/scans/1/resources/NEW')
+    await expect(fs.rmdir('TEST/3/E/scans/1')).rejects.toMatchObject({ code: 'ENOTEMPTY' })
+    await fs.mkdir('TEST/4')
+    await fs.list('TEST/4')
+    await put(emulator, '/data/projects/TEST/subjects/4/experiments/E4?xsiType=xnat:mrSessionData')
+    await expect(fs.rmdir('TEST/4')).rejects.toMatchObject({ code: 'ENOTEMPTY' })
+    expect(deletes()).toEqual([])
+  })
+
+  it('removes what is shared in the project that owns it only', async () => {
+    await fs.mkdir('TEST/5')
+    await put(emulator, '/data/projects/TEST/subjects/5/projects/ODD?label=five')
+    local.archive.refresh()
+    await expect(fs.rmdir('ODD/five')).rejects.toMatchObject({ code: 'EPERM' })
+    expect(deletes()).toEqual([])
+    expect(await fs.list('TEST')).toContain('5')
+  })
+
+  it('needs its option, and is never for a project', async () => {
+    await fs.mkdir('NEW')
+    await expect(fs.rmdir('NEW')).rejects.toMatchObject({ code: 'EPERM' })
+    await again({ allowCreate: 'entities' })
+    await fs.mkdir('NEW/S')
+    await expect(fs.rmdir('NEW/S')).rejects.toMatchObject({ code: 'EPERM' })
+  })
+})
