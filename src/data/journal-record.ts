@@ -28,7 +28,7 @@ export interface JournalRecord {
   readonly supersedes?: string
   /** The entry of the file that had this name before the rename of this one. */
   readonly displaces?: string
-  /** The file is to be deleted on the server, and its bytes are not needed any more. */
+  /** The file is to be deleted on the server. If that is refused, it is there again, with these bytes. */
   readonly isDeleted?: true
   /** ISO time of the last change of this record. */
   readonly at: string

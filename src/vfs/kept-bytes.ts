@@ -24,13 +24,15 @@ export class KeptBytes {
   readonly #describe: Describe
   #kept: Kept | undefined
 
-  /** @param resumed what the journal says of these bytes: another process has left them */
+  /** @param resumed what the journal says of these bytes, which another process has left. If that is a delete, the server refuses it. */
   constructor(staging: StagingFile, describe: Describe, resumed: JournalRecord | undefined) {
     this.#staging = staging
     this.#describe = describe
     const { path, revision, isComplete } = staging
-    if (resumed)
+    if (resumed) {
       this.#kept = { path, record: resumed, revision, isDurable: true, isComplete, hasRecordBeside: true }
+      if (resumed.isDeleted) this.outdate()
+    }
   }
 
   /** The entry in the journal that has the bytes, if one has. */
@@ -92,9 +94,12 @@ export class KeptBytes {
    */
   async doom(): Promise<() => Promise<void>> {
     const kept = this.#kept
-    const description = this.#describe({ sizeBytes: 0, written: [], baseEnd: 0 })
-    if (!kept || !description) return () => Promise.resolve()
+    if (!kept) return () => Promise.resolve()
     const { path, record, isDurable } = kept
+    // The bytes are still those of the record: another process may find that the server refuses the delete.
+    const { sizeBytes, written, baseEnd } = record
+    const description = this.#describe({ sizeBytes, written, baseEnd })
+    if (!description) return () => Promise.resolve()
     await writeRecord(path, stamped({ ...description, isDeleted: true }), { isDurable })
     this.#kept = { ...kept, revision: -1, hasRecordBeside: true }
     return async () => {

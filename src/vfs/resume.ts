@@ -2,6 +2,7 @@ import type { Archive, DirectoryEntry, FileEntry } from '../archive/archive.js'
 import { isComplete } from '../data/journal-record.js'
 import type { JournalEntry } from '../data/journal-record.js'
 import { FsError } from '../util/fs-error.js'
+import type { ErrnoName } from '../util/fs-error.js'
 import { md5OfFile } from '../util/md5.js'
 import { keepFolder } from './folders.js'
 import type { InodeTable } from './inode-table.js'
@@ -10,6 +11,9 @@ import type { Namespace } from './namespace.js'
 import type { Hidden, Node } from './node.js'
 import type { LocalFiles } from './local-files.js'
 import { isTemporaryName } from './temporary-names.js'
+
+/** What a delete fails with that will fail tomorrow too. */
+const refusals: ReadonlySet<ErrnoName> = new Set(['EBUSY', 'EPERM', 'EACCES'])
 
 export interface ResumeOptions {
   readonly archive: Archive
@@ -37,7 +41,7 @@ export class Resume {
     const { record } = entry
     const parent = await this.#find(directoryOf(record.path), record.directory)
     this.#requireAnswers()
-    if (record.isDeleted) return this.#delete(entry, parent)
+    if (record.isDeleted && (await this.#delete(entry, parent))) return { kind: 'needless' }
     if (!parent) return left(`its directory is not there any more`)
     if (isTemporaryName(record.name) && (await this.#isUnderOldName(entry))) return { kind: 'needless' }
     if (parent.overlay.has(record.name)) return left('another unsent file has its name')
@@ -52,17 +56,26 @@ export class Resume {
     if (!this.#options.archive.isReachable) throw new FsError('EIO', 'the server does not answer')
   }
 
-  /** Goes on deleting what is still as it was when the file was deleted. */
-  async #delete({ record }: JournalEntry, parent: Node | undefined): Promise<Resumed> {
+  /**
+   * Goes on deleting what is still as it was when the file was deleted.
+   * @returns false when that is refused: nobody was told that the file is gone, so it is not
+   */
+  async #delete({ record }: JournalEntry, parent: Node | undefined): Promise<boolean> {
     const { path, replaces, origin } = record
     const doomed = [...(replaces ? [{ path, file: replaces }] : []), ...(origin ? [origin] : [])]
     for (const { path, file } of doomed) {
       const folder = path === record.path ? parent : await this.#find(directoryOf(path))
       if (!folder || folder.overlay.has(nameOf(path))) continue
       const now = await this.#options.names.find(folder, nameOf(path))
-      if (now?.file?.version === file.version) await this.#options.locals.removals.remove(folder, now.file)
+      if (now?.file?.version !== file.version) continue
+      try {
+        await this.#options.locals.removals.remove(folder, now.file)
+      } catch (error) {
+        if (error instanceof FsError && refusals.has(error.code)) return false
+        throw error
+      }
     }
-    return { kind: 'needless' }
+    return true
   }
 
   async #show(entry: JournalEntry, parent: Node, now: Node | undefined): Promise<Resumed> {

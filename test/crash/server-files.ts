@@ -29,6 +29,8 @@ interface FileRow {
   readonly digest: string
 }
 
+const listedWrong = 'listed wrong or twice:'
+
 /** What any other client sees of the server: plain requests, and none of the program's code. */
 export class ServerFiles {
   readonly #url: string
@@ -53,8 +55,19 @@ export class ServerFiles {
     await this.#request('PUT', `${root.uri}/files/${encoded(path)}?overwrite=true`, body)
   }
 
-  /** The digest of each stored file. The server's own account of it must be right. */
+  /**
+   * The digest of each stored file. The server's own account of it must be right, once it has carried out what a killed
+   * process has asked of it.
+   */
   async contents(root: Root): Promise<Map<string, string>> {
+    for (let attempt = 1; ; attempt++) {
+      const found = await this.#contents(root)
+      if (attempt === 5 || ![...found.values()].some((content) => content.startsWith(listedWrong)))
+        return found
+    }
+  }
+
+  async #contents(root: Root): Promise<Map<string, string>> {
     const answer = await this.#request('GET', `${root.uri}/files?format=json`)
     const { ResultSet } = (await answer.json()) as { ResultSet: { Result: FileRow[] } }
     const found = new Map<string, string>()
@@ -65,7 +78,7 @@ export class ServerFiles {
       const actual = digestOf(bytes)
       const isListedRight = Number(Size) === bytes.length && digest === actual
       const path = decodeURIComponent(stored)
-      found.set(path, isListedRight && !found.has(path) ? actual : `listed wrong or twice: ${stored}`)
+      found.set(path, isListedRight && !found.has(path) ? actual : `${listedWrong} ${stored}`)
     }
     return found
   }

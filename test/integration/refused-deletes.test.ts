@@ -1,4 +1,6 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
+import { knownJournals } from '../../src/data/journal-directory.js'
+import { readEntries } from '../../src/data/journal-record.js'
 import { readFile, writeFile } from '../support/file-system.js'
 import { abandonJournals } from '../support/journals.js'
 import { useRemounts } from '../support/remounts.js'
@@ -40,4 +42,30 @@ describe('a file whose delete is refused', () => {
     await mount.vfs.drain({ includeOpen: false })
     expect(await at.server.texts()).toEqual({ scan1: 'closed', scan10: 'theirs' })
   })
+
+  it('is there again when the process was killed before it knew that the delete is refused', async () => {
+    await at.server.put('scan1', 'stored')
+    await at.server.put('scan10', 'theirs')
+    const { fs } = await at.start(back)
+    await writeFile(fs, `${here}/scan1`, 'closed')
+    at.emulator.control.setFaults([{ method: 'GET', path: '/data/**', fault: { kind: 'delay', ms: 3000 } }])
+    const unlinking = fs.unlink(`${here}/scan1`).catch(() => {})
+    await vi.waitFor(async () => expect(await deletes()).toBe(1), { timeout: 20_000, interval: 20 })
+    await abandonJournals(at.root)
+    at.emulator.control.setFaults([])
+    const { mount } = await at.start(back)
+    await mount.vfs.drain({ includeOpen: false })
+    expect(await at.server.texts()).toEqual({ scan1: 'closed', scan10: 'theirs' })
+    expect(await deletes()).toBe(0)
+    await unlinking
+  })
 })
+
+/** How many journal entries say that their file is to be deleted. */
+async function deletes(): Promise<number> {
+  const fail = (error: Error): never => {
+    throw error
+  }
+  const entries = await Promise.all((await knownJournals(at.root)).map(({ path }) => readEntries(path, fail)))
+  return entries.flat().filter(({ record }) => record.isDeleted).length
+}
