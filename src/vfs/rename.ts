@@ -107,12 +107,17 @@ export class Renames {
     await local.settled()
     await local.settleDoubt()
     // It is to replace a stored file that it was renamed over: that one must not come back when it moves on.
-    if (local.isNew && local.replaces && !local.covers && node.writers === 0) await writeBack.flush(local)
+    if (local.isNew && local.replaces && !local.covers) {
+      if (node.writers === 0) await writeBack.flush(local)
+      else local.covers = { hidden: local.replaces }
+    }
     // Waits for an upload that is under way, and brings the stored bytes here: they go with the old name.
     await local.staging.withBytes(() => Promise.resolve())
     if (local.replaces && !local.isNew && !isTemporaryName(to.name)) {
       await locals.removals.requirePossible(node.parent!, local.replaces)
     }
+    // What loses its name takes its place in the journal along, and with it that its old name is to go.
+    await to.displaced?.local?.removeOrigin()
     const covered = to.parent.overlay.get(to.name)
     const replaces = isHidden(covered)
       ? covered.hidden
