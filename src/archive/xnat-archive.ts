@@ -163,7 +163,10 @@ export class XnatArchive implements Archive {
   }
 
   facts(entry: Entry): Facts {
-    return factsOf(entry)
+    const known = entry.kind === 'directory' ? this.#directories.get(directoryKey(entry)) : undefined
+    const values = entry.kind === 'file' ? [entry.listing] : known?.sources.map(({ value }) => value)
+    const isStale = values?.some((value) => this.#listings.isStale(value))
+    return isStale ? { ...factsOf(entry), stale: '1' } : factsOf(entry)
   }
 
   refresh(directory?: DirectoryEntry): void {

@@ -37,6 +37,8 @@ export interface BlockCache {
   /** What it can keep in memory, and anywhere. */
   readonly memoryBytes: number
   readonly capacityBytes: number
+  /** What it can keep so that it stays: on the disk, where there is one. */
+  readonly storageBytes: number
   /** Whether a block is known to be here, without asking the disk. */
   has(key: VersionKey, index: number): boolean
   /** What the answers told when the blocks came that are kept of a listed version, if any are. */
@@ -51,6 +53,10 @@ export interface BlockCache {
    * it is unlinked.
    */
   completePath(key: VersionKey): Promise<string | undefined>
+  /** Bytes of a version that are here to stay: on the disk, where there is one. */
+  storedBytes(key: VersionKey): Promise<number>
+  /** Resolves when everything given so far is stored, or is not going to be. */
+  settled(): Promise<void>
   /** All bytes are in a file that is not changed any more. It may be removed when this resolves. */
   take(key: VersionKey, path: string, trust: Trust): Promise<void>
 }
@@ -64,4 +70,17 @@ export function blockCount(sizeBytes: number, blockSizeBytes: number): number {
 /** Of the block with this index; the last one may be shorter. */
 export function blockLength(sizeBytes: number, blockSizeBytes: number, index: number): number {
   return Math.min(blockSizeBytes, sizeBytes - index * blockSizeBytes)
+}
+
+/** The bytes of those blocks of a version that are there. */
+export function bytesOfBlocks(
+  { sizeBytes }: VersionKey,
+  blockSizeBytes: number,
+  isThere: (index: number) => boolean,
+): number {
+  let bytes = 0
+  for (let index = 0; index < blockCount(sizeBytes, blockSizeBytes); index++) {
+    if (isThere(index)) bytes += blockLength(sizeBytes, blockSizeBytes, index)
+  }
+  return bytes
 }

@@ -1,5 +1,6 @@
 import PQueue from 'p-queue'
 import { inBackground } from '../util/background.js'
+import { bytesOfBlocks } from './block-cache.js'
 import type { BlockCache, ListedVersion, MaybePromise, Trust, VersionKey } from './block-cache.js'
 import type { CacheDisk } from './cache-disk.js'
 import type { CacheRoom } from './cache-room.js'
@@ -77,6 +78,10 @@ export class DiskBlockCache implements BlockCache {
     return disk.canWrite() && room.admits(0) ? room.maxBytes : 0
   }
 
+  get storageBytes(): number {
+    return this.capacityBytes
+  }
+
   has(key: VersionKey, index: number): boolean {
     const file = this.#files.get(nameOf(key))
     return file !== undefined && (file.has(key, index) || file.pending(key, index) !== undefined)
@@ -124,6 +129,12 @@ export class DiskBlockCache implements BlockCache {
     inBackground(disk.log, 'write to the disk cache', stored)
   }
 
+  async storedBytes(key: VersionKey): Promise<number> {
+    const file = this.#file(key)
+    await file.load()
+    return bytesOfBlocks(key, this.blockSizeBytes, (index) => file.has(key, index))
+  }
+
   async completePath(key: VersionKey): Promise<string | undefined> {
     const { signal } = this.#closing
     const file = this.#file(key)
@@ -136,7 +147,6 @@ export class DiskBlockCache implements BlockCache {
     return path
   }
 
-  /** Resolves when everything given so far is on the disk, or is not going to be. */
   settled(): Promise<void> {
     this.#startWriting()
     return this.#writes.onIdle()

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { bytesOfBlocks } from './block-cache.js'
 import type { BlockCache, VersionKey } from './block-cache.js'
 
 /** What a block costs beyond its bytes: keys, map entries, the Buffer object. */
@@ -24,6 +25,10 @@ export class MemoryBlockCache implements BlockCache {
     return this.memoryBytes
   }
 
+  get storageBytes(): number {
+    return this.memoryBytes
+  }
+
   get sizeBytes(): number {
     return this.#blocks.calculatedSize
   }
@@ -45,6 +50,14 @@ export class MemoryBlockCache implements BlockCache {
 
   put(key: VersionKey, index: number, bytes: Uint8Array): void {
     this.#blocks.set(`${index} ${key.id}`, bytes)
+  }
+
+  storedBytes(key: VersionKey): Promise<number> {
+    return Promise.resolve(bytesOfBlocks(key, this.blockSizeBytes, (index) => this.has(key, index)))
+  }
+
+  settled(): Promise<void> {
+    return Promise.resolve()
   }
 
   completePath(): Promise<undefined> {

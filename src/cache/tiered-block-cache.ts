@@ -23,6 +23,10 @@ export class TieredBlockCache implements BlockCache {
     return Math.max(this.#memory.capacityBytes, this.#disk.capacityBytes)
   }
 
+  get storageBytes(): number {
+    return this.#disk.storageBytes
+  }
+
   has(key: VersionKey, index: number): boolean {
     return this.#memory.has(key, index) || this.#disk.has(key, index)
   }
@@ -45,6 +49,14 @@ export class TieredBlockCache implements BlockCache {
   put(key: VersionKey, index: number, bytes: Uint8Array, trust: Trust): void {
     this.#memory.put(key, index, bytes)
     this.#disk.put(key, index, bytes, trust)
+  }
+
+  storedBytes(key: VersionKey): Promise<number> {
+    return this.#disk.storedBytes(key)
+  }
+
+  settled(): Promise<void> {
+    return this.#disk.settled()
   }
 
   completePath(key: VersionKey): Promise<string | undefined> {

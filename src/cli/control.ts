@@ -3,6 +3,7 @@ import { createConnection, createServer } from 'node:net'
 import type { Server, Socket } from 'node:net'
 import type { UnsentFile } from '../vfs/vfs.js'
 import type { MountStatus } from './mount-status.js'
+import type { PrefetchReport, PrefetchWhat } from './prefetch-task.js'
 
 /** What can be asked of a running mount, over its socket: one line of JSON each way. */
 export type ControlRequest =
@@ -11,6 +12,8 @@ export type ControlRequest =
   | { readonly command: 'refresh'; readonly path: string }
   | { readonly command: 'flush' }
   | { readonly command: 'status' }
+  /** Tells how far it has come until it is answered; ends with the connection. */
+  | { readonly command: 'prefetch'; readonly paths: readonly string[]; readonly what: PrefetchWhat }
   /** Deletes local bytes of these files of the journal. */
   | { readonly command: 'discard'; readonly ids: readonly string[] }
 
@@ -21,10 +24,25 @@ export interface ControlAnswer {
   /** Files that are not on the server. */
   readonly unsent?: readonly UnsentFile[]
   readonly status?: MountStatus
+  readonly prefetch?: PrefetchReport
+  /** What was asked about is not there. */
+  readonly isAbsent?: boolean
 }
 
 /** A list of unsent files may be long. */
 const longestLine = 64 * 1024 * 1024
+
+/** Who asks. */
+export interface Asker {
+  /** Aborts when he has gone. */
+  readonly signal: AbortSignal
+  /** Says how far it has come. */
+  tell(progress: PrefetchReport): void
+}
+
+interface ProgressLine {
+  readonly progress: PrefetchReport
+}
 
 export interface ControlServer {
   /** Takes no more questions. */
@@ -36,16 +54,21 @@ export interface ControlServer {
 /** Listens on the socket of a mount. Its directory lets nobody else in. */
 export async function serveControl(
   path: string,
-  handle: (request: ControlRequest) => Promise<ControlAnswer>,
+  handle: (request: ControlRequest, asker: Asker) => Promise<ControlAnswer>,
 ): Promise<ControlServer> {
   await rm(path, { force: true })
   const connections = new Set<Promise<void>>()
   const server: Server = createServer((socket) => {
     const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
     connections.add(closed)
-    void closed.then(() => connections.delete(closed))
-    readLine(socket)
-      .then((line) => handle(JSON.parse(line) as ControlRequest))
+    const gone = new AbortController()
+    void closed.then(() => {
+      connections.delete(closed)
+      gone.abort()
+    })
+    const tell = (progress: PrefetchReport): void => void socket.write(JSON.stringify({ progress }) + '\n')
+    readLines(socket, () => true)
+      .then((line) => handle(JSON.parse(line) as ControlRequest, { signal: gone.signal, tell }))
       .catch((error: unknown) => ({
         isDone: false,
         message: error instanceof Error ? error.message : 'failed',
@@ -68,7 +91,11 @@ export async function serveControl(
 }
 
 /** Asks a running mount. Undefined when none listens. */
-export async function askControl(path: string, request: ControlRequest): Promise<ControlAnswer | undefined> {
+export async function askControl(
+  path: string,
+  request: ControlRequest,
+  onProgress: (progress: PrefetchReport) => void = () => {},
+): Promise<ControlAnswer | undefined> {
   const socket = await new Promise<Socket | undefined>((resolve, reject) => {
     const connection = createConnection(path)
     connection.once('connect', () => resolve(connection))
@@ -79,21 +106,31 @@ export async function askControl(path: string, request: ControlRequest): Promise
   })
   if (!socket) return undefined
   socket.write(JSON.stringify(request) + '\n')
-  const answer = JSON.parse(await readLine(socket)) as ControlAnswer
+  const last = await readLines(socket, (line) => {
+    const said = JSON.parse(line) as ControlAnswer | ProgressLine
+    if (!('progress' in said)) return true
+    onProgress(said.progress)
+    return false
+  })
   socket.end()
-  return answer
+  return JSON.parse(last) as ControlAnswer
 }
 
-function readLine(socket: Socket): Promise<string> {
+/** Reads until a line is the last. @returns that line */
+function readLines(socket: Socket, isLast: (line: string) => boolean): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = ''
-    socket.setEncoding('utf8')
-    socket.on('data', (chunk: string) => {
+    const take = (chunk: string): void => {
       text += chunk
-      const end = text.indexOf('\n')
-      if (end >= 0) resolve(text.slice(0, end))
-      else if (text.length > longestLine) reject(new Error('the line is too long'))
-    })
+      for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
+        const line = text.slice(0, end)
+        text = text.slice(end + 1)
+        if (isLast(line)) return resolve(line)
+      }
+      if (text.length > longestLine) reject(new Error('the line is too long'))
+    }
+    socket.setEncoding('utf8')
+    socket.on('data', take)
     socket.once('error', reject)
     socket.once('close', () => reject(new Error('the mount ended without an answer; see its log')))
   })

@@ -12,6 +12,7 @@ import type {
   PendingDiscardFlags,
   PendingListFlags,
   PendingRetryFlags,
+  PrefetchFlags,
   ServeFlags,
   StatusFlags,
   UmountFlags,
@@ -62,6 +63,15 @@ function createProgram(setExitCode: (code: ExitCode) => void): Command {
     .action(async (path: string | undefined, flags: StatusFlags) => {
       const { statusCommand } = await import('./status-command.js')
       setExitCode(await statusCommand(path, flags))
+    })
+
+  addOptions(program.command('prefetch <paths...>'), 'prefetch')
+    .description(
+      'bring files into the cache of their mount before they are read: a scan, a session, a project',
+    )
+    .action(async (paths: string[], flags: PrefetchFlags) => {
+      const { prefetchCommand } = await import('./prefetch-command.js')
+      setExitCode(await prefetchCommand(paths, flags))
     })
 
   program

@@ -4,6 +4,7 @@ import { chooseDriver } from '../fuse/choose-driver.js'
 import type { FuseDriver, FuseMount } from '../fuse/driver.js'
 import { unmount } from '../fuse/mountpoint.js'
 import { createOperations } from '../fuse/operations.js'
+import { FsError } from '../util/fs-error.js'
 import { causeChain } from '../util/log.js'
 import type { Log } from '../util/log.js'
 import { XnatClient } from '../xnat/client.js'
@@ -12,7 +13,7 @@ import { assemble } from './assemble.js'
 import type { Assembly } from './assemble.js'
 import { controlSocket } from './directories.js'
 import { serveControl } from './control.js'
-import type { ControlAnswer, ControlRequest, ControlServer } from './control.js'
+import type { Asker, ControlAnswer, ControlRequest, ControlServer } from './control.js'
 import { CliError, exitCodes } from './exit.js'
 import { journalRoot, OpenJournal } from './journal.js'
 import { explainLogIn } from './log-in.js'
@@ -20,6 +21,8 @@ import { metricsText, serveMetrics } from './metrics.js'
 import type { MetricsServer } from './metrics.js'
 import { MountCache } from './mount-cache.js'
 import { prepareMountpoint } from './mount-point.js'
+import { prefetch } from './prefetch-task.js'
+import type { PrefetchWhat } from './prefetch-task.js'
 import { kernelStatus } from './mount-status.js'
 import type { MountStatus } from './mount-status.js'
 import type { MountFlags } from './options.js'
@@ -54,6 +57,8 @@ export class RunningMount {
   #driver = { name: '', why: '' }
   readonly #sinceMs = Date.now()
   #isMounted = false
+  /** Aborts what is done for others when the mount is gone. */
+  readonly #ending = new AbortController()
   #stopping: Promise<ControlAnswer> | undefined
   readonly #stopped: Promise<ControlAnswer>
   #resolveStopped: (answer: ControlAnswer) => void = () => {}
@@ -157,6 +162,7 @@ export class RunningMount {
       const advice = 'close what uses it (lsof, fuser -m), or use --lazy'
       return { isDone: false, message: `${mountpoint} is not unmounted: ${causeChain(error)}; ${advice}` }
     }
+    this.#ending.abort(new Error('the mount has ended'))
     await vfs.drain({ includeOpen: true })
     const { unsent } = vfs
     await vfs.leave()
@@ -195,7 +201,9 @@ export class RunningMount {
       negativeTimeoutMs: Math.min(kernelTimeoutMs, negativeTimeoutMs),
     })
     this.#isMounted = true
-    this.#control = await serveControl(await controlSocket(mountpoint), (request) => this.#obey(request))
+    this.#control = await serveControl(await controlSocket(mountpoint), (request, asker) =>
+      this.#obey(request, asker),
+    )
   }
 
   async #startMetrics(): Promise<void> {
@@ -205,11 +213,12 @@ export class RunningMount {
     this.#log.info(`metrics: http://127.0.0.1:${this.#metrics.port}/metrics`)
   }
 
-  async #obey(request: ControlRequest): Promise<ControlAnswer> {
+  async #obey(request: ControlRequest, asker: Asker): Promise<ControlAnswer> {
     if (request.command === 'unmount') return this.stop(request.lazy)
     if (request.command === 'flush') return this.#flush()
     if (request.command === 'discard') return this.#discard(request.ids)
     if (request.command === 'status') return { isDone: true, message: '', status: this.status() }
+    if (request.command === 'prefetch') return this.#prefetch(request.paths, request.what, asker)
     return this.#refreshPath(request.path)
   }
 
@@ -218,6 +227,17 @@ export class RunningMount {
     const message = `what the server has is asked for anew in ${join(this.#plan.mountpoint, found)}`
     this.#log.info(message)
     return { isDone: true, message }
+  }
+
+  async #prefetch(paths: readonly string[], what: PrefetchWhat, asker: Asker): Promise<ControlAnswer> {
+    const signal = AbortSignal.any([asker.signal, this.#ending.signal])
+    try {
+      const report = await prefetch(paths, what, this.#layers, { signal, tell: (now) => asker.tell(now) })
+      return { isDone: report.failures.length === 0, message: '', prefetch: report }
+    } catch (error) {
+      const isAbsent = error instanceof FsError && error.code === 'ENOENT'
+      return { isDone: false, message: causeChain(error), isAbsent }
+    }
   }
 
   async #flush(): Promise<ControlAnswer> {

@@ -135,6 +135,11 @@ const statusOptions: readonly OptionRow[] = [
   { flags: '--watch', help: 'again each second, until Ctrl-C or the end of the mount' },
 ]
 
+const prefetchOptions: readonly OptionRow[] = [
+  { flags: '--plan', help: 'say how many requests and bytes it takes and about how long; fetch nothing' },
+  { flags: '--check', help: 'say how much is cached; exit code 1 unless it is all; fetch nothing' },
+]
+
 const mountsOptions: readonly OptionRow[] = [{ flags: '--json', help: 'as JSON' }]
 
 const pendingListOptions: readonly OptionRow[] = [{ flags: '--json', help: 'as JSON' }]
@@ -150,6 +155,7 @@ const table = {
   demo: demoOptions,
   status: statusOptions,
   mounts: mountsOptions,
+  prefetch: prefetchOptions,
   'pending list': pendingListOptions,
   'pending retry': pendingRetryOptions,
   'pending discard': pendingDiscardOptions,
@@ -202,6 +208,11 @@ export interface UmountFlags {
 export interface StatusFlags {
   readonly json?: boolean
   readonly watch?: boolean
+}
+
+export interface PrefetchFlags {
+  readonly plan?: boolean
+  readonly check?: boolean
 }
 
 export interface MountsFlags {

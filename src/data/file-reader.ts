@@ -115,12 +115,18 @@ export class FileReader {
     return { sizeBytes: span.end - span.start, done: found.then((blocks) => fetch(blocks).done) }
   }
 
-  /** Fetches a small file that somebody will probably want. It fails for those who read it only. */
-  async fetchAhead(): Promise<void> {
-    if (!this.#isWhole) return
-    await this.#cached.recover(undefined)
-    const blocks = await this.#cached.lookUp(this.#indexes({ start: 0, end: this.file.sizeBytes }))
-    if (!this.#stale) await Promise.all(this.#start(0, blocks, 'read-ahead').map(({ done }) => done))
+  /** Brings a stretch (a small file: all) into the cache; those who read go before. @throws FsError */
+  async bring(span: ByteSpan, signal: AbortSignal): Promise<void> {
+    await this.#cached.recover(signal)
+    const indexes = this.#indexes(this.#isWhole ? { start: 0, end: this.file.sizeBytes } : span)
+    const blocks = await this.#cached.lookUp(indexes)
+    if (this.#stale) throw this.#stale
+    if (!this.#usableSpool()) {
+      this.#start(indexes[0]!, blocks, 'read-ahead')
+      const runs = new Set(indexes.flatMap((index) => this.#pending.get(index) ?? []))
+      for (const run of runs) await run.wait(run.last, signal)
+    }
+    if (this.#spool) await this.#spool.read(span.end - 1, 1, signal)
   }
 
   /** The proved bytes of a small file have come and are in the cache. */
@@ -180,8 +186,7 @@ export class FileReader {
     const { archive, onAnswerVersion } = this.#options
     if (this.file.digest !== undefined) return onAnswerVersion(answerVersion)
     try {
-      const bytes = await this.#fetch({ first: 0, last: 0 }, 'foreground', new AbortController().signal)
-      bytes.discard()
+      ;(await this.#fetch({ first: 0, last: 0 }, 'foreground', new AbortController().signal)).discard()
     } catch (error) {
       if (archive.isReachable) throw error
     }

@@ -5,6 +5,8 @@ import type { BlockCache } from '../cache/block-cache.js'
 import { inBackground } from '../util/background.js'
 import { Counters } from '../util/counters.js'
 import type { Log } from '../util/log.js'
+import { BulkFetch } from './bulk-fetch.js'
+import type { FilesOf } from './bulk-fetch.js'
 import type { ByteSpan } from './byte-ranges.js'
 import { FileReader } from './file-reader.js'
 import { Prefetch } from './prefetch.js'
@@ -76,7 +78,7 @@ export class FileReaders {
       counters: this.#counters,
       budgetBytes: options.cache.memoryBytes / 2,
       roomBytes: () => options.cache.capacityBytes / 2,
-      isSmall: (file) => file.sizeBytes <= wholeFileBytesOf(file),
+      isSmall,
       cached: { isHere: (file) => this.#isHere(file), isKept: (file) => this.#isKept(file) },
       keep: (file, bytes) => this.#keep(file, bytes),
       fetch: (file, signal) => this.#fetchAhead(file, signal),
@@ -85,8 +87,7 @@ export class FileReaders {
 
   /** A reader for a handle that is read for the first time. @param surroundings what else may be read next */
   open(file: SizedFile, surroundings: Surroundings | undefined): Reading {
-    const isSmall = file.sizeBytes <= wholeFileBytesOf(file)
-    const walk = surroundings && isSmall ? this.prefetch.enter(surroundings, file) : undefined
+    const walk = surroundings && isSmall(file) ? this.prefetch.enter(surroundings, file) : undefined
     return { reader: this.acquire(file, walk), walk }
   }
 
@@ -134,6 +135,18 @@ export class FileReaders {
     const known = this.#answered.get(keyOf(file))?.answerVersion
     if (kept === undefined || (known !== undefined && known !== kept)) return undefined
     return cache.completePath(versionKey(listed, kept))
+  }
+
+  /** All of these files, to be brought into the cache for whoever reads them later. */
+  bulk(batches: readonly FilesOf[]): Promise<BulkFetch> {
+    return BulkFetch.prepare(batches, {
+      ...this.#options,
+      isSmall,
+      storedBytes: (file) => this.#storedBytes(file),
+      keep: (file, bytes) => this.#keep(file, bytes),
+      acquire: (file) => this.acquire(file),
+      release: (reader) => this.release(reader),
+    })
   }
 
   /** Fetches what a handle will probably be asked for, while the mount's budget for that lasts. */
@@ -231,6 +244,18 @@ export class FileReaders {
     return (await this.#options.cache.answerVersion(listedVersion(file))) !== undefined
   }
 
+  /** By what answers told now, or when an earlier mount asked. */
+  async #storedBytes(file: SizedFile): Promise<number> {
+    const { cache } = this.#options
+    const listed = listedVersion(file)
+    const versions = [this.#answered.get(keyOf(file))?.answerVersion, await cache.answerVersion(listed)]
+    let bytes = 0
+    for (const version of new Set(versions)) {
+      if (version !== undefined) bytes = Math.max(bytes, await cache.storedBytes(versionKey(listed, version)))
+    }
+    return bytes
+  }
+
   /** Keeps bytes that are proved to be those of the file. */
   #keep(file: SizedFile, bytes: Uint8Array): void {
     const key = keyOf(file)
@@ -250,20 +275,13 @@ export class FileReaders {
   async #fetchAhead(file: SizedFile, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return
     const reader = this.acquire(file)
-    let isHeld = true
-    const release = (): void => {
-      if (isHeld) this.release(reader)
-      isHeld = false
-    }
-    signal.addEventListener('abort', release, { once: true })
     try {
-      await reader.fetchAhead()
+      await reader.bring({ start: 0, end: file.sizeBytes }, signal)
       this.#countAhead(file)
     } catch {
       // whoever reads it meets the failure
     } finally {
-      signal.removeEventListener('abort', release)
-      release()
+      this.release(reader)
     }
   }
 
@@ -285,6 +303,10 @@ export class FileReaders {
       this.#drop(key, reader)
     }
   }
+}
+
+function isSmall(file: SizedFile): boolean {
+  return file.sizeBytes <= wholeFileBytesOf(file)
 }
 
 function wholeFileBytesOf(file: SizedFile): number {

@@ -33,6 +33,18 @@ export class Namespace {
     return node
   }
 
+  /** The nodes of a path below the root, the root first, as far as there are any. */
+  async follow(path: string, signal?: AbortSignal): Promise<Node[]> {
+    const way = [this.#table.root]
+    for (const name of namesOf(path)) {
+      const parent = way.at(-1)!
+      const node = parent.kind === 'directory' ? await this.find(parent, name, signal) : undefined
+      if (!node) break
+      way.push(node)
+    }
+    return way
+  }
+
   /** Everything in a directory. */
   list(parent: Node, signal?: AbortSignal): MaybePromise<Node[]> {
     if (parent.isLocalFolder) return this.#listLocalFolder(parent, signal)
@@ -81,6 +93,10 @@ export class Namespace {
       throw error
     }
   }
+}
+
+export function namesOf(path: string): string[] {
+  return path.split('/').filter((name) => name !== '')
 }
 
 function requireSame(node: Node, now: Node | undefined): void {

@@ -1,5 +1,6 @@
 import type { Archive } from '../archive/archive.js'
 import type { InodeTable } from './inode-table.js'
+import { namesOf } from './namespace.js'
 import type { Namespace } from './namespace.js'
 import type { Node } from './node.js'
 
@@ -31,31 +32,18 @@ export class Refreshes {
   /** @returns the path that was found */
   async path(path: string, kernel: KernelMemory | undefined): Promise<string> {
     const { archive, table } = this.#options
-    const names = path.split('/').filter((name) => name !== '')
-    const way = await this.#walk(names)
+    const way = await this.#options.names.follow(path)
     const last = way.at(-1)!
     const directories = way.filter((node) => node.kind === 'directory' && !node.isLocalFolder)
     // Each names the next, which may be another one by now.
     for (const node of directories) archive.refresh(node.directory)
     archive.refreshWithin(directories.at(-1)!.directory)
     if (kernel) {
-      const absent = names[way.length - 1]
+      const absent = namesOf(path)[way.length - 1]
       if (absent !== undefined) kernel.dropName(last.ino, absent)
       for (const node of table.lookedUp()) if (way.includes(node) || isBelow(node, last)) drop(node, kernel)
     }
     return last.path
-  }
-
-  /** The nodes from the root on, as far as they are known or can be found. */
-  async #walk(names: readonly string[]): Promise<Node[]> {
-    const way = [this.#options.table.root]
-    for (const name of names) {
-      const parent = way.at(-1)!
-      const node = parent.kind === 'directory' ? await this.#options.names.find(parent, name) : undefined
-      if (!node) break
-      way.push(node)
-    }
-    return way
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Archive, MaybePromise } from '../archive/archive.js'
+import type { FilesOf } from '../data/bulk-fetch.js'
 import type { FileReaders } from '../data/file-readers.js'
 import { WriteBack } from '../data/write-back.js'
 import type { JournalEntry } from '../data/journal-record.js'
@@ -9,6 +10,7 @@ import { attributesOf } from './attributes.js'
 import type { AttributeDefaults, Attributes } from './attributes.js'
 import { Changes } from './changes.js'
 import { extendedAttributesOf } from './extended-attributes.js'
+import { filesBelow } from './files-below.js'
 import { HandleTable } from './handle-table.js'
 import { InodeTable } from './inode-table.js'
 import type { LocalFile } from './local-file.js'
@@ -269,6 +271,11 @@ export class Vfs {
    */
   refreshPath(path: string, kernel?: KernelMemory): Promise<string> {
     return this.#refreshes.path(path, kernel)
+  }
+
+  /** The stored files of a path below the mountpoint and below it, by directory. @throws FsError ENOENT */
+  filesBelow(path: string, signal: AbortSignal): Promise<FilesOf[]> {
+    return filesBelow(path, { archive: this.#options.archive, names: this.#names }, signal)
   }
 
   /** As `unlink`, for a driver whose library takes the name of an open file away instead. @returns its number */

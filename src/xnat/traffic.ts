@@ -17,11 +17,12 @@ export class Traffic implements HttpObserver {
   begin(request: ObservedRequest): ExchangeObserver {
     const count = this.#counters.requests[kindOf(request)]
     count.count++
+    const startedMs = performance.now()
     let receivedBytes = 0
     let tell: ((text: string) => void) | undefined
     if (this.#trace) {
       const trace = this.#trace
-      const [number, startedMs] = [++this.#begun, performance.now()]
+      const number = ++this.#begun
       const { method, path, headers } = request
       trace.info(`http ${number}: ${method} ${redactText(path)} ${shown(headers)}`)
       tell = (text) => trace.info(`http ${number}: ${Math.round(performance.now() - startedMs)} ms: ${text}`)
@@ -29,6 +30,7 @@ export class Traffic implements HttpObserver {
     return {
       sent: (bytes) => void (count.sentBytes += bytes),
       answered: (status, headers) => {
+        count.waitMs += performance.now() - startedMs
         if (status >= 400) count.failed++
         tell?.(`${status} ${shown(headers)}`)
       },
@@ -37,6 +39,7 @@ export class Traffic implements HttpObserver {
         receivedBytes += bytes
       },
       ended: (failure) => {
+        count.busyMs += performance.now() - startedMs
         if (failure && failure.name !== 'AbortError') count.failed++
         tell?.(
           failure

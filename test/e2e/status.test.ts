@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { MountStatus } from '../../src/cli/mount-status.js'
 import { Mount } from '../support/mount.js'
-import { program, xnatfs } from '../support/processes.js'
+import { program, shell, xnatfs } from '../support/processes.js'
 import { Server } from '../support/server.js'
 
 /** `xnatfs status`, `xnatfs mounts`, the metrics and the trace: docs/semantics.md, 7. */
@@ -81,6 +81,7 @@ describe('what is seen of a mount', () => {
       const told = await status()
       expect(told.server.isReachable).toBe(false)
       expect(told.server.staleListings).toBeGreaterThan(0)
+      expect(await shell(`getfattr -n user.xnat.stale --only-values ${mount.path}/${qc}/seen.txt`)).toBe('1')
       expect(told.troubles.at(-1)).toMatchObject({
         level: 'warn',
         text: expect.stringContaining('does not answer'),

@@ -15,6 +15,8 @@ export interface LocalVfs {
   readonly vfs: Vfs
   readonly archive: Assembly['archive']
   readonly cache: MountCache
+  readonly readers: Assembly['readers']
+  readonly counters: Assembly['counters']
   readonly lines: readonly string[]
   /** As the end of a mount: sends what can be sent, leaves the rest in the journal. */
   stop(): Promise<void>
@@ -56,6 +58,8 @@ export async function startLocalVfs(
   return {
     vfs: assembly.vfs,
     archive: assembly.archive,
+    readers: assembly.readers,
+    counters: assembly.counters,
     cache,
     lines,
     stop: async () => {
