@@ -46,12 +46,7 @@ describe('what goes over the wire', () => {
 
     const { requests } = counters
     // XNAT takes a body whose length it is not told as multipart only.
-    expect(requests.upload).toEqual({
-      count: 2,
-      failed: 1,
-      sentBytes: 1700,
-      receivedBytes: requests.upload.receivedBytes,
-    })
+    expect(requests.upload).toMatchObject({ count: 2, failed: 1, sentBytes: 1700 })
     expect(requests.file).toMatchObject({ count: 1, failed: 0, receivedBytes: file })
     expect(requests.archive).toMatchObject({ count: 1, failed: 0, receivedBytes: archive })
     expect(requests.listing).toMatchObject({ count: 2, failed: 1 })
