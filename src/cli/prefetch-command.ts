@@ -28,15 +28,18 @@ export async function prefetchCommand(paths: readonly string[], flags: PrefetchF
       line.show({ ...progress.plan, ...progress.progress }),
     )
     line.end()
-    if (!tell(answer, what)) exitCode = exitCodes.failure
+    if (!tell(mountpoint, answer, what)) exitCode = exitCodes.failure
   }
   return exitCode
 }
 
 /** @returns whether everything is as it was asked for */
-function tell(answer: ControlAnswer, what: PrefetchWhat): boolean {
+function tell(mountpoint: string, answer: ControlAnswer, what: PrefetchWhat): boolean {
   const report = answer.prefetch
-  if (!report) throw new CliError(answer.isAbsent ? exitCodes.notFound : exitCodes.failure, answer.message)
+  if (!report) {
+    const exitCode = answer.isAbsent ? exitCodes.notFound : exitCodes.failure
+    throw new CliError(exitCode, `${mountpoint}: ${answer.message}`)
+  }
   const { plan, failures } = report
   const lines = { plan: planLine, check: checkLine, fetch: fetchLine }[what](report)
   if (plan.unsized > 0)

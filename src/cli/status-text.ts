@@ -65,7 +65,9 @@ function hitText({ hits, misses }: { readonly hits: number; readonly misses: num
 
 function aheadText({ ahead }: MountStatus): string {
   const { readAheadBytes, together, singly, files, bytes, unreadBytes } = ahead
-  const directories = `${countText(files, 'file')} of ${together + singly} directories (${together} by one request), ${sizeText(bytes)}`
+  const count = together + singly
+  const of = count === 1 ? '1 directory' : `${count} directories`
+  const directories = `${countText(files, 'file')} of ${of} (${together} by one request), ${sizeText(bytes)}`
   const unread = unreadBytes > 0 ? `, ${sizeText(unreadBytes)} not read yet` : ''
   return `${sizeText(readAheadBytes)} within files; ${directories}${unread}`
 }

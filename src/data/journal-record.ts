@@ -100,6 +100,7 @@ export async function readEntries(
   const entries: JournalEntry[] = []
   for (const { stagingPath, text } of await readTexts(directory)) {
     try {
+      if (text instanceof Error) throw text
       entries.push({ stagingPath, record: parse(text) })
     } catch (cause) {
       const name = basename(stagingPath)
@@ -113,10 +114,11 @@ export async function readEntries(
 
 interface RecordText {
   readonly stagingPath: string
-  readonly text: string
+  /** An error: nobody knows whether there is a record. */
+  readonly text: string | Error
 }
 
-/** The records, beside the bytes or behind them, that have bytes. */
+/** The records, beside the bytes or behind them, that have bytes. What cannot be read may be one. */
 async function readTexts(directory: string): Promise<RecordText[]> {
   const names = await readdir(directory)
   const records = new Set(names.filter((name) => name.endsWith(suffix)))
@@ -124,9 +126,8 @@ async function readTexts(directory: string): Promise<RecordText[]> {
   for (const name of names) {
     if (records.has(name) || name === aboutFile) continue
     const stagingPath = join(directory, name)
-    const text = records.has(name + suffix)
-      ? await readIfThere(stagingPath + suffix)
-      : await readTrailer(stagingPath)
+    const reading = records.has(name + suffix) ? readIfThere(stagingPath + suffix) : readTrailer(stagingPath)
+    const text = await reading.catch((cause: unknown) => new Error('it cannot be read', { cause }))
     if (text !== undefined) texts.push({ stagingPath, text })
   }
   return texts

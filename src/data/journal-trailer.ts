@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import { basename } from 'node:path'
+import { hasErrorCode } from '../util/fs-error.js'
 
 /**
  * The record of a small file lies in the same file, behind its bytes: one write and one sync keep both. What follows
@@ -27,9 +28,15 @@ export function withTrailer(path: string, bytes: Buffer, text: string): Buffer {
   return whole
 }
 
-/** @returns the text of the record behind the bytes of a file; undefined if there is none, or the file is not there */
+/**
+ * @returns the text of the record behind the bytes of a file; undefined if there is none, or the file is not there
+ * @throws what else the disk says: nobody knows then whether there is one
+ */
 export async function readTrailer(path: string): Promise<string | undefined> {
-  const handle = await open(path, 'r').catch(() => undefined)
+  const handle = await open(path, 'r').catch((error: unknown) => {
+    if (hasErrorCode(error, 'ENOENT')) return undefined
+    throw error
+  })
   if (!handle) return undefined
   try {
     const { size } = await handle.stat()

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, readdir, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import fc from 'fast-check'
@@ -7,6 +7,7 @@ import { readEntries, recordText, removeUnrecorded } from '../../../src/data/jou
 import type { JournalRecord } from '../../../src/data/journal-record.js'
 import { StagingFile } from '../../../src/data/staging-file.js'
 import { StagingPlaces } from '../../../src/data/staging-places.js'
+import { causeChain } from '../../../src/util/log.js'
 import { patternBytes } from '../../support/byte-source.js'
 
 /** Small files that are being written are in memory, and come to the disk with their record. */
@@ -179,6 +180,16 @@ describe('a small StagingFile', () => {
     await removeUnrecorded(directory)
     expect(await readdir(directory)).toEqual([])
     await staging.remove()
+  })
+
+  it('that cannot be read is named, and not taken for one that nobody needs', async () => {
+    const path = join(directory, 'unreadable')
+    await symlink(path, path)
+    const complaints: string[] = []
+    expect(await readEntries(directory, (error) => complaints.push(causeChain(error)))).toEqual([])
+    expect(complaints).toEqual([expect.stringMatching(/unreadable.*it cannot be read.*ELOOP/)])
+    await removeUnrecorded(directory)
+    expect(await readdir(directory)).toEqual(['unreadable'])
   })
 
   it('goes to the disk when there is no memory for it', async () => {
