@@ -87,9 +87,6 @@ export interface FuseOperations {
   unhide(ino: number): MaybePromise<Errno>
 }
 
-/** Extended attributes of other names there are none, and a driver need not ask for them. */
-export const xattrPrefix = 'user.xnat.'
-
 export interface MountOptions {
   /** An existing directory, absolute, links resolved. */
   readonly mountpoint: string

@@ -1,7 +1,7 @@
 import { constants } from 'node:os'
 import type { Operations, Stat } from 'fuse-native'
 import type { Attributes } from '../vfs/attributes.js'
-import { xattrPrefix } from './driver.js'
+import { xattrPrefix } from '../vfs/extended-attributes.js'
 import type { AttributeRequest, Errno, FuseOperations, MaybePromise } from './driver.js'
 import { directoryStat, finish, owners, reply, statfs, andThen, toStat } from './path-replies.js'
 

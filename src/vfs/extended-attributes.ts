@@ -1,8 +1,8 @@
 import type { Archive } from '../archive/archive.js'
 import type { Node } from './node.js'
 
-/** What extended attributes of a mount are called; others there are none. */
-const prefix = 'user.xnat.'
+/** What extended attributes of a mount are called. Others there are none, and a driver need not ask for them. */
+export const xattrPrefix = 'user.xnat.'
 
 /**
  * What the listings have told of a file or directory beside its attributes, by name. Nobody is asked for it: programs
@@ -14,7 +14,7 @@ export function extendedAttributesOf(node: Node, archive: Archive): ReadonlyMap<
   for (const [name, value] of Object.entries(archive.facts(node.entry))) {
     // What was written here is other bytes than those that the server has.
     if (name === 'digest' && node.local?.isDirty()) continue
-    attributes.set(prefix + name, value)
+    attributes.set(xattrPrefix + name, value)
   }
   return attributes
 }
