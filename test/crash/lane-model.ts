@@ -121,8 +121,9 @@ export class LaneModel {
     return copy
   }
 
-  /** The errno that POSIX asks for, or undefined. */
+  /** The errno that POSIX asks for, or undefined. A descriptor is not open when its open was refused. */
   refusal(step: Step): string | undefined {
+    if (step.op !== 'open' && 'handle' in step && !this.#handles.has(step.handle)) return 'EBADF'
     if (step.op === 'open') {
       const isThere = this.#files.has(step.path)
       if (isThere && step.flags === 'wx') return 'EEXIST'
