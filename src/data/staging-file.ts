@@ -11,7 +11,8 @@ import { SmallBytes } from './small-bytes.js'
 import { nameDurably } from './staging-places.js'
 import type { StagingPlace, StagingPlaces } from './staging-places.js'
 import type {
-  KeptState,
+  HeldBytes,
+  KeepBytes,
   StagingBase,
   StagingBuffering,
   StagingFollower,
@@ -190,34 +191,21 @@ export class StagingFile {
     })
   }
 
-  /**
-   * Completes the local file and keeps it unchanged while `task` reads it.
-   * @param task gets the revision that the bytes are of
-   */
-  withBytes<T>(task: (revision: number) => Promise<T>, signal?: AbortSignal): Promise<T> {
+  /** Completes the local file and keeps it unchanged while `task` reads it. */
+  withBytes<T>(task: (held: HeldBytes) => Promise<T>, signal?: AbortSignal): Promise<T> {
     return this.#exclusively(async () => {
       await this.#fill(signal)
-      return task(this.#revision)
+      return task({ revision: this.#revision, keep: (record, options) => this.#keep(record, options) })
     })
   }
 
   /**
    * Keeps what is here as it is on the disk: `record` gets what has to be known of it. Later changes are made to a
    * copy, under another path; whoever keeps removes this one when it is not needed any more.
-   * @param isDurable the bytes survive a power failure before `record` is called
+   * @param options.isDurable the bytes survive a power failure before `record` is called
    */
-  keep(
-    record: (kept: KeptState) => Promise<void>,
-    { isDurable }: { readonly isDurable: boolean },
-  ): Promise<void> {
-    return this.#exclusively(async () => {
-      const small = this.#hasTrailer ? undefined : this.#small
-      const keepWith = small && ((text: string) => this.#writeWithTrailer(small, text, isDurable))
-      if (isDurable && !keepWith) await this.#handle.datasync()
-      const state = { sizeBytes: this.#sizeBytes, written: this.#written.spans, baseEnd: this.#baseEnd }
-      this.#isKept = true
-      await record({ ...state, path: this.path, revision: this.#revision, ...(keepWith && { keepWith }) })
-    })
+  keep(...[record, options]: Parameters<KeepBytes>): Promise<void> {
+    return this.#exclusively(() => this.#keep(record, options))
   }
 
   /** Resolves when no change and no `withBytes` is under way. */
@@ -309,6 +297,15 @@ export class StagingFile {
   #unfollow(): void {
     this.#follower?.abandon('the file was changed before its end')
     this.#follower = undefined
+  }
+
+  async #keep(...[record, { isDurable }]: Parameters<KeepBytes>): Promise<void> {
+    const small = this.#hasTrailer ? undefined : this.#small
+    const keepWith = small && ((text: string) => this.#writeWithTrailer(small, text, isDurable))
+    if (isDurable && !keepWith) await this.#handle.datasync()
+    const state = { sizeBytes: this.#sizeBytes, written: this.#written.spans, baseEnd: this.#baseEnd }
+    this.#isKept = true
+    await record({ ...state, path: this.path, revision: this.#revision, ...(keepWith && { keepWith }) })
   }
 
   /** Goes on in a copy, as far as `sizeBytes`. */

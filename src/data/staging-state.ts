@@ -45,3 +45,15 @@ export interface KeptState extends StagingState {
   /** Keeps the bytes together with the text of their record. Undefined where the bytes are on the disk already. */
   readonly keepWith?: (text: string) => Promise<void>
 }
+
+/** All bytes of a file, while no change is made to them. */
+export interface HeldBytes {
+  readonly revision: number
+  /** As that of the file, which would wait until they are let go. */
+  readonly keep: KeepBytes
+}
+
+export type KeepBytes = (
+  record: (kept: KeptState) => Promise<void>,
+  options: { readonly isDurable: boolean },
+) => Promise<void>

@@ -1,7 +1,7 @@
 import { entryId, recordText, removeEntry, removeRecord, writeRecord } from '../data/journal-record.js'
 import type { JournalRecord } from '../data/journal-record.js'
 import type { StagingFile } from '../data/staging-file.js'
-import type { StagingState } from '../data/staging-state.js'
+import type { HeldBytes, StagingState } from '../data/staging-state.js'
 
 /** What is to become of the bytes, as of now. Undefined when the file has no place any more. */
 export type Describe = (state: StagingState) => Omit<JournalRecord, 'format' | 'at'> | undefined
@@ -44,11 +44,13 @@ export class KeptBytes {
    * Makes sure that the bytes as they are now, and what is to become of them, outlive this process.
    * @param options.isDurable and a power failure
    * @param options.isWanted asked when it comes to it: false when the file was deleted meanwhile
+   * @param options.held the bytes, for those who hold them
    */
   async keep(options: {
     readonly isDurable: boolean
-    readonly reason: string | undefined
+    readonly reason?: string | undefined
     readonly isWanted: () => boolean
+    readonly held?: HeldBytes | undefined
   }): Promise<void> {
     const before = this.#kept
     const isDurable = options.isDurable || (before?.isDurable ?? false)
@@ -56,7 +58,7 @@ export class KeptBytes {
     const isKept =
       before?.revision === revision && before.isDurable === isDurable && before.isComplete === isComplete
     if (isKept && options.reason === undefined) return
-    await this.#staging.keep(
+    await (options.held ?? this.#staging).keep(
       async ({ path, revision, keepWith, ...state }) => {
         const description = options.isWanted() ? this.#describe(state) : undefined
         if (!description) return

@@ -2,7 +2,7 @@ import type { Archive, FileEntry } from '../archive/archive.js'
 import { entryId } from '../data/journal-record.js'
 import type { JournalRecord } from '../data/journal-record.js'
 import type { StagingFile } from '../data/staging-file.js'
-import type { StagingState } from '../data/staging-state.js'
+import type { HeldBytes, StagingState } from '../data/staging-state.js'
 import type { Outgoing } from '../data/write-back.js'
 import { FsError } from '../util/fs-error.js'
 import { Lock } from '../util/lock.js'
@@ -210,10 +210,7 @@ export class LocalFile implements Outgoing {
   async #upload(): Promise<void> {
     try {
       if (this.#removesOriginFirst && this.#isLongerNameOfOrigin()) await this.#leaveOriginFirst()
-      // Complete, so that a process that finds the entry after this one was killed can tell whether it was stored.
-      await this.staging.withBytes(() => Promise.resolve())
-      if (!this.node.isRemoved) await this.keep({ isDurable: false })
-      await this.staging.withBytes((revision) => this.#send(revision)).finally(() => this.stream.abandon())
+      await this.staging.withBytes((held) => this.#send(held)).finally(() => this.stream.abandon())
       await this.#leaveOrigin()
       this.#failure = undefined
     } catch (error) {
@@ -230,9 +227,13 @@ export class LocalFile implements Outgoing {
    * Makes sure that the bytes as they are now, and what is to become of them, outlive this process.
    * @param options.isDurable and a power failure
    */
-  keep(options: { readonly isDurable: boolean; readonly reason?: string }): Promise<void> {
+  keep(options: {
+    readonly isDurable: boolean
+    readonly reason?: string
+    readonly held?: HeldBytes
+  }): Promise<void> {
     const isWanted = (): boolean => !this.node.isRemoved
-    return this.#kept.keep({ isDurable: options.isDurable, reason: options.reason, isWanted })
+    return this.#kept.keep({ ...options, isWanted })
   }
 
   /** Waits for uploads that are under way, from their first step to their last. */
@@ -322,8 +323,11 @@ export class LocalFile implements Outgoing {
     }
   }
 
-  async #send(revision: number): Promise<void> {
+  async #send(held: HeldBytes): Promise<void> {
+    const { revision } = held
     const { parent, name } = this.node
+    // Just what is sent is in the journal: who finds it there after a kill can tell whether the server has it.
+    if (!this.node.isRemoved) await this.keep({ isDurable: false, held })
     if (!this.hasUnstoredBytes || !parent) return
     await this.settleDoubt()
     if (!this.hasUnstoredBytes) return

@@ -116,7 +116,7 @@ describe('StagingFile', () => {
   it('counts revisions, so that an upload knows whether it has what is here', async () => {
     const staging = await StagingFile.create(places)
     await staging.write(0, Buffer.from('a'))
-    const sent = await staging.withBytes((revision) => Promise.resolve(revision))
+    const sent = await staging.withBytes(({ revision }) => Promise.resolve(revision))
     expect(sent).toBe(staging.revision)
     await staging.write(1, Buffer.from('b'))
     expect(sent).not.toBe(staging.revision)
