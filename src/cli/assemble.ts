@@ -5,7 +5,7 @@ import type { Log } from '../util/log.js'
 import { Vfs } from '../vfs/vfs.js'
 import { Http } from '../xnat/http.js'
 import { Session } from '../xnat/session.js'
-import type { Credentials } from '../xnat/session.js'
+import type { Credentials, SessionOptions } from '../xnat/session.js'
 import { Traffic } from '../xnat/traffic.js'
 import type { MountCache } from './mount-cache.js'
 import type { MountFlags } from './options.js'
@@ -25,6 +25,8 @@ export interface AssemblyPlan {
   readonly cache: MountCache
   /** The journal directory of this mount. */
   readonly stagingDirectory: string
+  /** Is told when the server refuses the credentials. */
+  readonly onRefused?: SessionOptions['onRefused']
 }
 
 export interface Assembly {
@@ -39,7 +41,7 @@ export interface Assembly {
 
 /** Builds the layers of one mount, from the server up to the file system. The only place that knows all of them. */
 export function assemble(plan: AssemblyPlan): Assembly {
-  const { url, credentials, flags, log, cache, stagingDirectory } = plan
+  const { url, credentials, flags, log, cache, stagingDirectory, onRefused } = plan
   const counters = new Counters()
   const http = new Http({
     baseUrl: url,
@@ -47,7 +49,7 @@ export function assemble(plan: AssemblyPlan): Assembly {
     connections: flags.connections,
     observer: new Traffic(counters, flags.traceHttp ? log : undefined),
   })
-  const session = new Session(http, credentials)
+  const session = new Session(http, credentials, onRefused && { onRefused })
   const archive = new XnatArchive({
     session,
     log,

@@ -5,13 +5,35 @@ import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
 import type { Credentials } from '../xnat/session.js'
 import { CliError, exitCodes } from './exit.js'
+import { parseServerUrl } from './server-url.js'
+
+export type Environment = Readonly<Record<string, string | undefined>>
 
 export interface CredentialSources {
   /** Of --user or XNAT_USER. */
   readonly user: string | undefined
-  readonly env: Readonly<Record<string, string | undefined>>
+  readonly env: Environment
   /** Asks on the terminal without echo; undefined where there is none. */
   readonly ask: ((question: string) => Promise<string>) | undefined
+}
+
+/** Whether XNAT_USER and XNAT_PASS are for this server: with XNAT_HOST they are for that one, and never sent to another. */
+export function isForServer(url: string, env: Environment): boolean {
+  const host = env['XNAT_HOST']
+  if (!host) return true
+  try {
+    return parseServerUrl(host) === url
+  } catch {
+    return false
+  }
+}
+
+/** What to say where the environment has a log-in for another server; undefined where it has none. */
+export function foreignLogIn(url: string, env: Environment): string | undefined {
+  const names = ['XNAT_USER', 'XNAT_PASS'].filter((name) => env[name])
+  if (names.length === 0 || isForServer(url, env)) return undefined
+  const verb = names.length === 1 ? 'is' : 'are'
+  return `${names.join(' and ')} ${verb} for ${env['XNAT_HOST']} (XNAT_HOST) and ${verb} not used for ${url}`
 }
 
 /**
@@ -23,7 +45,7 @@ export async function findCredentials(
   sources: CredentialSources,
 ): Promise<Credentials | undefined> {
   const { user, env, ask } = sources
-  const password = env['XNAT_PASS']
+  const password = isForServer(url, env) ? env['XNAT_PASS'] : undefined
   if (password !== undefined && password !== '') {
     if (user) return { user, password }
     throw new CliError(exitCodes.usage, 'XNAT_PASS is set but no user; give --user or set XNAT_USER')
@@ -33,7 +55,9 @@ export async function findCredentials(
   if (!user) return undefined
   if (!ask) {
     const advice = `set XNAT_PASS, or put 'machine ${new URL(url).host} login ${user} password …' into ~/.netrc`
-    throw new CliError(exitCodes.notLoggedIn, `no password for user '${user}'; ${advice}`)
+    const foreign = foreignLogIn(url, env)
+    const why = foreign === undefined ? '' : ` (${foreign})`
+    throw new CliError(exitCodes.notLoggedIn, `no password for user '${user}'${why}; ${advice}`)
   }
   return { user, password: await ask(`Password of ${user} at ${url}: `) }
 }

@@ -17,6 +17,7 @@ import type {
   StatusFlags,
   UmountFlags,
 } from './options.js'
+import { settleOptions } from './settle-options.js'
 import { version } from './version.js'
 
 /** Only what a command needs is loaded: `umount` answers at once. */
@@ -27,6 +28,7 @@ function createProgram(setExitCode: (code: ExitCode) => void): Command {
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', examplesAndExitCodes)
+    .hook('preAction', (_, command) => settleOptions(command))
 
   addOptions(program.command('mount <mountpoint>'), 'mount')
     .description('mount an archive; returns when the mount answers')
@@ -149,7 +151,8 @@ Exit codes: 0 success, 1 failure, 2 usage, 3 not logged in, 4 server not reachab
 
 const passwordHelp = `
 The password comes from XNAT_PASS, or from ~/.netrc (mode 0600; a port belongs into the machine name: "machine
-localhost:8080"), or is asked for on the terminal. Without a user the mount is a guest's.`
+localhost:8080"), or is asked for on the terminal. Without a user the mount is a guest's. Where XNAT_HOST is set, XNAT_USER and
+XNAT_PASS are for that server only.`
 
 async function main(): Promise<ExitCode> {
   let exitCode: ExitCode = exitCodes.success

@@ -46,6 +46,11 @@ function metricsOf(status: MountStatus): Metric[] {
       'Whether the server answered when it was last asked.',
       one(Number(server.isReachable)),
     ),
+    gauge(
+      'log_in_needed',
+      'Whether the server has refused the log-in.',
+      one(Number(server.logInNeeded !== null)),
+    ),
     counter(
       'stale_listings',
       'Older listings shown because the server did not answer.',

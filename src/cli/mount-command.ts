@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { chdir } from 'node:process'
 import { inspect } from 'node:util'
 import { causeChain, Log } from '../util/log.js'
-import { findCredentials, terminalPrompt } from './credentials.js'
+import { findCredentials, foreignLogIn, terminalPrompt } from './credentials.js'
 import { isDaemon, receiveSecrets, report, startDaemon } from './daemon.js'
 import { defaultLogFile } from './directories.js'
 import { CliError, exitCodes } from './exit.js'
@@ -19,6 +19,8 @@ export async function mountCommand(path: string, flags: MountFlags): Promise<Exi
   const url = parseServerUrl(flags.url)
   const mountpoint = await resolveMountpoint(path)
   if (isDaemon()) return serveInBackground({ url, mountpoint, flags, ...(await receiveSecrets()) })
+  const foreign = foreignLogIn(url, process.env)
+  if (foreign !== undefined) process.stderr.write(`xnatfs: ${foreign}\n`)
   const credentials = await findCredentials(url, {
     user: flags.user,
     env: process.env,

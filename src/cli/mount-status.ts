@@ -21,6 +21,8 @@ export interface MountStatus {
     readonly isReachable: boolean
     /** How often an older listing was shown because it did not. */
     readonly staleListings: number
+    /** Why it has refused the log-in; null unless it has. Nothing is asked of it before `xnatfs refresh`. */
+    readonly logInNeeded: string | null
   }
   readonly requests: Counters['requests']
   readonly memory: {

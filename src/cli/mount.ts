@@ -68,7 +68,13 @@ export class RunningMount {
     this.#log = log
     this.#cache = cache
     this.#journal = journal
-    this.#layers = assemble({ ...plan, log, cache, stagingDirectory: journal.directory })
+    this.#layers = assemble({
+      ...plan,
+      log,
+      cache,
+      stagingDirectory: journal.directory,
+      onRefused: (error) => this.#tellRefused(error.message),
+    })
     this.#stopped = new Promise((resolve) => (this.#resolveStopped = resolve))
   }
 
@@ -111,13 +117,14 @@ export class RunningMount {
   }
 
   refresh(): void {
+    this.#layers.session.retryLogIn()
     this.#layers.vfs.refresh(this.#fuse?.cache)
     this.#log.info('listings are forgotten')
   }
 
   status(): MountStatus {
     const { url, mountpoint, flags } = this.#plan
-    const { vfs, archive, readers, counters } = this.#layers
+    const { session, vfs, archive, readers, counters } = this.#layers
     return {
       version: version(),
       pid: process.pid,
@@ -129,7 +136,11 @@ export class RunningMount {
       isReadOnly: flags.readOnly ?? false,
       writeMode: flags.writeMode,
       driver: this.#driver,
-      server: { isReachable: archive.isReachable, staleListings: archive.staleListings },
+      server: {
+        isReachable: archive.isReachable,
+        staleListings: archive.staleListings,
+        logInNeeded: session.refusal?.message ?? null,
+      },
       requests: counters.requests,
       memory: this.#cache.memoryStatus,
       disk: this.#cache.diskStatus,
@@ -189,6 +200,13 @@ export class RunningMount {
     }
   }
 
+  /** A refusal at the beginning is the answer of `xnatfs mount`. */
+  #tellRefused(reason: string): void {
+    if (!this.#isMounted) return
+    const advice = `it is not tried again before \`xnatfs refresh ${this.#plan.mountpoint}\` or SIGHUP`
+    this.#log.error(`log-in is needed: ${reason}; ${advice}`)
+  }
+
   async #mount(driver: FuseDriver): Promise<void> {
     const { mountpoint, flags, url } = this.#plan
     const kernelTimeoutMs = Math.min(flags.listingTtl * 1000, longestKernelTimeoutMs)
@@ -223,6 +241,7 @@ export class RunningMount {
   }
 
   async #refreshPath(path: string): Promise<ControlAnswer> {
+    this.#layers.session.retryLogIn()
     const found = await this.#layers.vfs.refreshPath(path, this.#fuse?.cache)
     const message = `what the server has is asked for anew in ${join(this.#plan.mountpoint, found)}`
     this.#log.info(message)

@@ -10,6 +10,7 @@ export function statusText(status: MountStatus): string {
   const lines = [
     mountpoint,
     row('server', `${url} as ${user}${status.server.isReachable ? '' : '; it does not answer'}`),
+    ...refusalRow(status),
     ...staleRow(status),
     row('mounted', `${durationText(uptimeSeconds)} ago, process ${pid}, ${mode}`),
     row('driver', `${driver.name}: ${driver.why}`),
@@ -25,6 +26,11 @@ export function statusText(status: MountStatus): string {
 
 function row(name: string, text: string): string {
   return `  ${name.padEnd(9)}${text}`
+}
+
+function refusalRow({ server, mountpoint }: MountStatus): string[] {
+  if (server.logInNeeded === null) return []
+  return [row('log-in', `needed: ${server.logInNeeded}; then xnatfs refresh ${mountpoint}`)]
 }
 
 function staleRow({ server }: MountStatus): string[] {

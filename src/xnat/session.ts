@@ -18,39 +18,53 @@ export interface SessionRequest extends HttpRequest {
   readonly html: 'never' | 'as-file' | 'allowed'
 }
 
-/** XNAT locks an account for an hour after 20 wrong passwords (xnat-wire.md §7): a refused one is not tried again
- *  before this. */
-const refusedForMs = 10 * 60_000
+export interface SessionOptions {
+  /** Is told of each refusal, once. */
+  readonly onRefused?: (error: XnatError) => void
+}
 
 /**
  * One log-in shared by all requests. XNAT opens a server session for each Basic request without a cookie and refuses
  * the user beyond 1,000 of them, so credentials are sent only to obtain the cookie, by one request at a time, and the
- * cookie is renewed when the server has forgotten it.
+ * cookie is renewed when the server has forgotten it. It locks an account for an hour after 20 wrong passwords (xnat-wire.md
+ * §7): credentials that were refused are not sent again until somebody asks for it (`retryLogIn`).
  */
 export class Session {
   readonly #http: Http
   readonly #credentials: Credentials | undefined
-  readonly #now: () => number
+  readonly #onRefused: SessionOptions['onRefused']
   #cookies = new Map<string, string>()
   /** Counts log-ins: a request that failed with an older cookie need only be sent again. */
   #generation = 0
   #login: Promise<void> | undefined
-  #refused: { readonly error: XnatError; readonly until: number } | undefined
+  #refused: XnatError | undefined
 
-  constructor(http: Http, credentials: Credentials | undefined, now: () => number = Date.now) {
+  constructor(http: Http, credentials: Credentials | undefined, options: SessionOptions = {}) {
     this.#http = http
     this.#credentials = credentials
-    this.#now = now
+    this.#onRefused = options.onRefused
   }
 
   get user(): string | undefined {
     return this.#credentials?.user
   }
 
+  /** Why nobody is logged in; undefined as long as the server has refused nothing. */
+  get refusal(): XnatError | undefined {
+    return this.#refused
+  }
+
+  /** The next request may send credentials again that were refused: once. */
+  retryLogIn(): void {
+    this.#refused = undefined
+  }
+
   /** @throws XnatError 'unauthorized' when the credentials are refused or needed and absent */
   async send(request: SessionRequest): Promise<HttpResponse> {
     for (let again = false; ; again = true) {
-      if (this.#credentials && this.#generation === 0) await withSignal(this.#renew(0), request.signal)
+      if (this.#credentials && this.#cookies.size === 0) {
+        await withSignal(this.#renew(this.#generation), request.signal)
+      }
       const generation = this.#generation
       const response = await this.#http.send(this.#withCookies(request))
       if (!this.#credentials) this.#keepGuestCookies(response)
@@ -63,10 +77,9 @@ export class Session {
 
   /** Ends the server's session, so that short-lived mounts do not fill the user's quota of them. */
   async end(): Promise<void> {
-    if (this.#generation === 0) return
+    if (!this.#credentials || this.#cookies.size === 0) return
     const response = await this.#http.send(this.#withCookies({ method: 'DELETE', path: '/data/JSESSION' }))
     response.discard()
-    this.#generation = 0
     this.#cookies.clear()
   }
 
@@ -84,7 +97,7 @@ export class Session {
   #renew(usedGeneration: number): Promise<void> {
     if (this.#login) return this.#login
     if (this.#generation > usedGeneration) return Promise.resolve()
-    if (this.#refused && this.#now() < this.#refused.until) return Promise.reject(this.#refused.error)
+    if (this.#refused) return Promise.reject(this.#refused)
     this.#login = this.#logIn().finally(() => (this.#login = undefined))
     return this.#login
   }
@@ -102,7 +115,6 @@ export class Session {
     this.#cookies = new Map(response.cookies.flatMap(nameAndValue))
     this.#cookies.set('JSESSIONID', id)
     this.#generation++
-    this.#refused = undefined
   }
 
   async #sessionId(response: HttpResponse): Promise<string> {
@@ -119,9 +131,10 @@ export class Session {
     }
     if (code === 'unauthorized' || code === 'forbidden') {
       const reason = `the server refused user '${this.user}'${sentence ? ` (${sentence})` : ''}; check user and password`
-      const error = response.error('unauthorized', reason)
-      this.#refused = { error, until: this.#now() + refusedForMs }
-      throw error
+      this.#refused = response.error('unauthorized', reason)
+      this.#cookies.clear()
+      this.#onRefused?.(this.#refused)
+      throw this.#refused
     }
     if (code === 'not-found' || code === 'bad-response') {
       throw response.error('bad-response', `no XNAT answers here (status ${response.status}); check the URL`)

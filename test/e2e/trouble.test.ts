@@ -46,6 +46,23 @@ describe('a mount that cannot begin', () => {
     }
   })
 
+  it('sends the log-in of the environment to no server but XNAT_HOST, and says so', async () => {
+    const server = await Server.start()
+    try {
+      const { code, stderr } = await mount(server.url, { XNAT_HOST: 'https://home.example.org' })
+      expect(code).toBe(3)
+      expect(stderr).toMatch(
+        /XNAT_USER and XNAT_PASS are for https:\/\/home\.example\.org .* not used for http/,
+      )
+      expect(stderr).toMatch(/asks for a log-in; give --user/)
+      expect((await server.requests()).map(({ path, user }) => [path, user])).toEqual([
+        ['/xapi/users/username', expect.not.stringContaining('admin')],
+      ])
+    } finally {
+      await server.stop()
+    }
+  })
+
   it('says that the host is not known', async () => {
     const { code, stderr } = await mount('https://xnat.invalid')
     expect([code, stderr]).toEqual([4, expect.stringMatching(/xnat\.invalid.*host name is not known/)])

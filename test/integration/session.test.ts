@@ -39,14 +39,33 @@ describe('Session', () => {
     expect(emulator.control.requests()).toHaveLength(1)
   })
 
-  it('tries a refused password again after ten minutes, in case it was set right on the server', async () => {
-    let now = 0
-    const client = new XnatClient(new Session(http, { user: emulator.user, password: 'wrong' }, () => now))
-    for (const at of [0, 60_000, 599_999, 600_001]) {
-      now = at
+  it('tells of a refused password once, and tries it again only when it is asked to', async () => {
+    const refusals: string[] = []
+    const session = new Session(
+      http,
+      { user: emulator.user, password: emulator.password },
+      { onRefused: ({ message }) => refusals.push(message) },
+    )
+    const client = new XnatClient(session)
+    await client.projects()
+    expect(session.refusal).toBeUndefined()
+    emulator.control.expireSessions()
+    emulator.control.resetRequests()
+    emulator.control.setFaults([{ path: '/data/JSESSION', fault: { kind: 'status', status: 401 } }])
+    for (let i = 0; i < 3; i++) {
       await expect(client.projects()).rejects.toMatchObject({ code: 'unauthorized' })
+      expect([logIns(), refusals.length]).toEqual([1, 1])
     }
-    expect(logIns()).toBe(2)
+    expect(emulator.control.requests().length).toBe(2) // with the session that has ended, and the log-in
+    expect(session.refusal).toMatchObject({ code: 'unauthorized' })
+    session.retryLogIn()
+    await expect(client.projects()).rejects.toMatchObject({ code: 'unauthorized' })
+    await expect(client.projects()).rejects.toMatchObject({ code: 'unauthorized' })
+    expect([logIns(), refusals.length]).toEqual([2, 2])
+    emulator.control.setFaults([])
+    session.retryLogIn()
+    expect((await client.projects()).length).toBeGreaterThan(0)
+    expect(session.refusal).toBeUndefined()
   })
 
   it('is a guest without credentials, and says what to do where guests are not let in', async () => {

@@ -79,6 +79,28 @@ describe('findCredentials', () => {
     await expect(from(undefined, { XNAT_PASS: 'x' })).rejects.toMatchObject({ exitCode: 2 })
   })
 
+  it.each([
+    ['https://xnat.example.org/', 'e'],
+    ['xnat.example.org/data', 'e'],
+    ['', 'e'],
+    ['http://xnat.example.org', undefined],
+    ['https://xnat.example.org/other', undefined],
+    ['https://xnat.example.org:8443', undefined],
+    ['https://elsewhere.example.org', undefined],
+    ['ftp://no url', undefined],
+  ])('takes XNAT_PASS, where XNAT_HOST is %j, as %s', async (host, password) => {
+    const env = { XNAT_HOST: host, XNAT_USER: 'me', XNAT_PASS: 'e' }
+    if (password !== undefined) expect(await from('me', env)).toEqual({ user: 'me', password })
+    else {
+      await expect(from('me', env)).rejects.toMatchObject({
+        exitCode: 3,
+        message: expect.stringMatching(`XNAT_USER and XNAT_PASS are for ${host}.*not used for ${url}`),
+      })
+      await writeFile(netrc, 'machine xnat.example.org login me password n', { mode: 0o600 })
+      expect(await from('me', env)).toEqual({ user: 'me', password: 'n' })
+    }
+  })
+
   it('is a guest without a user', async () => {
     expect(await from(undefined, {})).toBeUndefined()
   })
