@@ -2,8 +2,9 @@ import type { ItemAddress } from '../xnat/address.js'
 import { cell } from '../xnat/rows.js'
 import { XnatError } from '../xnat/xnat-error.js'
 import type { DirectoryEntry, Entry } from './archive.js'
+import { controlDirectory } from './control/control-tree.js'
 import { aliasEntry, fixedEntry, linkEntry } from './entries.js'
-import { levels, placeOf } from './layout.js'
+import { controlName, levels, placeOf } from './layout.js'
 import type { DirectoryListing, ItemPlace, Level } from './layout.js'
 import { unescapeName } from './names.js'
 import { queryEntry } from './queries.js'
@@ -15,6 +16,7 @@ import { isResourceList, scanOfZipFolder } from './wildcard.js'
 /** What a reserved name stands for: known without asking anybody. */
 export function reservedEntry(directory: DirectoryEntry, name: string): Entry | undefined {
   const rule = levels[placeOf(directory).level as Level]
+  if (name === controlName) return controlDirectory(directory, name)
   if (rule.selfLinks.includes(name)) return aliasEntry(name, '.')
   return Object.hasOwn(rule.fixed, name) ? fixedEntry(directory, name) : undefined
 }

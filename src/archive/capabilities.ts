@@ -31,6 +31,8 @@ export function missingCapability(
   if ('isView' in place && place.isView) {
     return deny('EROFS', 'this directory is a view of several items; change the file in its own resource')
   }
+  if (place.level === 'control' || place.level === 'control-file')
+    return deny('EPERM', 'what is in .xnat is what the server tells')
   if (place.level === 'link') return deny('EROFS', 'links are not kept on the server')
   const scan = scanOf(place)
   if (scan !== undefined && !isNameableScan(scan) && isBelowScan(place)) {

@@ -2,6 +2,7 @@ import type { ItemAddress } from '../xnat/address.js'
 import type { Labelled } from '../xnat/client.js'
 import type { DirectoryEntry, SymlinkEntry } from './archive.js'
 import { buildTree, folderAt, treeListing } from './catalog.js'
+import { listControl } from './control/control-tree.js'
 import type { Corrections } from './corrections.js'
 import { linkEntry, shown } from './entries.js'
 import {
@@ -30,7 +31,8 @@ export async function listDirectory(
 ): Promise<DirectoryListing | undefined> {
   const place = placeOf(directory)
   if (isTree(place)) return listTree(directory, place, sources, corrections)
-  if (place.level === 'link' || place.level === 'file') return undefined
+  if (place.level === 'control') return listControl(directory, place, sources)
+  if (place.level === 'link' || place.level === 'file' || place.level === 'control-file') return undefined
   return builders[place.level](directory, place, sources)
 }
 

@@ -8,12 +8,14 @@ import type { FilePlace, ItemPlace, TreePlace } from './layout.js'
 export function factsOf(entry: Entry): Facts {
   const place = placeOf(entry)
   if (entry.kind === 'symlink' || place.level === 'link') return {}
+  if (place.level === 'control-file') return known({ uri: place.document?.path })
   if (place.level === 'file') {
     const { format, content } = place
     return known({ uri: fileUri(place), digest: digestOf(entry), format, content })
   }
   const { facts } = entry as DirectoryEntry
   if (isTree(place)) return known({ uri: treeUri(place), id: idOfTree(place), ...facts })
+  if (place.level === 'control') return facts ?? {}
   return known({ uri: itemUri(place), id: idOfItem(place), ...facts })
 }
 

@@ -1,5 +1,6 @@
 import type { ItemAddress, ResourceAddress } from '../xnat/address.js'
 import type { Entry, Listing, Place } from './archive.js'
+import type { ControlFilePlace, ControlPlace } from './control/control-place.js'
 import { nameSiblings } from './names.js'
 import type { Query } from './query.js'
 
@@ -33,6 +34,7 @@ export type Level =
   | 'experiment-query'
   | 'merged'
   | 'merged-folder'
+  | 'control'
 
 /** What mkdir makes in a directory of a level. */
 type Made = 'resource' | 'folder' | 'entity' | 'nothing'
@@ -108,19 +110,20 @@ export const levels: Readonly<Record<Level, LevelRule>> = {
   'experiment-query': { ...bare, ...view },
   merged: { ...bare, ...view, selfLinks: ['files'] },
   'merged-folder': { ...bare, ...view },
+  control: { ...bare, ...view },
 }
 
 /** Taken at every level above files for what XNAT knows of it beside files. */
-const controlDirectory = '.xnat'
+export const controlName = '.xnat'
 /** Reserved before it means something, so that no label moves when it does. */
 const reservedAtRoot = ['prearchive']
 
 /** The names that no label may take in a directory of this level. */
 export const reservedNames: Readonly<Record<Level, ReadonlySet<string>>> = Object.fromEntries(
   Object.entries(levels).map(([level, rule]) => {
-    const isBelowResource = level === 'folder' || level === 'merged-folder'
+    const hasNone = level === 'folder' || level === 'merged-folder' || level === 'control'
     const names = [...rule.selfLinks, ...Object.keys(rule.fixed), ...(rule.hasFiles ? ['files'] : [])]
-    if (!isBelowResource) names.push(controlDirectory)
+    if (!hasNone) names.push(controlName)
     if (level === 'root') names.push(...reservedAtRoot)
     return [level, new Set(names)]
   }),
@@ -143,7 +146,7 @@ export interface ResourcePart {
 
 /** A directory of the levels above resources. */
 export interface ItemPlace extends Place {
-  readonly level: Exclude<Level, TreeLevel>
+  readonly level: Exclude<Level, TreeLevel | 'control'>
   readonly item: ItemAddress
   readonly xsiType?: string
   /** What a view of several items shows: the name that it was asked for by. */
@@ -190,7 +193,7 @@ export interface LinkPlace extends Place {
   readonly item: ItemAddress
 }
 
-export type ArchivePlace = ItemPlace | TreePlace | FilePlace | LinkPlace
+export type ArchivePlace = ItemPlace | TreePlace | FilePlace | LinkPlace | ControlPlace | ControlFilePlace
 
 /** Every entry was made by this archive, so its place is one of these. */
 export function placeOf(entry: Entry): ArchivePlace {

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { SingleFlight } from '../util/single-flight.js'
 import { XnatError } from '../xnat/xnat-error.js'
+import { isText } from './control/text.js'
 import type { ListingStore } from './listing-store.js'
 
 /** What one REST listing answered. Directories are made of one or more of them. */
@@ -22,8 +23,14 @@ export interface ListingCacheOptions {
   readonly store?: ListingStore | undefined
 }
 
-/** Rows of listings kept, over all listings: some 300 bytes each. The largest is kept whatever its size. */
+/** Rows of listings kept, over all listings. The largest is kept whatever its size. */
 const rowsKept = 150_000
+const rowBytes = 300
+
+function rowsOf(value: unknown): number {
+  if (Array.isArray(value)) return value.length
+  return isText(value) ? Math.ceil(value.latin1.length / rowBytes) : 0
+}
 
 /**
  * Answers of the server, each asked for once by however many callers want it, and believed for `ttlMs`. Failures are
@@ -35,8 +42,7 @@ export class ListingCache {
   readonly #store: ListingStore | undefined
   readonly #sources = new LRUCache<string, Source>({
     maxSize: rowsKept,
-    sizeCalculation: (source) =>
-      Math.min(rowsKept, 1 + (Array.isArray(source.value) ? source.value.length : 0)),
+    sizeCalculation: ({ value }) => Math.min(rowsKept, 1 + rowsOf(value)),
   })
   readonly #flights = new SingleFlight<Source>()
   /** Listings under way that a write has made untrue before they came. */

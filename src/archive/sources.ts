@@ -12,10 +12,14 @@ import type {
   Scan,
   XnatClient,
 } from '../xnat/client.js'
+import type { ItemProject, Member } from '../xnat/control-client.js'
+import type { Document } from '../xnat/documents.js'
 import type { Row } from '../xnat/rows.js'
 import { XnatError } from '../xnat/xnat-error.js'
 import type { XnatErrorCode } from '../xnat/xnat-error.js'
 import { loadFiles } from './catalog.js'
+import { textOf } from './control/text.js'
+import type { Text } from './control/text.js'
 import type { ResourcePart } from './layout.js'
 import type { ListingCache, Source } from './listing-cache.js'
 import type { StaleListings } from './stale-listings.js'
@@ -123,6 +127,27 @@ export class Sources {
 
   files(part: ResourcePart): Promise<StoredFile[]> {
     return this.#use(filesKey(part.address.resource), (signal) => loadFiles(this.#client, part, signal))
+  }
+
+  /** A document as a file shows it. */
+  text(document: Document): Promise<Text> {
+    return this.#use(`text ${document.path}`, async (signal) =>
+      textOf(await this.#client.control.document(document, signal)),
+    )
+  }
+
+  members(project: string): Promise<Member[]> {
+    return this.#use(`members ${project}`, (signal) => this.#client.control.members(project, signal))
+  }
+
+  projectsOf(item: ItemAddress): Promise<ItemProject[]> {
+    return this.#use(`projects-of ${itemPath(item)}`, (signal) =>
+      this.#client.control.projectsOf(item, signal),
+    )
+  }
+
+  savedSearches(): Promise<string[]> {
+    return this.#use('saved-searches', (signal) => this.#client.control.savedSearches(signal))
   }
 
   /**

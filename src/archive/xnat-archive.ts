@@ -6,7 +6,7 @@ import { SingleFlight } from '../util/single-flight.js'
 import type { StoredFile } from '../xnat/catalog-xml.js'
 import { XnatClient } from '../xnat/client.js'
 import type { Session } from '../xnat/session.js'
-import { isSiteLevel, ownersOf, reservedEntry, siteEntry, unlistedEntry } from './aliases.js'
+import { isSiteLevel, reservedEntry, siteEntry, unlistedEntry } from './aliases.js'
 import type {
   Archive,
   Bundle,
@@ -30,13 +30,17 @@ import { missingCapability } from './capabilities.js'
 import type { CapabilityOptions } from './capabilities.js'
 import { fileKey, folderEntry, storedPathOf, versionOf, withStoredFile } from './catalog.js'
 import { listDirectory } from './children.js'
+import { isControl } from './control/control-place.js'
+import { controlEntry } from './control/control-tree.js'
+import { fetchText } from './control/fetch-text.js'
 import { Corrections } from './corrections.js'
 import { directoryEntry, directoryKey } from './entries.js'
 import { withFsErrors } from './errors.js'
 import { factsOf } from './facts.js'
 import { fetchBytes } from './fetch.js'
 import { isTree, levels, placeOf } from './layout.js'
-import type { DirectoryListing, FilePlace, ItemPlace, Level, LinkPlace, TreePlace } from './layout.js'
+import type { DirectoryListing, FilePlace, ItemPlace, Level, TreePlace } from './layout.js'
+import { linkTarget } from './link-target.js'
 import { ListingCache } from './listing-cache.js'
 import type { Source } from './listing-cache.js'
 import type { ListingStore } from './listing-store.js'
@@ -146,10 +150,12 @@ export class XnatArchive implements Archive {
   lookup(directory: DirectoryEntry, name: string, signal?: AbortSignal): MaybePromise<Entry | undefined> {
     const reserved = reservedEntry(directory, name)
     if (reserved) return reserved
-    const { level } = placeOf(directory)
-    if (isSiteLevel(level)) {
+    const place = placeOf(directory)
+    const { level } = place
+    if (level === 'control')
+      return this.#run(directory, signal, (sources) => controlEntry(directory, place, name, sources))
+    if (isSiteLevel(level))
       return this.#run(directory, signal, (sources) => siteEntry(directory, level, name, sources))
-    }
     const listing = this.list(directory, signal)
     if (!(listing instanceof Promise))
       return listing.get(name) ?? this.#unlisted(directory, listing, name, signal)
@@ -158,8 +164,10 @@ export class XnatArchive implements Archive {
 
   readlink(link: SymlinkEntry, signal?: AbortSignal): MaybePromise<string> {
     if (link.target !== undefined) return link.target
-    const place = placeOf(link) as LinkPlace
-    return withFsErrors(`follow ${link.name}`, () => this.#pathTo(place, link.name, signal))
+    const list = (directory: DirectoryEntry): MaybePromise<DirectoryListing> => this.list(directory, signal)
+    return withFsErrors(`follow ${link.name}`, () =>
+      linkTarget(link, this.root, { list, sources: this.#sources(signal) }),
+    )
   }
 
   facts(entry: Entry): Facts {
@@ -192,6 +200,7 @@ export class XnatArchive implements Archive {
     urgency: Urgency,
     signal?: AbortSignal,
   ): Promise<FetchedBytes> {
+    if (isControl(file)) return fetchText(file, range, this.#sources(signal))
     return this.#reachability.watch(fetchBytes(this.#options.session, file, range, urgency, signal))
   }
 
@@ -345,13 +354,13 @@ export class XnatArchive implements Archive {
   ): Promise<DirectoryListing> {
     const built = await withFsErrors(`list ${directory.name || '/'}`, () =>
       this.#builds.run(`${this.#cache.epoch} ${key}`, signal, async (shared) => {
-        const sources = new Sources(this.#client, this.#listings, shared)
+        const sources = this.#sources(shared)
         const listing = await listDirectory(directory, sources, this.#corrections)
         return listing && { directory, listing, sources: sources.used, isCertain: sources.isCertain }
       }),
     )
     if (!built) throw new FsError('ENOENT', `list ${directory.name}: it is no longer there`)
-    if (built.isCertain) this.#directories.set(key, built)
+    if (built.isCertain && !isControl(directory)) this.#directories.set(key, built)
     return built.listing
   }
 
@@ -370,27 +379,10 @@ export class XnatArchive implements Archive {
     signal: AbortSignal | undefined,
     task: (sources: Sources) => Promise<T>,
   ): Promise<T> {
-    return withFsErrors(`look into ${directory.name || '/'}`, () =>
-      task(new Sources(this.#client, this.#listings, signal)),
-    )
+    return withFsErrors(`look into ${directory.name || '/'}`, () => task(this.#sources(signal)))
   }
 
-  /** From the directory a link lies in to the canonical place of its item. */
-  async #pathTo(place: LinkPlace, name: string, signal: AbortSignal | undefined): Promise<string> {
-    const isOfSite = place.item.project === undefined
-    const owners = await ownersOf(place.item, new Sources(this.#client, this.#listings, signal))
-    const steps: string[] = []
-    let directory = this.root
-    for (const kind of ['project', 'subject', 'experiment'] as const) {
-      const id = owners[kind]
-      if (id === undefined) continue
-      const listing = await this.list(directory, signal)
-      const next = listing.entries.find((entry) => (placeOf(entry) as ItemPlace).item?.[kind] === id)
-      if (next?.kind !== 'directory')
-        throw new FsError('ENOENT', `follow ${name}: ${kind} ${id} is not to be seen`)
-      if (isOfSite || kind !== 'project') steps.push(next.name)
-      directory = next
-    }
-    return ['..', ...steps].join('/')
+  #sources(signal: AbortSignal | undefined): Sources {
+    return new Sources(this.#client, this.#listings, signal)
   }
 }

@@ -2,8 +2,9 @@ import { entityPath, experimentsPath, itemPath, ownedPath, resourcePath } from '
 import type { ItemAddress, ResourceAddress } from './address.js'
 import { parseCatalog } from './catalog-xml.js'
 import type { StoredFile } from './catalog-xml.js'
-import type { HttpResponse } from './http.js'
-import { cell, cellsOf, numberCell, parseItemFields, parseRows, parseTimeMs, parseVersion } from './rows.js'
+import { ControlClient } from './control-client.js'
+import { RestCalls, understood } from './rest-calls.js'
+import { cell, cellsOf, numberCell, parseItemFields, parseTimeMs, parseVersion } from './rows.js'
 import type { Row } from './rows.js'
 import type { Session } from './session.js'
 import { XnatError } from './xnat-error.js'
@@ -69,59 +70,60 @@ export interface Resource {
 const scanDetails = ['xsiType', 'quality', 'series_description', 'note']
 const experimentDetails = ['date']
 
-const documentAttempts = 3
-/** Large sites take minutes for a listing; a client that gives up earlier only makes them do it again. */
-const listingTimeoutMs = 300_000
-
 /** A session of some GiB is copied meanwhile. */
 const relabelTimeoutMs = 1_800_000
 
 /** The REST calls of XNAT that answer tables, documents and statuses, typed. @throws XnatError from every method */
 export class XnatClient {
-  readonly #session: Session
+  readonly control: ControlClient
+  readonly #rest: RestCalls
 
   constructor(session: Session) {
-    this.#session = session
+    this.#rest = new RestCalls(session)
+    this.control = new ControlClient(this.#rest)
   }
 
   /** The user the server takes us for. */
   async whoAmI(signal?: AbortSignal): Promise<string> {
-    const response = await this.#get('/xapi/users/username', signal)
+    const response = await this.#rest.get('/xapi/users/username', signal)
     if (response.status === 200) return (await response.text()).trim().replace(/^"|"$/g, '')
     response.discard() // no XAPI before 1.7: /data/auth says "User 'x' is logged in"
-    return this.#read('/data/auth', (text) => /'([^']*)'/.exec(text)?.[1] ?? 'guest', signal)
+    return this.#rest.read('/data/auth', (text) => /'([^']*)'/.exec(text)?.[1] ?? 'guest', signal)
   }
 
   /** Of the server, such as '1.8.11'; undefined where it does not tell. */
   async version(signal?: AbortSignal): Promise<string | undefined> {
-    const response = await this.#get('/xapi/siteConfig/buildInfo', signal)
-    if (response.status === 200) return parsed(response, await response.text(), parseVersion)
+    const response = await this.#rest.get('/xapi/siteConfig/buildInfo', signal)
+    if (response.status === 200) {
+      const text = await response.text()
+      return understood(response, () => parseVersion(text))
+    }
     response.discard()
     return undefined
   }
 
   async projects(signal?: AbortSignal): Promise<Project[]> {
-    const rows = await this.#rows('/data/projects', {}, signal)
+    const rows = await this.#rest.rows('/data/projects', {}, signal)
     return rows.flatMap((row) => (cell(row, 'ID') === undefined ? [] : [{ id: row['ID']! }]))
   }
 
   async subjects(project: string, signal?: AbortSignal): Promise<Labelled[]> {
     const columns = 'ID,label,insert_date,last_modified'
-    const rows = await this.#rows(`${itemPath({ project })}/subjects`, { columns }, signal)
+    const rows = await this.#rest.rows(`${itemPath({ project })}/subjects`, { columns }, signal)
     return withId(rows).map(toLabelled)
   }
 
   /** The experiments of a subject in a project. */
   async experiments(project: string, subject: string, signal?: AbortSignal): Promise<Experiment[]> {
     const columns = 'ID,label,xsiType,date,insert_date,last_modified'
-    return withId(await this.#rows(experimentsPath({ project, subject }), { columns }, signal)).map(
+    return withId(await this.#rest.rows(experimentsPath({ project, subject }), { columns }, signal)).map(
       toExperiment,
     )
   }
 
   async projectExperiments(project: string, signal?: AbortSignal): Promise<ProjectExperiment[]> {
     const columns = 'ID,label,xsiType,subject_ID,subject_label,insert_date,last_modified'
-    const rows = await this.#rows(`${itemPath({ project })}/experiments`, { columns }, signal)
+    const rows = await this.#rest.rows(`${itemPath({ project })}/experiments`, { columns }, signal)
     return withId(rows).map((row) => ({
       ...toExperiment(row),
       subjectId: row['subject_ID'] ?? '',
@@ -131,7 +133,7 @@ export class XnatClient {
 
   /** IDs of all readable experiments or subjects of the site. */
   async siteIds(kind: 'experiments' | 'subjects', signal?: AbortSignal): Promise<string[]> {
-    return withId(await this.#rows(`/data/${kind}`, { columns: 'ID' }, signal)).map((row) => row['ID']!)
+    return withId(await this.#rest.rows(`/data/${kind}`, { columns: 'ID' }, signal)).map((row) => row['ID']!)
   }
 
   /** Subjects of a project, or of the site, that REST's own filters select. */
@@ -142,7 +144,7 @@ export class XnatClient {
   ): Promise<FoundSubject[]> {
     const path = project === undefined ? '/data' : itemPath({ project })
     const columns = 'ID,label,project,insert_date,last_modified'
-    const rows = await this.#rows(`${path}/subjects`, { ...filters, columns }, signal)
+    const rows = await this.#rest.rows(`${path}/subjects`, { ...filters, columns }, signal)
     return withId(rows).map((row) => ({ ...toLabelled(row), project: row['project'] ?? '' }))
   }
 
@@ -154,7 +156,7 @@ export class XnatClient {
   ): Promise<Experiment[]> {
     // Of what every experiment has: a column of another type would leave out all that are not of it.
     const columns = 'ID,label,xsiType,insert_date,last_modified'
-    const rows = await this.#rows(experimentsPath(scope), { ...filters, columns }, signal)
+    const rows = await this.#rest.rows(experimentsPath(scope), { ...filters, columns }, signal)
     return withId(rows)
       .map(toExperiment)
       .map((found) => (found.xsiType === '' ? { ...found, xsiType: filters['xsiType'] ?? '' } : found))
@@ -166,17 +168,17 @@ export class XnatClient {
     filters: Readonly<Record<string, string>>,
     signal?: AbortSignal,
   ): Promise<Row[]> {
-    return this.#rows(experimentsPath(scope), { ...filters, columns: 'ID,session_ID' }, signal)
+    return this.#rest.rows(experimentsPath(scope), { ...filters, columns: 'ID,session_ID' }, signal)
   }
 
   /** The fields of one subject or experiment, such as `project`, `label` and `subject_ID`. */
   async item(item: ItemAddress, signal?: AbortSignal): Promise<Row> {
-    return this.#read(`${itemPath(item)}?format=json`, parseItemFields, signal)
+    return this.#rest.read(`${itemPath(item)}?format=json`, parseItemFields, signal)
   }
 
   async scans(experiment: string, signal?: AbortSignal): Promise<Scan[]> {
     const columns = `ID,type,insert_date,last_modified,${scanDetails.join(',')}`
-    const rows = await this.#rows(`${itemPath({ experiment })}/scans`, { columns }, signal)
+    const rows = await this.#rest.rows(`${itemPath({ experiment })}/scans`, { columns }, signal)
     return withId(rows).map((row) => ({
       id: row['ID']!,
       type: row['type'] ?? '',
@@ -186,40 +188,42 @@ export class XnatClient {
   }
 
   async reconstructions(experiment: string, signal?: AbortSignal): Promise<Reconstruction[]> {
-    const rows = await this.#rows(`${itemPath({ experiment })}/reconstructions`, {}, signal)
+    const rows = await this.#rest.rows(`${itemPath({ experiment })}/reconstructions`, {}, signal)
     return withId(rows).map((row) => ({ id: row['ID']!, type: row['type'] ?? '' }))
   }
 
   /** @param xsiType those of this data type only, and of those that extend it */
   async assessors(experiment: string, signal?: AbortSignal, xsiType?: string): Promise<Experiment[]> {
     const query = xsiType === undefined ? {} : { xsiType }
-    return withId(await this.#rows(`${itemPath({ experiment })}/assessors`, query, signal)).map(toExperiment)
+    return withId(await this.#rest.rows(`${itemPath({ experiment })}/assessors`, query, signal)).map(
+      toExperiment,
+    )
   }
 
   async resources(item: ItemAddress, signal?: AbortSignal): Promise<Resource[]> {
-    return (await this.#rows(`${itemPath(item)}/resources`, {}, signal)).flatMap(toResource)
+    return (await this.#rest.rows(`${itemPath(item)}/resources`, {}, signal)).flatMap(toResource)
   }
 
   /** All resources of an experiment, its scans, reconstructions (out) and assessors (out and plain) in one request. */
   async allResources(experiment: string, signal?: AbortSignal): Promise<Resource[]> {
-    const rows = await this.#rows(`${itemPath({ experiment })}/resources`, { all: 'true' }, signal)
+    const rows = await this.#rest.rows(`${itemPath({ experiment })}/resources`, { all: 'true' }, signal)
     return rows.flatMap(toResource)
   }
 
   /** Path, size, digest and time of every file of a resource. 404 for legacy resources that have no catalog. */
   async catalog(resource: ResourceAddress, signal?: AbortSignal): Promise<StoredFile[]> {
-    return this.#read(resourcePath(resource, 'get'), parseCatalog, signal)
+    return this.#rest.read(resourcePath(resource, 'get'), parseCatalog, signal)
   }
 
   /** What `catalog` tells, without times, but also where there is no catalog, and with sizes taken from the disk. */
   async files(resource: ResourceAddress, signal?: AbortSignal): Promise<StoredFile[]> {
-    const rows = await this.#rows(`${resourcePath(resource, 'get')}/files`, {}, signal)
+    const rows = await this.#rest.rows(`${resourcePath(resource, 'get')}/files`, {}, signal)
     return rows.flatMap(toStoredFile)
   }
 
   /** @throws XnatError 'conflict' when there is one with this label */
   async createResource(item: ItemAddress, label: string, signal?: AbortSignal): Promise<void> {
-    await this.#command('PUT', `${itemPath(item)}/resources/${encodeURIComponent(label)}`, signal)
+    await this.#rest.command('PUT', `${itemPath(item)}/resources/${encodeURIComponent(label)}`, signal)
   }
 
   /**
@@ -228,7 +232,7 @@ export class XnatClient {
    */
   async relabel(item: ItemAddress, label: string, signal?: AbortSignal): Promise<void> {
     const path = `${ownedPath(item)}?label=${encodeURIComponent(label)}`
-    await this.#command('PUT', path, signal, relabelTimeoutMs)
+    await this.#rest.command('PUT', path, signal, relabelTimeoutMs)
   }
 
   /**
@@ -241,12 +245,12 @@ export class XnatClient {
     signal?: AbortSignal,
   ): Promise<number> {
     const query = xsiType === undefined ? '' : `?xsiType=${encodeURIComponent(xsiType)}`
-    return this.#command('PUT', entityPath(entity) + query, signal)
+    return this.#rest.command('PUT', entityPath(entity) + query, signal)
   }
 
   /** Removes a subject, experiment or scan with all that the server believes to be in it. Files of a scan only go too. */
   async deleteEntity(entity: ItemAddress, signal?: AbortSignal): Promise<void> {
-    await this.#command('DELETE', entityPath(entity), signal)
+    await this.#rest.command('DELETE', entityPath(entity), signal)
   }
 
   /** How many there are in an experiment; 0 where it can have none. */
@@ -256,7 +260,7 @@ export class XnatClient {
     signal?: AbortSignal,
   ): Promise<number> {
     try {
-      return (await this.#rows(`${itemPath({ experiment })}/${list}`, {}, signal)).length
+      return (await this.#rest.rows(`${itemPath({ experiment })}/${list}`, {}, signal)).length
     } catch (error) {
       // An experiment that is no image session (xnat-wire.md §8).
       if (error instanceof XnatError && error.code === 'not-found') return 0
@@ -265,59 +269,7 @@ export class XnatClient {
   }
 
   async deleteResource(resource: ResourceAddress, signal?: AbortSignal): Promise<void> {
-    await this.#command('DELETE', resourcePath(resource), signal)
-  }
-
-  #rows(path: string, query: Record<string, string>, signal: AbortSignal | undefined): Promise<Row[]> {
-    const parameters = new URLSearchParams({ format: 'json', ...query })
-    return this.#read(`${path}?${parameters.toString()}`, parseRows, signal)
-  }
-
-  /** A document, whole and understood; one that broke off or was cut short is asked for again. */
-  async #read<T>(path: string, parse: (text: string) => T, signal: AbortSignal | undefined): Promise<T> {
-    for (let attempt = 1; ; attempt++) {
-      const response = await this.#get(path, signal)
-      if (response.status !== 200) throw await response.toError()
-      try {
-        return parsed(response, await response.text(), parse)
-      } catch (error) {
-        const isSlow = error instanceof XnatError && error.code === 'timeout'
-        if (signal?.aborted || isSlow || attempt === documentAttempts) throw error
-      }
-    }
-  }
-
-  async #command(
-    method: 'PUT' | 'DELETE',
-    path: string,
-    signal: AbortSignal | undefined,
-    headersTimeoutMs?: number,
-  ): Promise<number> {
-    const response = await this.#session.send({
-      method,
-      path,
-      html: 'allowed',
-      repeatable: false,
-      signal,
-      ...(headersTimeoutMs !== undefined && { headersTimeoutMs }),
-    })
-    if (response.status >= 300) throw await response.toError()
-    await response.bytes()
-    return response.status
-  }
-
-  #get(path: string, signal: AbortSignal | undefined): Promise<HttpResponse> {
-    const headersTimeoutMs = listingTimeoutMs
-    return this.#session.send({ method: 'GET', path, html: 'never', signal, headersTimeoutMs })
-  }
-}
-
-function parsed<T>(response: HttpResponse, text: string, parse: (text: string) => T): T {
-  try {
-    return parse(text)
-  } catch (cause) {
-    const reason = `the answer cannot be understood: ${cause instanceof Error ? cause.message : 'unknown'}`
-    throw response.error('bad-response', reason)
+    await this.#rest.command('DELETE', resourcePath(resource), signal)
   }
 }
 

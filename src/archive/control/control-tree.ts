@@ -1,0 +1,172 @@
+import {
+  elementsDocument,
+  fieldsDocument,
+  savedSearchDocument,
+  searchResultDocument,
+} from '../../xnat/documents.js'
+import type { Document } from '../../xnat/documents.js'
+import type { XnatErrorCode } from '../../xnat/xnat-error.js'
+import type { DirectoryEntry, Entry } from '../archive.js'
+import { DirectoryListing, isTree, placeOf } from '../layout.js'
+import { escapeName, unescapeName } from '../names.js'
+import type { Sources } from '../sources.js'
+import { controlDirectoryEntry, emptyEntry, textEntry, within } from './control-entries.js'
+import type { ControlKind, ControlOwner, ControlPlace } from './control-place.js'
+import { itemDirectories, itemDocuments } from './item-documents.js'
+import type { Directories, Documents } from './item-documents.js'
+
+/** What a kind of directory in `.xnat` holds. Beside what is always there, what the server lists. */
+interface ControlRule {
+  readonly documents?: (place: ControlPlace) => Documents
+  readonly directories?: (place: ControlPlace) => Directories
+  readonly list?: (directory: DirectoryEntry, place: ControlPlace, sources: Sources) => Promise<Entry[]>
+  /** An entry beside what is always there, where that costs less than `list`, or it is not listed. */
+  readonly find?: (
+    directory: DirectoryEntry,
+    place: ControlPlace,
+    name: string,
+    sources: Sources,
+  ) => Promise<Entry | undefined>
+}
+
+const always = {
+  documents: (): Documents => ({}),
+  directories: (): Directories => ({}),
+  list: (): Promise<Entry[]> => Promise.resolve([]),
+}
+
+/** XNAT's own, there without anybody in them. */
+const roles = ['Owners', 'Members', 'Collaborators']
+
+const rules: Readonly<Record<ControlKind, ControlRule>> = {
+  item: {
+    documents: (place) => itemDocuments[place.of](place),
+    directories: ({ of }) => itemDirectories[of] ?? {},
+  },
+  roles: {
+    list: async (directory, place, sources) => {
+      const members = await sources.members(place.item.project!)
+      const names = new Set([...roles, ...members.map(({ role }) => role)])
+      return [...names].map((role) =>
+        controlDirectoryEntry(directory, escapeName(role), within(place, 'role', role)),
+      )
+    },
+  },
+  role: {
+    list: async (directory, { item, subject }, sources) => {
+      const members = await sources.members(item.project!)
+      const logins = members.filter(({ role }) => role === subject).map(({ login }) => login)
+      return [...new Set(logins)].map((login) =>
+        emptyEntry(directory, escapeName(login), `member ${item.project!} ${subject!} ${login}`),
+      )
+    },
+  },
+  shares: {
+    list: async (directory, place, sources) =>
+      (await sources.projectsOf(place.item)).map(({ id, label }) =>
+        controlDirectoryEntry(directory, escapeName(id), within(place, 'share', id), {
+          id,
+          ...(label !== '' && { label }),
+        }),
+      ),
+  },
+  share: {},
+  search: {
+    documents: () => ({ 'elements.csv': elementsDocument() }),
+    directories: () => ({ saved: 'saved', fields: 'fields' }),
+  },
+  saved: {
+    list: async (directory, _, sources) => {
+      const ids = await sources.savedSearches()
+      const entries = ids.flatMap((id) =>
+        Object.entries(savedDocuments(id)).map(([name, document]) =>
+          textIfAny(directory, escapeName(name), document, sources),
+        ),
+      )
+      return (await Promise.all(entries)).flat()
+    },
+    find: async (directory, _, name, sources) => {
+      for (const id of await sources.savedSearches()) {
+        const document = savedDocuments(id)[unescapeName(name)]
+        if (document) return textEntry(directory, name, document, await sources.text(document))
+      }
+      return undefined
+    },
+  },
+  fields: {
+    // Not listed: there are a hundred data types, and each list of fields is a request.
+    find: async (directory, _, name, sources) => {
+      const xsiType = /^(.+:.+)\.csv$/.exec(unescapeName(name))?.[1]
+      if (xsiType === undefined) return undefined
+      const document = fieldsDocument(xsiType)
+      return textEntry(directory, name, document, await sources.text(document))
+    },
+  },
+}
+
+function savedDocuments(id: string): Documents {
+  return { [`${id}.xml`]: savedSearchDocument(id), [`${id}.csv`]: searchResultDocument(id) }
+}
+
+/** The `.xnat` of a directory, if its level has one. */
+export function controlDirectory(directory: DirectoryEntry, name: string): DirectoryEntry | undefined {
+  const place = placeOf(directory)
+  if (!Object.hasOwn(itemDocuments, place.level)) return undefined
+  const of = place.level as ControlOwner
+  if (isTree(place)) {
+    const { resource, ...item } = place.parts[0]!.address
+    return controlDirectoryEntry(directory, name, { level: 'control', kind: 'item', of, item, resource })
+  }
+  const { item } = place as ControlPlace
+  return controlDirectoryEntry(directory, name, { level: 'control', kind: 'item', of, item })
+}
+
+export async function listControl(
+  directory: DirectoryEntry,
+  place: ControlPlace,
+  sources: Sources,
+): Promise<DirectoryListing> {
+  const { documents, directories, list } = { ...always, ...rules[place.kind] }
+  const files = Object.entries(documents(place)).map(([name, document]) =>
+    textIfAny(directory, name, document, sources),
+  )
+  const fixed = Object.entries(directories(place)).map(([name, kind]) =>
+    controlDirectoryEntry(directory, name, within(place, kind)),
+  )
+  const listed = await Promise.all([...files, list(directory, place, sources)])
+  return new DirectoryListing('control', [], [...fixed, ...listed.flat()])
+}
+
+/** One entry, without a question about the others where that can be. */
+export async function controlEntry(
+  directory: DirectoryEntry,
+  place: ControlPlace,
+  name: string,
+  sources: Sources,
+): Promise<Entry | undefined> {
+  const { documents, directories, list, find } = { ...always, ...rules[place.kind] }
+  const document = ownValue(documents(place), name)
+  if (document) return textEntry(directory, name, document, await sources.text(document))
+  const kind = ownValue(directories(place), name)
+  if (kind) return controlDirectoryEntry(directory, name, within(place, kind))
+  if (find) return find(directory, place, name, sources)
+  return (await list(directory, place, sources)).find((entry) => entry.name === name)
+}
+
+/** What this user may not see, or the server has not, is not listed; who asks for it by name is told why. */
+const unseen: readonly XnatErrorCode[] = ['forbidden', 'not-found']
+
+function textIfAny(
+  directory: DirectoryEntry,
+  name: string,
+  document: Document,
+  sources: Sources,
+): Promise<Entry[]> {
+  return sources.orNone(unseen, async () => [
+    textEntry(directory, name, document, await sources.text(document)),
+  ])
+}
+
+function ownValue<T>(values: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(values, name) ? values[name] : undefined
+}

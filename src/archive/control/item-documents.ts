@@ -1,0 +1,49 @@
+import {
+  accessibilityDocument,
+  catalogDocument,
+  codeDocument,
+  currentArcDocument,
+  itemDocument,
+  statusDocument,
+  usersDocument,
+} from '../../xnat/documents.js'
+import type { Document } from '../../xnat/documents.js'
+import type { ControlKind, ControlOwner, ControlPlace } from './control-place.js'
+
+/** By the names of their files. */
+export type Documents = Readonly<Record<string, Document>>
+/** By their names. */
+export type Directories = Readonly<Record<string, ControlKind>>
+
+/** The documents in the `.xnat` of each level, by the names of their files. */
+export const itemDocuments: Readonly<Record<ControlOwner, (place: ControlPlace) => Documents>> = {
+  root: () => ({ 'users.csv': usersDocument() }),
+  project: ({ item }) => {
+    const project = item.project!
+    return {
+      'project.xml': itemDocument(item),
+      accessibility: accessibilityDocument(project),
+      prearchive_code: codeDocument(project, 'prearchive_code'),
+      quarantine_code: codeDocument(project, 'quarantine_code'),
+      current_arc: currentArcDocument(project),
+      'users.csv': usersDocument(project),
+    }
+  },
+  subject: ({ item }) => ({ 'subject.xml': itemDocument(item) }),
+  experiment: ({ item }) => ({ 'experiment.xml': itemDocument(item), status: statusDocument(item) }),
+  assessor: ({ item }) => ({ 'assessor.xml': itemDocument(item) }),
+  scan: ({ item }) => ({ 'scan.xml': itemDocument(item) }),
+  reconstruction: ({ item }) => ({ 'reconstruction.xml': itemDocument(item) }),
+  resource: ({ item, resource }) => ({
+    'catalog.xml': catalogDocument({ ...item, resource: resource! }),
+  }),
+}
+
+/** The directories in the `.xnat` of each level. */
+export const itemDirectories: Readonly<Partial<Record<ControlOwner, Directories>>> = {
+  root: { search: 'search' },
+  project: { users: 'roles' },
+  subject: { projects: 'shares' },
+  experiment: { projects: 'shares' },
+  assessor: { projects: 'shares' },
+}

@@ -1,0 +1,174 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startEmulator } from '../../src/emulator/emulator.js'
+import type { RunningEmulator } from '../../src/emulator/emulator.js'
+import { put, rest } from '../support/emulator-rest.js'
+import { readFile, writeFile } from '../support/file-system.js'
+import type { FileSystem } from '../support/file-system.js'
+import { startLocalVfs } from '../support/local-vfs.js'
+import type { LocalVfs } from '../support/local-vfs.js'
+import { vfsFileSystem } from '../support/vfs-file-system.js'
+
+/** What XNAT knows of an item beside files: `.xnat` of each level. */
+
+let emulator: RunningEmulator
+let local: LocalVfs
+let fs: FileSystem
+let ids: { readonly subject: string; readonly session: string; readonly assessor: string }
+const session = 'TEST/1/MR1'
+
+beforeAll(async () => {
+  emulator = await startEmulator()
+  await put(emulator, '/data/search/saved/all_subjects', search('all_subjects'))
+  local = await startLocalVfs(emulator, { listingTtl: 0 })
+  fs = vfsFileSystem(local.vfs)
+  ids = {
+    subject: await idOf('/data/projects/TEST/subjects', '1'),
+    session: await idOf('/data/projects/TEST/experiments', 'MR1'),
+    assessor: await idOf('/data/projects/TEST/subjects/1/experiments/MR1/assessors', 'ASSESS1'),
+  }
+})
+afterAll(async () => {
+  await local.stop()
+  await emulator.close()
+})
+
+const text = async (path: string): Promise<string> => (await readFile(fs, path)).toString()
+const server = async (path: string): Promise<string> => {
+  const { status, body } = await rest(emulator, 'GET', path)
+  expect([path, status]).toEqual([path, 200])
+  return body.toString()
+}
+
+async function idOf(list: string, label: string): Promise<string> {
+  const { ResultSet } = JSON.parse(await server(`${list}?format=json`)) as {
+    ResultSet: { Result: { ID: string; label: string }[] }
+  }
+  return ResultSet.Result.find((row) => row.label === label)!.ID
+}
+
+function search(id: string): string {
+  return `<xdat:stored_search ID="${id}" xmlns:xdat="http://nrg.wustl.edu/security">
+<xdat:root_element_name>xnat:subjectData</xdat:root_element_name>
+<xdat:search_field><xdat:element_name>xnat:subjectData</xdat:element_name><xdat:field_ID>SUBJECT_LABEL</xdat:field_ID></xdat:search_field>
+</xdat:stored_search>`
+}
+
+describe('the files of .xnat', () => {
+  it('say what the server says, and end with a newline', async () => {
+    const e = `/data/experiments/${ids.session}`
+    for (const [path, url] of [
+      ['TEST/.xnat/project.xml', '/data/projects/TEST?format=xml'],
+      ['TEST/.xnat/accessibility', '/data/projects/TEST/accessibility'],
+      ['TEST/.xnat/prearchive_code', '/data/projects/TEST/prearchive_code'],
+      ['TEST/.xnat/quarantine_code', '/data/projects/TEST/quarantine_code'],
+      ['TEST/.xnat/current_arc', '/data/projects/TEST/current_arc'],
+      ['TEST/.xnat/users.csv', '/data/projects/TEST/users?format=csv'],
+      ['TEST/1/.xnat/subject.xml', `/data/subjects/${ids.subject}?format=xml`],
+      [`${session}/.xnat/experiment.xml`, `${e}?format=xml`],
+      [`${session}/.xnat/status`, `${e}/status`],
+      [`${session}/scans/1/.xnat/scan.xml`, `${e}/scans/1?format=xml`],
+      [`${session}/scans/ALL/1/.xnat/scan.xml`, `${e}/scans/1?format=xml`],
+      [`${session}/scans/1/DICOM/.xnat/catalog.xml`, `${e}/scans/1/resources/DICOM`],
+      [
+        `${session}/reconstructions/RECON1/.xnat/reconstruction.xml`,
+        `${e}/reconstructions/RECON1?format=xml`,
+      ],
+      [`${session}/assessors/ASSESS1/.xnat/assessor.xml`, `${e}/assessors/${ids.assessor}?format=xml`],
+      ['.xnat/users.csv', '/data/users?format=csv'],
+      ['.xnat/search/elements.csv', '/data/search/elements?format=csv'],
+      ['.xnat/search/fields/xnat:subjectData.csv', '/data/search/elements/xnat:subjectData?format=csv'],
+      ['.xnat/search/saved/all_subjects.xml', '/data/search/saved/all_subjects?format=xml'],
+      ['.xnat/search/saved/all_subjects.csv', '/data/search/saved/all_subjects/results?format=csv'],
+    ] as const) {
+      const expected = (await server(url)).replace(/\n?$/, '\n')
+      expect([path, await text(path)]).toEqual([path, expected])
+      expect([path, (await fs.stat(path)).sizeBytes]).toEqual([path, Buffer.byteLength(expected)])
+    }
+  })
+
+  it('are listed there, and .xnat itself nowhere', async () => {
+    expect((await fs.list('TEST/.xnat')).toSorted()).toEqual([
+      'accessibility',
+      'current_arc',
+      'prearchive_code',
+      'project.xml',
+      'quarantine_code',
+      'users',
+      'users.csv',
+    ])
+    expect((await fs.list(`${session}/.xnat`)).toSorted()).toEqual(['experiment.xml', 'projects', 'status'])
+    expect(await fs.list(`${session}/scans/1/DICOM/.xnat`)).toEqual(['catalog.xml'])
+    expect((await fs.list('.xnat/search/saved')).toSorted()).toEqual(['all_subjects.csv', 'all_subjects.xml'])
+    for (const path of ['', 'TEST', 'TEST/1', session, `${session}/scans/1`, `${session}/scans/1/DICOM`])
+      expect(await fs.list(path)).not.toContain('.xnat')
+    await expect(fs.stat(`${session}/scans/.xnat`)).rejects.toMatchObject({ code: 'ENOENT' })
+    await expect(fs.stat('TEST/.xnat/nothing')).rejects.toMatchObject({ code: 'ENOENT' })
+    await expect(fs.stat('.xnat/search/saved/none.xml')).rejects.toMatchObject({ code: 'ENOENT' })
+  })
+
+  it('show what has changed on the server', async () => {
+    const path = 'TEST/.xnat/prearchive_code'
+    await put(emulator, '/data/projects/TEST/prearchive_code/0')
+    expect(await text(path)).toBe('0\n')
+    await put(emulator, '/data/projects/TEST/prearchive_code/11')
+    expect(await text(path)).toBe('11\n')
+    await put(emulator, '/data/projects/TEST/prearchive_code/5')
+    const open = await fs.open(path, 'r')
+    await put(emulator, '/data/projects/TEST/prearchive_code/11')
+    await expect(open.read(0, 10)).rejects.toMatchObject({ code: 'ESTALE' })
+    await open.close()
+    expect(await text(path)).toBe('11\n')
+  })
+
+  it('are not removed, and nothing else is made beside them', async () => {
+    for (const change of [
+      () => fs.unlink('TEST/.xnat/project.xml'),
+      () => fs.rmdir('TEST/.xnat'),
+      () => fs.rmdir('TEST/.xnat/users'),
+      () => fs.mkdir('TEST/.xnat/new'),
+      () => writeFile(fs, 'TEST/.xnat/new', 'text'),
+      () => fs.rename('TEST/.xnat/accessibility', 'TEST/.xnat/other'),
+    ])
+      await expect(change()).rejects.toMatchObject({ code: 'EPERM' })
+  })
+
+  it('are not there, and no error, where the server refuses them', async () => {
+    emulator.control.setFaults([
+      { path: '/data/projects/TEST/users*', fault: { kind: 'status', status: 403 } },
+    ])
+    try {
+      const names = await fs.list('TEST/.xnat')
+      expect(names).not.toContain('users.csv')
+      expect(names).toContain('project.xml')
+      await expect(fs.stat('TEST/.xnat/users.csv')).rejects.toMatchObject({ code: 'EACCES' })
+      await expect(fs.list('TEST/.xnat/users')).rejects.toMatchObject({ code: 'EACCES' })
+    } finally {
+      emulator.control.setFaults([])
+    }
+  })
+
+  it('are an error where the server fails', async () => {
+    emulator.control.setFaults([
+      { path: '/data/projects/TEST/users*', fault: { kind: 'status', status: 500 } },
+    ])
+    try {
+      await expect(fs.list('TEST/.xnat')).rejects.toMatchObject({ code: 'EIO' })
+    } finally {
+      emulator.control.setFaults([])
+    }
+  })
+})
+
+describe('the people and the projects of an item', () => {
+  it('are there by name', async () => {
+    expect((await fs.list('TEST/.xnat/users')).toSorted()).toEqual(['Collaborators', 'Members', 'Owners'])
+    expect(await fs.list('TEST/.xnat/users/Members')).toContain('member')
+    expect(await text('TEST/.xnat/users/Members/member')).toBe('')
+    await expect(fs.stat('TEST/.xnat/users/Members/nobody')).rejects.toMatchObject({ code: 'ENOENT' })
+    for (const item of ['TEST/1', session]) {
+      expect((await fs.list(`${item}/.xnat/projects`)).toSorted()).toEqual(['ODD', 'TEST'])
+      expect(await fs.list(`${item}/.xnat/projects/ODD`)).toEqual([])
+    }
+    expect(await fs.list(`${session}/assessors/ASSESS1/.xnat/projects`)).toEqual(['TEST'])
+  })
+})
