@@ -3,12 +3,13 @@ import { FileReaders } from '../data/file-readers.js'
 import { Counters } from '../util/counters.js'
 import type { Log } from '../util/log.js'
 import { Vfs } from '../vfs/vfs.js'
+import type { Reach } from '../xnat/dispatcher.js'
 import { Http } from '../xnat/http.js'
 import { Session } from '../xnat/session.js'
 import type { Credentials, SessionOptions } from '../xnat/session.js'
 import { Traffic } from '../xnat/traffic.js'
 import type { MountCache } from './mount-cache.js'
-import type { MountFlags } from './options.js'
+import type { MountFlags } from './flags.js'
 import { version } from './version.js'
 
 /** Files that are sent while they are written hold connections for long: most are for others. */
@@ -25,7 +26,8 @@ export interface AssemblyPlan {
   readonly cache: MountCache
   /** The journal directory of this mount. */
   readonly stagingDirectory: string
-  /** Is told when the server refuses the credentials. */
+  readonly reach?: Reach
+  readonly latest?: SessionOptions['latest']
   readonly onRefused?: SessionOptions['onRefused']
 }
 
@@ -41,15 +43,19 @@ export interface Assembly {
 
 /** Builds the layers of one mount, from the server up to the file system. The only place that knows all of them. */
 export function assemble(plan: AssemblyPlan): Assembly {
-  const { url, credentials, flags, log, cache, stagingDirectory, onRefused } = plan
+  const { url, credentials, reach, flags, log, cache, stagingDirectory, latest, onRefused } = plan
   const counters = new Counters()
   const http = new Http({
     baseUrl: url,
     userAgent: `xnatfs/${version()}`,
     connections: flags.connections,
+    ...(reach && { reach }),
     observer: new Traffic(counters, flags.traceHttp ? log : undefined),
   })
-  const session = new Session(http, credentials, onRefused && { onRefused })
+  const session = new Session(http, credentials, {
+    ...(latest && { latest }),
+    ...(onRefused && { onRefused }),
+  })
   const archive = new XnatArchive({
     session,
     log,

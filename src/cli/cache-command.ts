@@ -9,7 +9,7 @@ import { causeChain, Log } from '../util/log.js'
 import { CliError, exitCodes } from './exit.js'
 import type { ExitCode } from './exit.js'
 import { cacheRoot } from './mount-cache.js'
-import type { CacheFlags } from './options.js'
+import type { CacheFlags } from './flags.js'
 import { sizeText } from './text.js'
 
 const tasks = { status, clear, verify } as const

@@ -1,13 +1,9 @@
 import { spawn } from 'node:child_process'
 import { open } from 'node:fs/promises'
-import type { Credentials } from '../xnat/session.js'
+import type { Environment } from './credentials.js'
 import { CliError, exitCodes } from './exit.js'
 import type { ExitCode } from './exit.js'
-
-/** What the starting process tells the one that will serve the mount: not by arguments, which `ps` shows. */
-export interface DaemonSecrets {
-  readonly credentials: Credentials | undefined
-}
+import type { MountPlan } from './mount.js'
 
 type DaemonReport =
   | { readonly kind: 'ready' }
@@ -21,40 +17,40 @@ export function isDaemon(): boolean {
 }
 
 /**
- * Starts this program once more with the same arguments, in the background. Resolves when its mount answers.
+ * Starts this program once more, in the background, and gives it the plan by a channel of its own: `ps` shows arguments, which
+ * are the same only for whoever looks there. Resolves when its mount answers.
  * @throws CliError with what the background process failed with
  */
 export async function startDaemon(
   parameters: readonly string[],
   logFile: string,
-  secrets: DaemonSecrets,
+  plan: MountPlan,
 ): Promise<void> {
   const log = await open(logFile, 'a', 0o600).catch((cause: unknown) => {
     const reason = cause instanceof Error ? cause.message : ''
     throw new CliError(exitCodes.usage, `cannot write the log ${logFile}: ${reason}`, { cause })
   })
-  const { XNAT_PASS: _, ...environment } = process.env
   const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...parameters], {
     detached: true,
     stdio: ['ignore', log.fd, log.fd, 'ipc'],
-    env: { ...environment, [daemonMark]: '1' },
+    env: { ...withoutSecrets(process.env), [daemonMark]: '1' },
   })
   await log.close()
   const report = await new Promise<DaemonReport>((resolve) => {
     child.once('message', (message) => resolve(message as DaemonReport))
     child.once('error', (error) => resolve(failed(error.message)))
     child.once('exit', (code) => resolve(failed(`the background process ended with ${code}; see ${logFile}`)))
-    child.send(secrets)
+    child.send(plan)
   })
   if (report.kind === 'failed') throw new CliError(report.exitCode, report.message)
   child.disconnect()
   child.unref()
 }
 
-/** In the background process: waits for the secrets. */
-export function receiveSecrets(): Promise<DaemonSecrets> {
+/** In the background process: waits for what to serve. */
+export function receivePlan(): Promise<MountPlan> {
   return new Promise((resolve) => {
-    process.once('message', (message) => resolve(message as DaemonSecrets))
+    process.once('message', (message) => resolve(message as MountPlan))
   })
 }
 
@@ -64,6 +60,13 @@ export async function report(result: DaemonReport): Promise<void> {
     process.send!(result, undefined, {}, () => resolve())
   })
   if (process.connected) process.disconnect()
+}
+
+/** A process keeps its first environment readable for as long as it lives, whatever it forgets later. */
+function withoutSecrets(env: Environment): Environment {
+  const isSecret = (name: string, value = ''): boolean =>
+    /^XNAT_(PASS|JSESSION)$/.test(name) || (/_proxy$/i.test(name) && value.includes('@'))
+  return Object.fromEntries(Object.entries(env).filter(([name, value]) => !isSecret(name, value)))
 }
 
 function failed(message: string): DaemonReport {

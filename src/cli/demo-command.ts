@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { CliError, exitCodes } from './exit.js'
 import type { ExitCode } from './exit.js'
-import type { DemoFlags } from './options.js'
+import type { DemoFlags } from './flags.js'
 
 interface Served {
   readonly url: string

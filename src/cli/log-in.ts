@@ -1,9 +1,10 @@
 import { XnatError } from '../xnat/xnat-error.js'
+import type { CredentialSource } from './credentials.js'
 import { CliError, exitCodes } from './exit.js'
 import type { ExitCode } from './exit.js'
 
-/** What a failure of the first request means to the user. */
-export function explainLogIn(error: unknown, url: string): unknown {
+/** What a failure of the first request means to the user. @param source where what was refused was found */
+export function explainLogIn(error: unknown, url: string, source?: CredentialSource): unknown {
   if (!(error instanceof XnatError)) return error
   const codes: Partial<Record<XnatError['code'], ExitCode>> = {
     unauthorized: exitCodes.notLoggedIn,
@@ -15,7 +16,8 @@ export function explainLogIn(error: unknown, url: string): unknown {
     'not-found': exitCodes.notFound,
     'bad-response': exitCodes.notFound,
   }
-  return new CliError(codes[error.code] ?? exitCodes.failure, `cannot use ${url}: ${error.message}`, {
-    cause: error,
-  })
+  const isRefused = error.code === 'unauthorized' && source !== undefined && source !== 'nothing'
+  const from = isRefused ? ` (the log-in is from ${source})` : ''
+  const exitCode = codes[error.code] ?? exitCodes.failure
+  return new CliError(exitCode, `cannot use ${url}: ${error.message}${from}`, { cause: error })
 }

@@ -1,12 +1,15 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander'
 import { causeChain } from '../util/log.js'
+import { isDaemon } from './daemon.js'
 import { CliError, exitCodes } from './exit.js'
 import type { ExitCode } from './exit.js'
 import { addOptions } from './options.js'
 import type {
   CacheFlags,
   DemoFlags,
+  LoginFlags,
+  LogoutFlags,
   MountFlags,
   MountsFlags,
   PendingDiscardFlags,
@@ -16,7 +19,7 @@ import type {
   ServeFlags,
   StatusFlags,
   UmountFlags,
-} from './options.js'
+} from './flags.js'
 import { settleOptions } from './settle-options.js'
 import { version } from './version.js'
 
@@ -37,6 +40,8 @@ function createProgram(setExitCode: (code: ExitCode) => void): Command {
       const { mountCommand } = await import('./mount-command.js')
       setExitCode(await mountCommand(mountpoint, flags))
     })
+
+  addLogIn(program, setExitCode)
 
   addOptions(program.command('umount <mountpoint>'), 'umount')
     .description('send what is unsent, and unmount')
@@ -111,6 +116,28 @@ function createProgram(setExitCode: (code: ExitCode) => void): Command {
   return program
 }
 
+function addLogIn(program: Command, setExitCode: (code: ExitCode) => void): void {
+  addOptions(program.command('login [url]'), 'login')
+    .description('ask for the password once, and keep a token in its place (default server: XNAT_HOST)')
+    .action(async (url: string | undefined, flags: LoginFlags) => {
+      const { loginCommand } = await import('./login-command.js')
+      setExitCode(await loginCommand(url, flags))
+    })
+  addOptions(program.command('logout [url]'), 'logout')
+    .description('make the token worthless, and forget it')
+    .action(async (url: string | undefined, flags: LogoutFlags) => {
+      const { logoutCommand } = await import('./login-command.js')
+      setExitCode(await logoutCommand(url, flags))
+    })
+  const config = program.command('config').description('the configuration file and what comes of it')
+  addOptions(config.command('show'), 'config show')
+    .description('the options that `mount` would go by, and where each value is from')
+    .action(async (_: unknown, command: Command) => {
+      const { configShowCommand } = await import('./config-command.js')
+      setExitCode(configShowCommand(command))
+    })
+}
+
 function addPending(pending: Command, setExitCode: (code: ExitCode) => void): void {
   pending.description('files that were written and are not on the server yet')
   addOptions(pending.command('list'), 'pending list')
@@ -150,13 +177,17 @@ Examples:
 Exit codes: 0 success, 1 failure, 2 usage, 3 not logged in, 4 server not reachable, 5 not found, 6 FUSE missing`
 
 const passwordHelp = `
-The password comes from XNAT_PASS, or from ~/.netrc (mode 0600; a port belongs into the machine name: "machine
-localhost:8080"), or is asked for on the terminal. Without a user the mount is a guest's. Where XNAT_HOST is set, XNAT_USER and
-XNAT_PASS are for that server only.`
+The log-in is the first of: --password-stdin; XNAT_PASS with XNAT_USER; XNAT_JSESSION; ~/.netrc (mode 0600; a port belongs into
+the machine name: "machine localhost:8080"); what \`xnatfs login\` has kept; the answer to a question on the terminal. Without a
+user, or with --guest, the mount is a guest's. Where XNAT_HOST is set, XNAT_USER, XNAT_PASS and XNAT_JSESSION are for that server only.
+
+Options come from flags, then the chosen --profile, the environment, and the top of ~/.config/xnatfs/config.toml; see
+\`xnatfs config show\`. HTTPS_PROXY, HTTP_PROXY and NO_PROXY are heeded.`
 
 async function main(): Promise<ExitCode> {
   let exitCode: ExitCode = exitCodes.success
   try {
+    if (isDaemon()) return await (await import('./mount-command.js')).serveInBackground()
     await createProgram((code) => (exitCode = code)).parseAsync()
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.success : exitCodes.usage

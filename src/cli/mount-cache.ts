@@ -15,7 +15,7 @@ import { TieredBlockCache } from '../cache/tiered-block-cache.js'
 import { causeChain } from '../util/log.js'
 import type { Log } from '../util/log.js'
 import type { MountStatus } from './mount-status.js'
-import type { MountFlags } from './options.js'
+import type { MountFlags } from './flags.js'
 
 /** Blocks of the cache, and the largest read of the portable driver. */
 const blockSizeBytes = 128 * 1024

@@ -1,44 +1,40 @@
 import { appendFileSync } from 'node:fs'
-import { resolve } from 'node:path'
 import { chdir } from 'node:process'
 import { inspect } from 'node:util'
 import { causeChain, Log } from '../util/log.js'
-import { findCredentials, foreignLogIn, terminalPrompt } from './credentials.js'
-import { isDaemon, receiveSecrets, report, startDaemon } from './daemon.js'
+import { foreignLogIn } from './credentials.js'
+import { receivePlan, report, startDaemon } from './daemon.js'
 import { defaultLogFile } from './directories.js'
 import { CliError, exitCodes } from './exit.js'
 import type { ExitCode } from './exit.js'
+import { findLogIn, hideSecrets } from './find-log-in.js'
+import type { MountFlags } from './flags.js'
 import { resolveMountpoint } from './mount-point.js'
 import { RunningMount } from './mount.js'
 import type { MountPlan } from './mount.js'
-import type { MountFlags } from './options.js'
+import { insecureWarning, reachOf } from './server-access.js'
 import { parseServerUrl } from './server-url.js'
 
 /** `xnatfs mount`: returns when the mount answers, or with --foreground when it has ended. */
 export async function mountCommand(path: string, flags: MountFlags): Promise<ExitCode> {
   const url = parseServerUrl(flags.url)
   const mountpoint = await resolveMountpoint(path)
-  if (isDaemon()) return serveInBackground({ url, mountpoint, flags, ...(await receiveSecrets()) })
   const foreign = foreignLogIn(url, process.env)
   if (foreign !== undefined) process.stderr.write(`xnatfs: ${foreign}\n`)
-  const credentials = await findCredentials(url, {
-    user: flags.user,
-    env: process.env,
-    ask: terminalPrompt(),
-  })
-  delete process.env['XNAT_PASS'] // not for the eyes of programs started from here
-  if (flags.foreground) {
-    const absolute = flags.logFile === undefined ? flags : { ...flags, logFile: resolve(flags.logFile) }
-    const plan = { url, mountpoint, flags: absolute, credentials }
-    return serveUntilEnd(plan, await RunningMount.start(plan, logTo(absolute)))
-  }
+  const reach = reachOf(url, flags, process.env)
+  if (reach.isInsecure) process.stderr.write(`xnatfs: ${insecureWarning(url)}\n`)
+  const plan = { url, mountpoint, flags, reach, logIn: await findLogIn(url, flags) }
+  hideSecrets()
+  if (flags.foreground) return serveUntilEnd(plan, await RunningMount.start(plan, logTo(flags)))
   const logFile = flags.logFile ?? (await defaultLogFile(mountpoint))
-  await startDaemon([...process.argv.slice(2), '--url', url], logFile, { credentials })
+  await startDaemon(process.argv.slice(2), logFile, plan)
   process.stdout.write(`${url} is mounted on ${mountpoint}; log: ${logFile}\n`)
   return exitCodes.success
 }
 
-async function serveInBackground(plan: MountPlan): Promise<ExitCode> {
+/** In the process that `xnatfs mount` has started for that. */
+export async function serveInBackground(): Promise<ExitCode> {
+  const plan = await receivePlan()
   chdir('/') // never inside a mountpoint
   let mount: RunningMount
   try {

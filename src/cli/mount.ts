@@ -8,15 +8,19 @@ import { FsError } from '../util/fs-error.js'
 import { causeChain } from '../util/log.js'
 import type { Log } from '../util/log.js'
 import { XnatClient } from '../xnat/client.js'
-import type { Credentials } from '../xnat/session.js'
+import type { Reach } from '../xnat/dispatcher.js'
 import { assemble } from './assemble.js'
 import type { Assembly } from './assemble.js'
+import type { FoundCredentials } from './credentials.js'
 import { controlSocket } from './directories.js'
 import { serveControl } from './control.js'
 import type { Asker, ControlAnswer, ControlRequest, ControlServer } from './control.js'
 import { CliError, exitCodes } from './exit.js'
 import { journalRoot, OpenJournal } from './journal.js'
+import { latestLogIns } from './find-log-in.js'
 import { explainLogIn } from './log-in.js'
+import { keepToken } from './token-renewal.js'
+import { insecureWarning } from './server-access.js'
 import { metricsText, serveMetrics } from './metrics.js'
 import type { MetricsServer } from './metrics.js'
 import { MountCache } from './mount-cache.js'
@@ -25,14 +29,15 @@ import { prefetch } from './prefetch-task.js'
 import type { PrefetchWhat } from './prefetch-task.js'
 import { kernelStatus } from './mount-status.js'
 import type { MountStatus } from './mount-status.js'
-import type { MountFlags } from './options.js'
+import type { MountFlags } from './flags.js'
 import { version } from './version.js'
 
 export interface MountPlan {
   readonly url: string
   /** Absolute, links resolved. */
   readonly mountpoint: string
-  readonly credentials: Credentials | undefined
+  readonly logIn: FoundCredentials
+  readonly reach: Reach
   readonly flags: MountFlags
 }
 
@@ -73,6 +78,8 @@ export class RunningMount {
       log,
       cache,
       stagingDirectory: journal.directory,
+      credentials: plan.logIn.credentials,
+      latest: () => latestLogIns(plan.url, plan.logIn),
       onRefused: (error) => this.#tellRefused(error.message),
     })
     this.#stopped = new Promise((resolve) => (this.#resolveStopped = resolve))
@@ -85,13 +92,17 @@ export class RunningMount {
       throw new CliError(exitCodes.fuseMissing, `FUSE does not work here: ${choice.reason}. ${choice.remedy}`)
     }
     const { driver, why } = choice
-    const { url, mountpoint, credentials } = plan
+    const { url, mountpoint, logIn } = plan
+    const user = logIn.credentials?.user
     await prepareMountpoint(mountpoint, (text) => log.warn(text))
-    const journal = await OpenJournal.open(await journalRoot(), { url, user: credentials?.user }, mountpoint)
-    const cache = await MountCache.open({ url, user: credentials?.user, flags: plan.flags, log })
+    const journal = await OpenJournal.open(await journalRoot(), { url, user }, mountpoint)
+    const cache = await MountCache.open({ url, user, flags: plan.flags, log })
     const mount = new RunningMount(plan, log, cache, journal)
     try {
+      if (plan.reach.isInsecure) log.warn(insecureWarning(url))
       mount.#user = await mount.#logIn()
+      if (logIn.source === 'xnatfs login')
+        keepToken(url, mount.#user, mount.#layers.session, log, mount.#ending.signal)
       mount.#driver = { name: driver.name, why }
       await mount.#startMetrics()
       if (!plan.flags.readOnly) await journal.resume(mount.#layers.vfs, log)
@@ -192,7 +203,7 @@ export class RunningMount {
       return name
     } catch (error) {
       const known = isAway(error) ? await this.#cache.user?.recall() : undefined
-      if (known === undefined) throw explainLogIn(error, url)
+      if (known === undefined) throw explainLogIn(error, url, this.#plan.logIn.source)
       this.#log.warn(
         `${url} does not answer; ${known} was logged in there before, and is shown what is cached: ${causeChain(error)}`,
       )
@@ -203,7 +214,8 @@ export class RunningMount {
   /** A refusal at the beginning is the answer of `xnatfs mount`. */
   #tellRefused(reason: string): void {
     if (!this.#isMounted) return
-    const advice = `it is not tried again before \`xnatfs refresh ${this.#plan.mountpoint}\` or SIGHUP`
+    const { url, mountpoint } = this.#plan
+    const advice = `it is not tried again before \`xnatfs login ${url}\`, \`xnatfs refresh ${mountpoint}\` or SIGHUP`
     this.#log.error(`log-in is needed: ${reason}; ${advice}`)
   }
 

@@ -2,7 +2,7 @@ import { exitCodes } from './exit.js'
 import type { ExitCode } from './exit.js'
 import { knownMounts } from './known-mounts.js'
 import type { KnownMount } from './known-mounts.js'
-import type { MountsFlags } from './options.js'
+import type { MountsFlags } from './flags.js'
 import { durationText } from './text.js'
 
 /** `xnatfs mounts`: what is mounted on this machine. */

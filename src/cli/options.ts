@@ -1,7 +1,9 @@
 import { Command, Option } from 'commander'
 import { driverNames } from '../fuse/driver.js'
-import type { DriverName } from '../fuse/driver.js'
 import { CliError, exitCodes } from './exit.js'
+import { logLevels, writeModes } from './flags.js'
+import type { MountFlags } from './flags.js'
+import { byteSize, nonNegativeNumber, pathOf, positiveNumber } from './option-parsers.js'
 
 /** One option of the program: everything said about it is said here. */
 interface OptionRow {
@@ -14,13 +16,41 @@ interface OptionRow {
   readonly help: string
 }
 
-const logLevels = ['error', 'warn', 'info', 'debug'] as const
+/** How the server is reached, wherever a command talks to it. */
+const profileOption: OptionRow = {
+  flags: '--profile <name>',
+  help: 'take options from [profile.NAME] of the configuration file',
+}
 
-const writeModes = ['close', 'back'] as const
+const connectionOptions: readonly OptionRow[] = [
+  profileOption,
+  { flags: '--ca-file <path>', parse: pathOf, help: 'certificates (PEM) to trust besides the usual ones' },
+  { flags: '--insecure', help: 'do not check who the server is: anybody on the way can read the password' },
+]
+
+const passwordStdinOption: OptionRow = {
+  flags: '--password-stdin',
+  help: 'read the password from the first line of the standard input',
+}
+
+const loginOptions: readonly OptionRow[] = [
+  { flags: '--user <name>', help: 'user name (default: XNAT_USER, or asked for)' },
+  passwordStdinOption,
+  ...connectionOptions,
+]
+
+const logoutOptions: readonly OptionRow[] = [
+  { flags: '--user <name>', help: 'the log-in of this user (default: all of them at that server)' },
+  { flags: '--all', help: 'the log-ins at all servers' },
+  ...connectionOptions,
+]
 
 const mountOptions: readonly OptionRow[] = [
   { flags: '--url <url>', env: 'XNAT_HOST', help: 'the XNAT server, such as https://xnat.example.org' },
   { flags: '--user <name>', env: 'XNAT_USER', help: 'user name, or alias of an alias token' },
+  { flags: '--guest', help: 'do not log in, whatever passwords there are' },
+  passwordStdinOption,
+  ...connectionOptions,
   { flags: '--read-only', help: 'refuse every change' },
   { flags: '--allow-other', help: 'let other users of this machine use the mount' },
   { flags: '--allow-raw-writes', help: 'let raw scan data (DICOM) be changed and deleted' },
@@ -65,6 +95,7 @@ const mountOptions: readonly OptionRow[] = [
   { flags: '--memory <MiB>', default: 96, parse: positiveNumber, help: 'memory for blocks of files' },
   {
     flags: '--cache-dir <path>',
+    parse: pathOf,
     help: 'where files and listings are kept between mounts (default: ~/.cache/xnatfs)',
   },
   {
@@ -81,7 +112,7 @@ const mountOptions: readonly OptionRow[] = [
     help: 'what talks to the kernel: libfuse3 (fast), fuse-native (portable), or the better one that works',
   },
   { flags: '--foreground', help: 'stay in the foreground and log to the terminal; Ctrl-C unmounts' },
-  { flags: '--log-file <path>', help: 'where the log goes (default: in the state directory)' },
+  { flags: '--log-file <path>', parse: pathOf, help: 'where the log goes (default: in the state directory)' },
   { flags: '--log-level <level>', default: 'info', choices: logLevels, help: 'how much is logged' },
   { flags: '--trace-http', help: 'log every exchange with the server, without bodies and secrets' },
   {
@@ -90,6 +121,8 @@ const mountOptions: readonly OptionRow[] = [
     help: 'metrics for Prometheus on 127.0.0.1, at /metrics; 0 takes a free port, and the log says which',
   },
 ]
+
+const configShowOptions: readonly OptionRow[] = [...mountOptions, { flags: '--json', help: 'as JSON' }]
 
 const serveOptions: readonly OptionRow[] = [
   {
@@ -124,6 +157,7 @@ const pendingRetryOptions: readonly OptionRow[] = [
     flags: '--take-over',
     help: 'also what mounts on other machines or in other containers have left; make sure that they have ended',
   },
+  ...connectionOptions,
 ]
 
 const pendingDiscardOptions: readonly OptionRow[] = [
@@ -145,11 +179,15 @@ const mountsOptions: readonly OptionRow[] = [{ flags: '--json', help: 'as JSON' 
 const pendingListOptions: readonly OptionRow[] = [{ flags: '--json', help: 'as JSON' }]
 
 const cacheOptions: readonly OptionRow[] = [
-  { flags: '--cache-dir <path>', help: 'the cache to look at (default: ~/.cache/xnatfs)' },
+  profileOption,
+  { flags: '--cache-dir <path>', parse: pathOf, help: 'the cache to look at (default: ~/.cache/xnatfs)' },
 ]
 
 const table = {
   mount: mountOptions,
+  login: loginOptions,
+  logout: logoutOptions,
+  'config show': configShowOptions,
   serve: serveOptions,
   umount: umountOptions,
   demo: demoOptions,
@@ -162,87 +200,19 @@ const table = {
   cache: cacheOptions,
 } as const
 
-export interface MountFlags {
-  readonly url?: string
-  readonly user?: string
-  readonly readOnly?: boolean
-  readonly allowOther?: boolean
-  readonly allowRawWrites?: boolean
-  readonly allowCreate?: 'entities'
-  readonly sessionType?: string
-  readonly allowDelete?: 'entities'
-  readonly allowRename?: 'entities'
-  readonly writeMode: (typeof writeModes)[number]
-  /** Seconds. */
-  readonly writeBackDelay: number
-  readonly listingTtl: number
-  readonly memory: number
-  /** False: memory only. */
-  readonly cache: boolean
-  readonly cacheDir?: string
-  readonly cacheSize?: number
-  readonly connections: number
-  readonly driver: DriverName
-  readonly foreground?: boolean
-  readonly logFile?: string
-  readonly logLevel: (typeof logLevels)[number]
-  readonly traceHttp?: boolean
-  readonly metricsPort?: number
-}
-
-export interface ServeFlags {
-  readonly port: number
-  readonly data?: string
-  readonly state?: string
-  readonly latencyMs: number
-  readonly bandwidthMbit?: number
-  readonly range: boolean
-  readonly faults?: string
-  readonly json?: boolean
-}
-
-export interface UmountFlags {
-  readonly lazy?: boolean
-}
-
-export interface StatusFlags {
-  readonly json?: boolean
-  readonly watch?: boolean
-}
-
-export interface PrefetchFlags {
-  readonly plan?: boolean
-  readonly check?: boolean
-}
-
-export interface MountsFlags {
-  readonly json?: boolean
-}
-
-export interface PendingListFlags {
-  readonly json?: boolean
-}
-
-export interface PendingRetryFlags {
-  readonly user?: string
-  readonly takeOver?: boolean
-}
-
-export interface PendingDiscardFlags {
-  readonly all?: boolean
-}
-
-export interface CacheFlags {
-  readonly cacheDir?: string
-}
-
-export interface DemoFlags {
-  readonly keep?: boolean
-}
-
 /** The options of `mount` as they are when none is given. */
 export function defaultMountFlags(): MountFlags {
   return addOptions(new Command(), 'mount').opts<MountFlags>()
+}
+
+/** Belong to one call of the program and not into a file. */
+const notInFiles = ['profile', 'password-stdin', 'foreground']
+
+/** What may stand in the configuration file: the options of `mount`. `--no-cache` is the key `cache`. */
+export function configKeys(): string[] {
+  return addOptions(new Command(), 'mount')
+    .options.map((option) => option.long!.replace(/^--(no-)?/, ''))
+    .filter((key) => !notInFiles.includes(key))
 }
 
 export function addOptions(command: Command, name: keyof typeof table): Command {
@@ -266,26 +236,4 @@ function parserFor(flags: string, parse: (text: string) => unknown): (text: stri
       throw new CliError(exitCodes.usage, `${flags.split(' ')[0]}: '${text}' ${reason}`, { cause: error })
     }
   }
-}
-
-function nonNegativeNumber(text: string): number {
-  const value = Number(text)
-  if (text.trim() === '' || !Number.isFinite(value) || value < 0)
-    throw new Error('is not a number of 0 or more')
-  return value
-}
-
-function positiveNumber(text: string): number {
-  const value = nonNegativeNumber(text)
-  if (value === 0) throw new Error('must be more than 0')
-  return value
-}
-
-const units: Readonly<Record<string, number>> = { K: 1, M: 2, G: 3, T: 4 }
-
-/** Bytes of '500M', '20G', '1.5T'; a bare number is GiB. */
-export function byteSize(text: string): number {
-  const [, number, unit] = /^([0-9.]+)\s*([KMGT]?)(?:i?B)?$/i.exec(text.trim()) ?? []
-  if (number === undefined) throw new Error('is no size; write it as 500M or 20G')
-  return positiveNumber(number) * 1024 ** units[(unit || 'G').toUpperCase()]!
 }

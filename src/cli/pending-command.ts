@@ -10,16 +10,17 @@ import { causeChain, Log } from '../util/log.js'
 import { XnatClient } from '../xnat/client.js'
 import { assemble } from './assemble.js'
 import { askControl } from './control.js'
-import { findCredentials, terminalPrompt } from './credentials.js'
 import { controlSocket } from './directories.js'
 import { CliError, exitCodes } from './exit.js'
 import type { ExitCode } from './exit.js'
+import { findLogIn } from './find-log-in.js'
 import { flushCommand } from './flush-command.js'
 import { journalRoot, OpenJournal } from './journal.js'
 import { explainLogIn } from './log-in.js'
 import { MountCache } from './mount-cache.js'
 import { defaultMountFlags } from './options.js'
-import type { PendingDiscardFlags, PendingListFlags, PendingRetryFlags } from './options.js'
+import type { PendingDiscardFlags, PendingListFlags, PendingRetryFlags } from './flags.js'
+import { reachOf } from './server-access.js'
 import { unsentLine } from './unsent-line.js'
 
 interface Pending extends JournalEntry {
@@ -62,22 +63,21 @@ export async function pendingRetryCommand(flags: PendingRetryFlags): Promise<Exi
       .filter(({ journal }) => journal.owner === 'dead' || (journal.owner === 'elsewhere' && flags.takeOver))
       .map(({ journal }) => [dirname(journal.path), journal.scope]),
   )
-  for (const scope of scopes.values()) worse(await retryWithoutMount(scope, flags.takeOver ?? false))
+  for (const scope of scopes.values()) worse(await retryWithoutMount(scope, flags))
   if (mountpoints.size + scopes.size === 0) process.stdout.write('nothing is pending here\n')
   return exitCode
 }
 
-async function retryWithoutMount(scope: KnownJournal['scope'], takeOver: boolean): Promise<ExitCode> {
-  const credentials =
-    scope.user === undefined
-      ? undefined
-      : await findCredentials(scope.url, { user: scope.user, env: process.env, ask: terminalPrompt() })
+async function retryWithoutMount(scope: KnownJournal['scope'], given: PendingRetryFlags): Promise<ExitCode> {
+  const { url, user } = scope
+  const logIn = await findLogIn(url, { ...given, ...(user === undefined ? { guest: true } : { user }) })
   const log = new Log({ write: (line) => process.stderr.write(`${line}\n`), level: 'warn' })
   const journal = await OpenJournal.open(await journalRoot(), scope, undefined)
   const flags = { ...defaultMountFlags(), cache: false }
   const layers = assemble({
-    url: scope.url,
-    credentials,
+    url,
+    credentials: logIn.credentials,
+    reach: reachOf(url, given, process.env),
     flags,
     log,
     cache: await MountCache.open({ ...scope, flags, log }),
@@ -85,9 +85,9 @@ async function retryWithoutMount(scope: KnownJournal['scope'], takeOver: boolean
   })
   try {
     await new XnatClient(layers.session).whoAmI().catch((error: unknown) => {
-      throw explainLogIn(error, scope.url)
+      throw explainLogIn(error, url, logIn.source)
     })
-    await journal.resume(layers.vfs, log, { includeElsewhere: takeOver })
+    await journal.resume(layers.vfs, log, { includeElsewhere: given.takeOver ?? false })
     await layers.vfs.drain({ includeOpen: true })
     await layers.vfs.leave()
   } finally {
@@ -99,8 +99,8 @@ async function retryWithoutMount(scope: KnownJournal['scope'], takeOver: boolean
   )
   process.stdout.write(
     rest.length === 0
-      ? `everything for ${scope.url} is on the server\n`
-      : `${rest.length} files are still pending for ${scope.url}; see xnatfs pending list\n`,
+      ? `everything for ${url} is on the server\n`
+      : `${rest.length} files are still pending for ${url}; see xnatfs pending list\n`,
   )
   return rest.length === 0 ? exitCodes.success : exitCodes.failure
 }

@@ -4,7 +4,7 @@ import type { FaultRule, RunningEmulator } from '../emulator/emulator.js'
 import { causeChain } from '../util/log.js'
 import { CliError, exitCodes } from './exit.js'
 import type { ExitCode } from './exit.js'
-import type { ServeFlags } from './options.js'
+import type { ServeFlags } from './flags.js'
 
 /** `xnatfs serve`: the embedded XNAT, until a signal ends it. */
 export async function serveCommand(flags: ServeFlags): Promise<ExitCode> {

@@ -4,7 +4,7 @@ import type { ExitCode } from './exit.js'
 import { findMount } from './find-mount.js'
 import { knownMounts, statusOf } from './known-mounts.js'
 import type { MountStatus } from './mount-status.js'
-import type { StatusFlags } from './options.js'
+import type { StatusFlags } from './flags.js'
 import { statusText } from './status-text.js'
 
 const watchMs = 1000

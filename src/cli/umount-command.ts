@@ -6,7 +6,7 @@ import { controlSocket } from './directories.js'
 import { CliError, exitCodes } from './exit.js'
 import type { ExitCode } from './exit.js'
 import { resolveMountpoint } from './mount-point.js'
-import type { UmountFlags } from './options.js'
+import type { UmountFlags } from './flags.js'
 
 /** `xnatfs umount`: returns when everything is on the server, or kept and named, and the mount is gone. */
 export async function umountCommand(path: string, flags: UmountFlags): Promise<ExitCode> {

@@ -1,8 +1,10 @@
 import type { Readable } from 'node:stream'
 import PQueue from 'p-queue'
-import { Agent, request as undiciRequest } from 'undici'
+import { request as undiciRequest } from 'undici'
 import type { Dispatcher } from 'undici'
 import { decodedBody, isEncoded } from './content-encoding.js'
+import { createDispatcher } from './dispatcher.js'
+import type { Reach } from './dispatcher.js'
 import { observed } from './http-observer.js'
 import type { HttpObserver } from './http-observer.js'
 import { defaultRetryPolicy, failureOf, isPassingStatus, retryDelayMs } from './retry.js'
@@ -36,14 +38,11 @@ export interface HttpOptions {
   readonly connections?: number
   readonly retry?: RetryPolicy
   readonly observer?: HttpObserver
+  readonly reach?: Reach
 }
 
 const defaultConnections = 16
-const connectTimeoutMs = 10_000
 const headersTimeoutMs = 60_000
-/** Silence in mid-body. XNAT stalls for ever on some requests (xnat-wire.md §3.2), proxies on others. */
-const bodyTimeoutMs = 30_000
-const keepAliveMs = 20_000
 
 /** An answer whose body is still to come. Read it (`text`, iterate) or `discard` it: it holds a connection. */
 export class HttpResponse {
@@ -135,7 +134,7 @@ export class HttpResponse {
 export class Http {
   readonly baseUrl: string
   readonly #userAgent: string
-  readonly #agent: Agent
+  readonly #agent: Dispatcher
   readonly #dispatcher: Dispatcher
   readonly #queue: PQueue
   readonly #retry: RetryPolicy
@@ -147,13 +146,7 @@ export class Http {
     this.#retry = options.retry ?? defaultRetryPolicy
     const connections = options.connections ?? defaultConnections
     this.#queue = new PQueue({ concurrency: connections })
-    this.#agent = new Agent({
-      connections,
-      pipelining: 1,
-      keepAliveTimeout: keepAliveMs,
-      bodyTimeout: bodyTimeoutMs,
-      connect: { timeout: connectTimeoutMs },
-    })
+    this.#agent = createDispatcher(options.baseUrl, connections, options.reach)
     this.#dispatcher = options.observer ? observed(this.#agent, options.observer) : this.#agent
   }
 

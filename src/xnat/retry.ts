@@ -85,7 +85,7 @@ export function failureOf(cause: unknown, method: string, url: string, signal?: 
     return { error: new XnatError('bad-response', 'the answer is not HTTP', details), retry: 'repeatable' }
   }
   if (/CERT|TLS|SSL|SELF_SIGNED|VERIFY/.test(code)) {
-    const reason = `the server's certificate is not trusted (${code}); NODE_EXTRA_CA_CERTS can name a CA file`
+    const reason = `the server's certificate is not trusted (${code}); if it is right, --ca-file names the certificate of who signed it`
     return { error: new XnatError('unreachable', reason, details), retry: 'never' }
   }
   return {

@@ -1,14 +1,25 @@
 import { withSignal } from '../util/single-flight.js'
-import { codeOfStatus, sentenceOfPage } from './xnat-error.js'
+import { wordsOfRefusal } from './refusal.js'
+import { XnatError, codeOfStatus, sentenceOfPage } from './xnat-error.js'
 import type { Http, HttpRequest, HttpResponse } from './http.js'
-import type { XnatError } from './xnat-error.js'
 
-export interface Credentials {
-  /** A user name, or the alias of an alias token. */
+/** A name and a password, or the token that stands for them. */
+export interface PasswordLogIn {
+  /** Who it is. A person may have given an alias here. */
   readonly user: string
   /** The password, or the secret of an alias token. */
   readonly password: string
+  /** Sent in place of the user's name: the alias of a token that `xnatfs login` got. */
+  readonly alias?: string
 }
+
+/** A session that somebody else has opened, and will end. */
+export interface GivenSession {
+  readonly user: string
+  readonly jsession: string
+}
+
+export type Credentials = PasswordLogIn | GivenSession
 
 export interface SessionRequest extends HttpRequest {
   /**
@@ -19,6 +30,8 @@ export interface SessionRequest extends HttpRequest {
 }
 
 export interface SessionOptions {
+  /** What there is to log in with by now, the best first: tokens are renewed while they are used. Default: what was given. */
+  readonly latest?: () => Promise<readonly Credentials[]>
   /** Is told of each refusal, once. */
   readonly onRefused?: (error: XnatError) => void
 }
@@ -32,17 +45,24 @@ export interface SessionOptions {
 export class Session {
   readonly #http: Http
   readonly #credentials: Credentials | undefined
+  readonly #latest: SessionOptions['latest']
   readonly #onRefused: SessionOptions['onRefused']
   #cookies = new Map<string, string>()
   /** Counts log-ins: a request that failed with an older cookie need only be sent again. */
   #generation = 0
   #login: Promise<void> | undefined
+  /** We have opened the server's session, and end it. */
+  #isOurs = false
+  /** By what was refused. */
+  readonly #refusals = new Map<string, XnatError>()
   #refused: XnatError | undefined
 
   constructor(http: Http, credentials: Credentials | undefined, options: SessionOptions = {}) {
     this.#http = http
     this.#credentials = credentials
+    this.#latest = options.latest
     this.#onRefused = options.onRefused
+    if (credentials && 'jsession' in credentials) this.#cookies.set('JSESSIONID', credentials.jsession)
   }
 
   get user(): string | undefined {
@@ -56,6 +76,7 @@ export class Session {
 
   /** The next request may send credentials again that were refused: once. */
   retryLogIn(): void {
+    this.#refusals.clear()
     this.#refused = undefined
   }
 
@@ -70,14 +91,14 @@ export class Session {
       if (!this.#credentials) this.#keepGuestCookies(response)
       if (!(await isLoggedOut(response, request.html))) return response
       response.discard()
-      if (again || !this.#credentials) throw notLoggedIn(response, this.#credentials !== undefined)
+      if (again || !this.#credentials) throw notLoggedIn(response, this.#credentials)
       await withSignal(this.#renew(generation), request.signal)
     }
   }
 
   /** Ends the server's session, so that short-lived mounts do not fill the user's quota of them. */
   async end(): Promise<void> {
-    if (!this.#credentials || this.#cookies.size === 0) return
+    if (!this.#isOurs || this.#cookies.size === 0) return
     const response = await this.#http.send(this.#withCookies({ method: 'DELETE', path: '/data/JSESSION' }))
     response.discard()
     this.#cookies.clear()
@@ -97,53 +118,74 @@ export class Session {
   #renew(usedGeneration: number): Promise<void> {
     if (this.#login) return this.#login
     if (this.#generation > usedGeneration) return Promise.resolve()
-    if (this.#refused) return Promise.reject(this.#refused)
     this.#login = this.#logIn().finally(() => (this.#login = undefined))
     return this.#login
   }
 
   async #logIn(): Promise<void> {
-    const { user, password } = this.#credentials!
-    const basic = Buffer.from(`${user}:${password}`, 'utf8').toString('base64')
+    const known = (await this.#latest?.()) ?? [this.#credentials!]
+    const credentials = known.find((candidate) => !this.#refusals.has(secretOf(candidate)))
+    if (!credentials) throw this.#refused ?? this.#refusals.get(secretOf(known[0]!))!
+    if ('jsession' in credentials) throw this.#refuse(credentials, endedSession(this.#http.baseUrl))
+    const { user, password, alias } = credentials
+    const basic = Buffer.from(`${alias ?? user}:${password}`, 'utf8').toString('base64')
     const response = await this.#http.send({
       method: 'POST',
       path: '/data/JSESSION',
       headers: { authorization: `Basic ${basic}` },
       repeatable: false,
     })
-    const id = await this.#sessionId(response)
+    const id = await this.#sessionId(response, credentials)
     this.#cookies = new Map(response.cookies.flatMap(nameAndValue))
     this.#cookies.set('JSESSIONID', id)
+    this.#isOurs = true
     this.#generation++
+    this.#refused = undefined
   }
 
-  async #sessionId(response: HttpResponse): Promise<string> {
+  async #sessionId(response: HttpResponse, credentials: PasswordLogIn): Promise<string> {
     const text = (await response.text()).trim()
-    if (response.status === 200 && /^[\w.!-]{8,128}$/.test(text)) return text
-    const code = response.status === 200 ? 'bad-response' : codeOfStatus(response.status)
+    const { status } = response
+    if (status === 200 && /^[\w.!-]{8,128}$/.test(text)) return text
     const sentence = sentenceOfPage(text)
-    const target = response.header('location')
-    if (response.status >= 300 && response.status < 400 && target !== undefined) {
-      throw response.error(
-        'bad-response',
-        `the server sends us to ${withoutQuery(target)}; is that the URL to use?`,
-      )
+    const location = response.header('location')
+    const words = wordsOfRefusal({
+      status,
+      sentence,
+      location,
+      user: credentials.user,
+      baseUrl: this.#http.baseUrl,
+      proof: credentials.alias === undefined ? 'password' : 'token',
+    })
+    if (words !== undefined) throw this.#refuse(credentials, response.error('unauthorized', words))
+    if (status >= 300 && status < 400 && location !== undefined) {
+      const target = withoutQuery(location)
+      throw response.error('bad-response', `the server sends us to ${target}; is that the URL to use?`)
     }
-    if (code === 'unauthorized' || code === 'forbidden') {
-      const reason = `the server refused user '${this.user}'${sentence ? ` (${sentence})` : ''}; check user and password`
-      this.#refused = response.error('unauthorized', reason)
-      this.#cookies.clear()
-      this.#onRefused?.(this.#refused)
-      throw this.#refused
-    }
+    const code = status === 200 ? 'bad-response' : codeOfStatus(status)
     if (code === 'not-found' || code === 'bad-response') {
-      throw response.error('bad-response', `no XNAT answers here (status ${response.status}); check the URL`)
+      throw response.error('bad-response', `no XNAT answers here (status ${status}); check the URL`)
     }
-    throw response.error(
-      code,
-      `log-in failed with status ${response.status}${sentence ? `: ${sentence}` : ''}`,
-    )
+    throw response.error(code, `log-in failed with status ${status}${sentence ? `: ${sentence}` : ''}`)
   }
+
+  #refuse(credentials: Credentials, error: XnatError): XnatError {
+    this.#refusals.set(secretOf(credentials), error)
+    this.#refused = error
+    this.#cookies.clear()
+    this.#onRefused?.(error)
+    return error
+  }
+}
+
+function secretOf(credentials: Credentials): string {
+  if ('jsession' in credentials) return credentials.jsession
+  return `${credentials.alias ?? credentials.user}\0${credentials.password}`
+}
+
+function endedSession(url: string): XnatError {
+  const advice = 'set XNAT_JSESSION to another one, or log in with a user'
+  return new XnatError('unauthorized', `the session of XNAT_JSESSION at ${url} has ended; ${advice}`)
 }
 
 /**
@@ -163,10 +205,10 @@ async function isLoggedOut(response: HttpResponse, html: SessionRequest['html'])
   throw response.error('bad-response', `an HTML page came instead of data${sentence ? ` (${sentence})` : ''}`)
 }
 
-function notLoggedIn(response: HttpResponse, hasCredentials: boolean): XnatError {
-  const advice = hasCredentials
+function notLoggedIn(response: HttpResponse, credentials: Credentials | undefined): XnatError {
+  const advice = credentials
     ? 'the server does not accept the session it gave, and asks for a log-in again'
-    : 'the server asks for a log-in; give --user and XNAT_PASS, or a ~/.netrc'
+    : 'the server lets no guests in and asks for a log-in; give --user and XNAT_PASS or a ~/.netrc, or run `xnatfs login`'
   return response.error('unauthorized', advice)
 }
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { startEmulator } from '../../src/emulator/emulator.js'
 import type { RunningEmulator } from '../../src/emulator/emulator.js'
-import type { MountFlags } from '../../src/cli/options.js'
+import type { MountFlags } from '../../src/cli/flags.js'
 import { put, rest } from '../support/emulator-rest.js'
 import type { FileSystem } from '../support/file-system.js'
 import { startLocalVfs } from '../support/local-vfs.js'

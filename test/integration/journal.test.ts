@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises'
 import { describe, expect, it, vi } from 'vitest'
-import type { MountFlags } from '../../src/cli/options.js'
+import type { MountFlags } from '../../src/cli/flags.js'
 import { knownJournals } from '../../src/data/journal-directory.js'
 import { readEntries } from '../../src/data/journal-record.js'
 import { readFile, writeFile } from '../support/file-system.js'

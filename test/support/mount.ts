@@ -39,6 +39,7 @@ export class Mount {
     const mount = new Mount(directory, {
       XDG_STATE_HOME: join(directory, 'state'),
       XDG_CACHE_HOME: join(directory, 'cache'),
+      XDG_CONFIG_HOME: join(directory, 'config'),
       XDG_RUNTIME_DIR: join(directory, 'run'),
       NETRC: '/dev/null',
       XNAT_HOST: server.url,

@@ -2,34 +2,11 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { findCredentials, parseNetrc } from '../../../src/cli/credentials.js'
+import { findCredentials } from '../../../src/cli/credentials.js'
+import type { CredentialSources, FoundCredentials } from '../../../src/cli/credentials.js'
 
 const url = 'https://xnat.example.org'
-
-describe('parseNetrc', () => {
-  const text = `# comment
-machine other.example.org login a password b
-machine xnat.example.org
-  login me
-  password "with blank \\"quoted\\""
-machine localhost:8080 login local password p8080
-default login d password dp
-`
-  it.each([
-    ['xnat.example.org', undefined, { user: 'me', password: 'with blank "quoted"' }],
-    ['xnat.example.org', 'me', { user: 'me', password: 'with blank "quoted"' }],
-    ['localhost:8080', undefined, { user: 'local', password: 'p8080' }],
-    ['localhost:9090', undefined, { user: 'd', password: 'dp' }],
-    ['xnat.example.org', 'somebody', undefined],
-  ])('finds %s for user %s', (machine, user, expected) => {
-    expect(parseNetrc(text, machine, user)).toEqual(expected)
-  })
-
-  it('finds nothing in what is no netrc', () => {
-    expect(parseNetrc('', 'h')).toBeUndefined()
-    expect(parseNetrc('machine h login only', 'h')).toBeUndefined()
-  })
-})
+const token = { url, user: 'me', alias: 'a-l-i-a-s', secret: 's', issuedMs: 0, expiresMs: 1 }
 
 describe('findCredentials', () => {
   let directory: string
@@ -39,69 +16,127 @@ describe('findCredentials', () => {
     netrc = join(directory, 'netrc')
   })
   afterEach(() => rm(directory, { recursive: true }))
-  const from = (user: string | undefined, env: Record<string, string>): ReturnType<typeof findCredentials> =>
-    findCredentials(url, { user, env: { NETRC: netrc, ...env }, ask: undefined })
+  /** Where nothing is but what is given here. */
+  const from = (
+    flags: CredentialSources['flags'],
+    env: Record<string, string> = {},
+    more: Partial<CredentialSources> = {},
+  ): Promise<FoundCredentials> =>
+    findCredentials(url, {
+      flags,
+      env: { NETRC: netrc, ...env },
+      ask: undefined,
+      readInput: () => Promise.reject(new Error('nothing is to be read')),
+      userOfSession: () => Promise.resolve('me'),
+      stored: () => Promise.resolve(undefined),
+      ...more,
+    })
+  const writeNetrc = (): Promise<void> =>
+    writeFile(netrc, 'machine xnat.example.org login me password n', { mode: 0o600 })
 
-  it('takes the environment before ~/.netrc', async () => {
-    await writeFile(netrc, 'machine xnat.example.org login me password n', { mode: 0o600 })
-    expect(await from('me', { XNAT_PASS: 'e' })).toEqual({ user: 'me', password: 'e' })
-    expect(await from('me', {})).toEqual({ user: 'me', password: 'n' })
-    expect(await from(undefined, {})).toEqual({ user: 'me', password: 'n' })
+  it('takes the first source that has something', async () => {
+    await writeNetrc()
+    const env = { XNAT_USER: 'me', XNAT_PASS: 'e', XNAT_JSESSION: 'J' }
+    const all: Partial<CredentialSources> = {
+      readInput: () => Promise.resolve('i'),
+      stored: () => Promise.resolve(token),
+      ask: () => Promise.resolve('t'),
+    }
+    const me = { user: 'me' }
+    expect(await from({ ...me, guest: true, passwordStdin: true }, env, all)).toEqual({
+      credentials: undefined,
+      source: '--guest',
+    })
+    expect(await from({ ...me, passwordStdin: true }, env, all)).toEqual({
+      credentials: { user: 'me', password: 'i' },
+      source: '--password-stdin',
+    })
+    expect(await from(me, env, all)).toEqual({
+      credentials: { user: 'me', password: 'e' },
+      source: 'XNAT_PASS',
+    })
+    expect(await from(me, { XNAT_JSESSION: 'J' }, all)).toEqual({
+      credentials: { user: 'me', jsession: 'J' },
+      source: 'XNAT_JSESSION',
+    })
+    expect(await from({}, {}, all)).toEqual({
+      credentials: { user: 'me', password: 'n' },
+      source: '~/.netrc',
+    })
+    await rm(netrc)
+    expect(await from({}, {}, all)).toEqual({
+      credentials: { user: 'me', password: 's', alias: 'a-l-i-a-s' },
+      source: 'xnatfs login',
+    })
+    const { stored: _, ...withoutToken } = all
+    expect(await from(me, {}, withoutToken)).toEqual({
+      credentials: { user: 'me', password: 't' },
+      source: 'the terminal',
+    })
+    expect(await from({}, {}, withoutToken)).toEqual({ credentials: undefined, source: 'nothing' })
+  })
+
+  it('takes of files only what is for the user who was named', async () => {
+    await writeNetrc()
+    const asked: (string | undefined)[] = []
+    const stored: CredentialSources['stored'] = (user) => {
+      asked.push(user)
+      return Promise.resolve(undefined)
+    }
+    await expect(from({ user: 'you' }, {}, { stored })).rejects.toMatchObject({ exitCode: 3 })
+    expect(asked).toEqual(['you'])
   })
 
   it('refuses a ~/.netrc that others can read', async () => {
-    await writeFile(netrc, 'machine xnat.example.org login me password n')
+    await writeNetrc()
     await chmod(netrc, 0o644)
-    await expect(from('me', {})).rejects.toThrow(/chmod 600/)
-  })
-
-  it('asks on the terminal when there is one', async () => {
-    const questions: string[] = []
-    const ask = (question: string): Promise<string> => {
-      questions.push(question)
-      return Promise.resolve('typed')
-    }
-    expect(await findCredentials(url, { user: 'me', env: { NETRC: netrc }, ask })).toEqual({
-      user: 'me',
-      password: 'typed',
-    })
-    expect(questions).toEqual(['Password of me at https://xnat.example.org: '])
+    await expect(from({ user: 'me' })).rejects.toThrow(/chmod 600/)
   })
 
   it('says how to give a password where nobody can be asked', async () => {
-    await expect(from('me', {})).rejects.toMatchObject({
+    await expect(from({ user: 'me' })).rejects.toMatchObject({
       exitCode: 3,
-      message: expect.stringContaining('XNAT_PASS'),
+      message: expect.stringMatching(/no password for user 'me'; run `xnatfs login .*XNAT_PASS.*netrc/),
     })
   })
 
   it('wants to know whose password it is', async () => {
-    await expect(from(undefined, { XNAT_PASS: 'x' })).rejects.toMatchObject({ exitCode: 2 })
+    await expect(from({}, { XNAT_PASS: 'x' })).rejects.toMatchObject({ exitCode: 2 })
+    await expect(from({ passwordStdin: true })).rejects.toMatchObject({ exitCode: 2 })
+  })
+
+  it('does not send the password of one user with the name of another', async () => {
+    await expect(from({ user: 'you' }, { XNAT_USER: 'me', XNAT_PASS: 'e' })).rejects.toMatchObject({
+      exitCode: 3,
+      message: expect.stringContaining("XNAT_PASS is for 'me'"),
+    })
+    await expect(from({ user: 'you' }, { XNAT_JSESSION: 'J' })).rejects.toMatchObject({
+      exitCode: 3,
+      message: expect.stringContaining("XNAT_JSESSION is a session of 'me'"),
+    })
   })
 
   it.each([
-    ['https://xnat.example.org/', 'e'],
-    ['xnat.example.org/data', 'e'],
-    ['', 'e'],
-    ['http://xnat.example.org', undefined],
-    ['https://xnat.example.org/other', undefined],
-    ['https://xnat.example.org:8443', undefined],
-    ['https://elsewhere.example.org', undefined],
-    ['ftp://no url', undefined],
-  ])('takes XNAT_PASS, where XNAT_HOST is %j, as %s', async (host, password) => {
+    ['https://xnat.example.org/', true],
+    ['xnat.example.org/data', true],
+    ['', true],
+    ['http://xnat.example.org', false],
+    ['https://xnat.example.org/other', false],
+    ['https://xnat.example.org:8443', false],
+    ['https://elsewhere.example.org', false],
+    ['ftp://no url', false],
+  ])('takes the log-in of the environment where XNAT_HOST is %j: %s', async (host, isTaken) => {
     const env = { XNAT_HOST: host, XNAT_USER: 'me', XNAT_PASS: 'e' }
-    if (password !== undefined) expect(await from('me', env)).toEqual({ user: 'me', password })
-    else {
-      await expect(from('me', env)).rejects.toMatchObject({
+    const session = { XNAT_HOST: host, XNAT_JSESSION: 'J' }
+    if (isTaken) {
+      expect((await from({ user: 'me' }, env)).source).toBe('XNAT_PASS')
+      expect((await from({}, session)).source).toBe('XNAT_JSESSION')
+    } else {
+      await expect(from({ user: 'me' }, env)).rejects.toMatchObject({
         exitCode: 3,
         message: expect.stringMatching(`XNAT_USER and XNAT_PASS are for ${host}.*not used for ${url}`),
       })
-      await writeFile(netrc, 'machine xnat.example.org login me password n', { mode: 0o600 })
-      expect(await from('me', env)).toEqual({ user: 'me', password: 'n' })
+      expect((await from({}, session)).source).toBe('nothing')
     }
-  })
-
-  it('is a guest without a user', async () => {
-    expect(await from(undefined, {})).toBeUndefined()
   })
 })

@@ -1,0 +1,75 @@
+import { readFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { parse } from 'smol-toml'
+import { hasErrorCode } from '../util/fs-error.js'
+import { causeChain } from '../util/log.js'
+import { CliError, exitCodes } from './exit.js'
+
+type Values = Readonly<Record<string, unknown>>
+
+/** A value of the configuration file. */
+export interface Setting {
+  readonly value: unknown
+  /** Where it stands, for messages. */
+  readonly place: string
+  /** Of a profile that was asked for by its name: comes before the environment. */
+  readonly isChosen: boolean
+}
+
+export function configPath(): string {
+  return join(process.env['XDG_CONFIG_HOME'] || join(homedir(), '.config'), 'xnatfs', 'config.toml')
+}
+
+/**
+ * What the configuration file says: the keys at its top for all mounts, those of `[profile.NAME]` before them.
+ * @throws CliError for a file that is no TOML, or a profile that is not there
+ */
+export async function readSettings(
+  path: string,
+  profile: string | undefined,
+): Promise<ReadonlyMap<string, Setting>> {
+  const { profile: profiles, ...common } = await readToml(path)
+  const settings = new Map<string, Setting>()
+  add(settings, common, path, false)
+  if (profile === undefined) return settings
+  const known = isTable(profiles) ? profiles : {}
+  const chosen = known[profile]
+  if (!isTable(chosen)) {
+    const names = Object.keys(known)
+    const there = names.length === 0 ? 'it has none' : `it has ${names.join(', ')}`
+    throw new CliError(exitCodes.usage, `${path} has no [profile.${profile}]; ${there}`)
+  }
+  add(settings, chosen, `[profile.${profile}] of ${path}`, true)
+  return settings
+}
+
+function add(settings: Map<string, Setting>, values: Values, place: string, isChosen: boolean): void {
+  for (const [key, value] of Object.entries(values)) {
+    if (/pass(word)?$|secret|jsession|token/i.test(key)) {
+      const advice = 'passwords do not belong there; run `xnatfs login`, or use ~/.netrc'
+      throw new CliError(exitCodes.usage, `${place}: '${key}': ${advice}`)
+    }
+    settings.set(key, { value, place, isChosen })
+  }
+}
+
+async function readToml(path: string): Promise<Values> {
+  let text: string
+  try {
+    text = await readFile(path, 'utf8')
+  } catch (cause) {
+    if (hasErrorCode(cause, 'ENOENT') || hasErrorCode(cause, 'ENOTDIR')) return {}
+    throw new CliError(exitCodes.usage, `${path} cannot be read: ${causeChain(cause)}`, { cause })
+  }
+  try {
+    return parse(text)
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.split('\n')[0] : ''
+    throw new CliError(exitCodes.usage, `${path} is no TOML: ${reason}`, { cause })
+  }
+}
+
+function isTable(value: unknown): value is Values {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,111 @@
+import { causeChain } from '../util/log.js'
+import { invalidateToken, issueToken } from '../xnat/alias-token.js'
+import { XnatClient } from '../xnat/client.js'
+import type { PasswordLogIn } from '../xnat/session.js'
+import { XnatError } from '../xnat/xnat-error.js'
+import { foreignLogIn, isForServer, logInOf } from './credentials.js'
+import { CliError, exitCodes } from './exit.js'
+import type { ExitCode } from './exit.js'
+import { hideSecrets } from './find-log-in.js'
+import type { LoginFlags, LogoutFlags } from './flags.js'
+import { explainLogIn } from './log-in.js'
+import { withSession } from './server-access.js'
+import { parseServerUrl } from './server-url.js'
+import { firstLineOfInput, terminalPrompt, terminalQuestion } from './terminal.js'
+import { TokenStore } from './token-store.js'
+import type { StoredToken } from './token-store.js'
+
+/** `xnatfs login`: gets a token for a password, and keeps the token. */
+export async function loginCommand(server: string | undefined, flags: LoginFlags): Promise<ExitCode> {
+  const url = parseServerUrl(server ?? process.env['XNAT_HOST'])
+  const credentials = await askPassword(url, flags)
+  hideSecrets()
+  const store = await TokenStore.open()
+  const { user, expiresMs } = await withSession(url, credentials, flags, async (session) => {
+    const user = await new XnatClient(session).whoAmI()
+    const before = await store.find(url, user)
+    const issuedMs = Date.now()
+    const token = { url, user, issuedMs, ...(await issueToken(session, issuedMs)) }
+    await store.put(token)
+    if (before) await invalidateToken(session, before.alias).catch(() => {}) // it ends by itself
+    return token
+  }).catch((error: unknown) => {
+    throw explainLogIn(error, url)
+  })
+  const end = new Date(expiresMs).toLocaleString()
+  process.stdout.write(
+    `logged in at ${url} as ${user}; the token is good until ${end}, and mounts renew it\n`,
+  )
+  return exitCodes.success
+}
+
+/** `xnatfs logout`: makes tokens worthless on the server, and removes them here. */
+export async function logoutCommand(server: string | undefined, flags: LogoutFlags): Promise<ExitCode> {
+  const store = await TokenStore.open()
+  let exitCode: ExitCode = exitCodes.success
+  for (const token of doomed(await store.all(), server, flags)) {
+    const { url, user, expiresMs } = token
+    const failure = await withSession(url, logInOf(token), flags, (session) =>
+      invalidateToken(session, token.alias),
+    ).then(
+      () => undefined,
+      (error: unknown) => error,
+    )
+    await store.remove(token)
+    if (failure === undefined || isWorthless(failure)) {
+      process.stdout.write(`logged out at ${url} (${user})\n`)
+      continue
+    }
+    exitCode = exitCodes.notReachable
+    const end = new Date(expiresMs).toLocaleString()
+    const what = `the token of ${user} is removed here, and stays valid at ${url} until ${end}`
+    process.stderr.write(`xnatfs: ${what}: ${causeChain(failure)}\n`)
+  }
+  return exitCode
+}
+
+/** The log-ins that `xnatfs logout` means. @throws CliError where it is not clear, or there are none */
+function doomed(
+  all: readonly StoredToken[],
+  server: string | undefined,
+  flags: LogoutFlags,
+): readonly StoredToken[] {
+  const url = server === undefined ? undefined : parseServerUrl(server)
+  const found = all.filter(
+    (token) => (url === undefined || token.url === url) && (flags.user ?? token.user) === token.user,
+  )
+  if (found.length === 0) {
+    const where = url === undefined ? 'anywhere' : `at ${url}`
+    throw new CliError(exitCodes.notFound, `nobody is logged in ${where} by \`xnatfs login\``)
+  }
+  if (url === undefined && found.length > 1 && !flags.all) {
+    const list = found.map((token) => `${token.url} (${token.user})`).join(', ')
+    throw new CliError(exitCodes.usage, `which? give a URL or --all: ${list}`)
+  }
+  return found
+}
+
+/** The server did not let the token in: it has ended already. */
+function isWorthless(failure: unknown): boolean {
+  return failure instanceof XnatError && failure.code === 'unauthorized'
+}
+
+/** From --password-stdin, XNAT_PASS or the terminal. Not from ~/.netrc: who has one there needs no token. */
+async function askPassword(url: string, flags: LoginFlags): Promise<PasswordLogIn> {
+  const { env } = process
+  const isMeant = isForServer(url, env)
+  const foreign = foreignLogIn(url, env)
+  if (foreign !== undefined) process.stderr.write(`xnatfs: ${foreign}\n`)
+  const userOfEnvironment = isMeant ? env['XNAT_USER'] || undefined : undefined
+  const user = flags.user || userOfEnvironment || (await terminalQuestion()?.(`User at ${url}: `))
+  if (!user) throw new CliError(exitCodes.usage, 'who logs in? give --user')
+  if (flags.passwordStdin) return { user, password: await firstLineOfInput() }
+  const password = isMeant && user === (userOfEnvironment ?? user) ? env['XNAT_PASS'] : undefined
+  if (password) return { user, password }
+  const ask = terminalPrompt()
+  if (ask) return { user, password: await ask(`Password of ${user} at ${url}: `) }
+  throw new CliError(
+    exitCodes.notLoggedIn,
+    `no password for user '${user}': there is no terminal to ask on; pipe it into --password-stdin`,
+  )
+}

@@ -1,0 +1,30 @@
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+
+export function nonNegativeNumber(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isFinite(value) || value < 0)
+    throw new Error('is not a number of 0 or more')
+  return value
+}
+
+export function positiveNumber(text: string): number {
+  const value = nonNegativeNumber(text)
+  if (value === 0) throw new Error('must be more than 0')
+  return value
+}
+
+const units: Readonly<Record<string, number>> = { K: 1, M: 2, G: 3, T: 4 }
+
+/** Bytes of '500M', '20G', '1.5T'; a bare number is GiB. */
+export function byteSize(text: string): number {
+  const [, number, unit] = /^([0-9.]+)\s*([KMGT]?)(?:i?B)?$/i.exec(text.trim()) ?? []
+  if (number === undefined) throw new Error('is no size; write it as 500M or 20G')
+  return positiveNumber(number) * 1024 ** units[(unit || 'G').toUpperCase()]!
+}
+
+/** Absolute, for the process in the background works in another directory. `~/` as in a shell, for configuration files. */
+export function pathOf(text: string): string {
+  if (text.trim() === '') throw new Error('is no path')
+  return text.startsWith('~/') ? join(homedir(), text.slice(2)) : resolve(text)
+}
