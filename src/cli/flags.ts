@@ -88,7 +88,7 @@ export interface PendingListFlags {
   readonly json?: boolean
 }
 
-export interface ConfigShowFlags extends MountFlags {
+export interface DoctorFlags extends MountFlags {
   readonly json?: boolean
 }
 

@@ -122,7 +122,12 @@ const mountOptions: readonly OptionRow[] = [
   },
 ]
 
-const configShowOptions: readonly OptionRow[] = [...mountOptions, { flags: '--json', help: 'as JSON' }]
+const jsonOption: OptionRow = { flags: '--json', help: 'as JSON' }
+
+/** They look at what `mount` with the same options would do. */
+const configShowOptions: readonly OptionRow[] = [...mountOptions, jsonOption]
+
+const doctorOptions = configShowOptions
 
 const serveOptions: readonly OptionRow[] = [
   {
@@ -174,9 +179,9 @@ const prefetchOptions: readonly OptionRow[] = [
   { flags: '--check', help: 'say how much is cached; exit code 1 unless it is all; fetch nothing' },
 ]
 
-const mountsOptions: readonly OptionRow[] = [{ flags: '--json', help: 'as JSON' }]
+const mountsOptions: readonly OptionRow[] = [jsonOption]
 
-const pendingListOptions: readonly OptionRow[] = [{ flags: '--json', help: 'as JSON' }]
+const pendingListOptions: readonly OptionRow[] = [jsonOption]
 
 const cacheOptions: readonly OptionRow[] = [
   profileOption,
@@ -188,6 +193,7 @@ const table = {
   login: loginOptions,
   logout: logoutOptions,
   'config show': configShowOptions,
+  doctor: doctorOptions,
   serve: serveOptions,
   umount: umountOptions,
   demo: demoOptions,

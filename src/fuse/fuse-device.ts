@@ -4,9 +4,9 @@ import type { DriverProbe } from './driver.js'
 export type Unavailable = Extract<DriverProbe, { isAvailable: false }>
 
 /** What stands against any FUSE mount on this machine. */
-export async function probeFuseDevice(): Promise<Unavailable | undefined> {
+export async function probeFuseDevice(device = '/dev/fuse'): Promise<Unavailable | undefined> {
   try {
-    await access('/dev/fuse', constants.R_OK | constants.W_OK)
+    await access(device, constants.R_OK | constants.W_OK)
     return undefined
   } catch (error) {
     const isAbsent = error instanceof Error && 'code' in error && error.code === 'ENOENT'

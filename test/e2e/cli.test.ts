@@ -79,6 +79,19 @@ describe('the life of a mount', () => {
     expect((await stat(join(mount.stateDirectory, 'log'))).mode & 0o077).toBe(0)
   })
 
+  it('finds doctor content, also with what is mounted', async () => {
+    const { code, stdout } = await mount.xnatfs(['doctor', '--json'])
+    const findings = JSON.parse(stdout) as { name: string; verdict: string }[]
+    expect(findings.filter(({ verdict }) => verdict !== 'ok')).toEqual([])
+    expect([code, findings.map(({ name }) => name).slice(-3)]).toEqual([0, ['log-in', 'version', 'ranges']])
+    const failed = await xnatfs(['doctor'], { env: { ...mount.env, XNAT_PASS: 'not-the-password' } })
+    expect([failed.code, failed.stdout]).toEqual([
+      1,
+      expect.stringMatching(/^fail +log-in .*\n +→ run `xnatfs login/m),
+    ])
+    expect(failed.stdout).not.toContain('not-the-password')
+  })
+
   it('is shown by mount and df with its server', async () => {
     expect(await mountAt(mount.path)).toMatchObject({ fsType: 'fuse.xnatfs', source: server.url })
     expect((await run('df', [mount.path])).stdout).toContain(server.url)
