@@ -2,6 +2,7 @@ import type { ItemAddress } from '../xnat/address.js'
 import { cell } from '../xnat/rows.js'
 import { XnatError } from '../xnat/xnat-error.js'
 import type { DirectoryEntry, Entry } from './archive.js'
+import { controlAlias } from './control/control-aliases.js'
 import { controlDirectory } from './control/control-tree.js'
 import { aliasEntry, fixedEntry, linkEntry } from './entries.js'
 import { controlName, levels, placeOf } from './layout.js'
@@ -59,6 +60,8 @@ export async function unlistedEntry(
   if (name === 'files' && levels[place.level as Level].hasFiles) {
     return filesEntry(directory, place as ItemPlace, listing, sources)
   }
+  const control = controlAlias(place.level, name)
+  if (control) return control
   return unlistedBy[place.level]?.(directory, listing, name, sources)
 }
 

@@ -54,6 +54,19 @@ export function currentArcDocument(project: string): Document {
   return value(`${itemPath({ project })}/current_arc`, /^[^<>\n]*$/)
 }
 
+/** Where XNAT keeps the files of a project. */
+export function archiveSpecDocument(project: string): Document {
+  return {
+    path: `${itemPath({ project })}/archive_spec`,
+    problem: (text) => (rootOf(text)?.name === 'project' ? undefined : 'no archive specification came'),
+  }
+}
+
+/** The types of scans that there are in a project, or on the site. */
+export function scanTypesDocument(project?: string): Document {
+  return table(`${project === undefined ? '/data' : itemPath({ project })}/scan_types`, 'type')
+}
+
 /** The people of a project with their roles, or those of the site. */
 export function usersDocument(project?: string): Document {
   return table(project === undefined ? '/data/users' : `${itemPath({ project })}/users`, 'login')

@@ -89,10 +89,12 @@ describe('the files of .xnat', () => {
   it('are listed there, and .xnat itself nowhere', async () => {
     expect((await fs.list('TEST/.xnat')).toSorted()).toEqual([
       'accessibility',
+      'archive_spec.xml',
       'current_arc',
       'prearchive_code',
       'project.xml',
       'quarantine_code',
+      'scan_types.csv',
       'users',
       'users.csv',
     ])

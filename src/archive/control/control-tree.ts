@@ -7,6 +7,7 @@ import {
 import type { Document } from '../../xnat/documents.js'
 import type { XnatErrorCode } from '../../xnat/xnat-error.js'
 import type { DirectoryEntry, Entry } from '../archive.js'
+import { aliasEntry } from '../entries.js'
 import { DirectoryListing, isTree, placeOf } from '../layout.js'
 import { escapeName, unescapeName } from '../names.js'
 import type { Sources } from '../sources.js'
@@ -74,6 +75,8 @@ const rules: Readonly<Record<ControlKind, ControlRule>> = {
   search: {
     documents: () => ({ 'elements.csv': elementsDocument() }),
     directories: () => ({ saved: 'saved', fields: 'fields' }),
+    // REST has the lists of fields below the list of elements.
+    find: async (_, __, name) => (name === 'elements' ? aliasEntry(name, 'fields') : undefined),
   },
   saved: {
     list: async (directory, _, sources) => {
@@ -87,6 +90,7 @@ const rules: Readonly<Record<ControlKind, ControlRule>> = {
     },
     find: async (directory, _, name, sources) => {
       for (const id of await sources.savedSearches()) {
+        if (id === unescapeName(name)) return aliasEntry(name, `${name}.xml`)
         const document = savedDocuments(id)[unescapeName(name)]
         if (document) return textEntry(directory, name, document, await sources.text(document))
       }
@@ -96,8 +100,9 @@ const rules: Readonly<Record<ControlKind, ControlRule>> = {
   fields: {
     // Not listed: there are a hundred data types, and each list of fields is a request.
     find: async (directory, _, name, sources) => {
-      const xsiType = /^(.+:.+)\.csv$/.exec(unescapeName(name))?.[1]
+      const [, xsiType, ending] = /^([^.]+:[^.]+)(\.csv)?$/.exec(unescapeName(name)) ?? []
       if (xsiType === undefined) return undefined
+      if (ending === undefined) return aliasEntry(name, `${name}.csv`)
       const document = fieldsDocument(xsiType)
       return textEntry(directory, name, document, await sources.text(document))
     },

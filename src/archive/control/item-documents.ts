@@ -1,9 +1,11 @@
 import {
   accessibilityDocument,
+  archiveSpecDocument,
   catalogDocument,
   codeDocument,
   currentArcDocument,
   itemDocument,
+  scanTypesDocument,
   statusDocument,
   usersDocument,
 } from '../../xnat/documents.js'
@@ -17,7 +19,7 @@ export type Directories = Readonly<Record<string, ControlKind>>
 
 /** The documents in the `.xnat` of each level, by the names of their files. */
 export const itemDocuments: Readonly<Record<ControlOwner, (place: ControlPlace) => Documents>> = {
-  root: () => ({ 'users.csv': usersDocument() }),
+  root: () => ({ 'users.csv': usersDocument(), 'scan_types.csv': scanTypesDocument() }),
   project: ({ item }) => {
     const project = item.project!
     return {
@@ -26,6 +28,8 @@ export const itemDocuments: Readonly<Record<ControlOwner, (place: ControlPlace) 
       prearchive_code: codeDocument(project, 'prearchive_code'),
       quarantine_code: codeDocument(project, 'quarantine_code'),
       current_arc: currentArcDocument(project),
+      'archive_spec.xml': archiveSpecDocument(project),
+      'scan_types.csv': scanTypesDocument(project),
       'users.csv': usersDocument(project),
     }
   },

@@ -1,0 +1,28 @@
+import type { Entry } from '../archive.js'
+import { aliasEntry } from '../entries.js'
+import { controlName } from '../layout.js'
+
+type Targets = Readonly<Record<string, string>>
+
+/** Where REST's own path of what is in `.xnat` leads to. No names are kept for them: an item that is called so is shown. */
+const aliases: Readonly<Record<string, Targets>> = {
+  root: { users: 'users.csv', search: 'search', scan_types: 'scan_types.csv' },
+  project: {
+    accessibility: 'accessibility',
+    prearchive_code: 'prearchive_code',
+    quarantine_code: 'quarantine_code',
+    current_arc: 'current_arc',
+    archive_spec: 'archive_spec.xml',
+    scan_types: 'scan_types.csv',
+    users: 'users',
+  },
+  subject: { projects: 'projects' },
+  experiment: { projects: 'projects', status: 'status' },
+  assessor: { projects: 'projects' },
+}
+
+export function controlAlias(level: string, name: string): Entry | undefined {
+  const targets = aliases[level]
+  if (!targets || !Object.hasOwn(targets, name)) return undefined
+  return aliasEntry(name, `${controlName}/${targets[name]!}`)
+}
