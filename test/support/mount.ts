@@ -19,6 +19,7 @@ export interface MountTestOptions {
   readonly flags?: readonly string[]
   /** Default: the user who may edit. */
   readonly user?: { readonly name: string; readonly password: string }
+  readonly env?: Readonly<Record<string, string>>
 }
 
 /** A mount of a server, by the program and in a process of its own, with state directories of its own. */
@@ -45,6 +46,7 @@ export class Mount {
       XNAT_HOST: server.url,
       XNAT_USER: user.name,
       XNAT_PASS: user.password,
+      ...options.env,
     })
     await mkdir(mount.env['XDG_RUNTIME_DIR']!)
     const { code, stderr } = await xnatfs(['mount', mount.path, ...(options.flags ?? [])], { env: mount.env })

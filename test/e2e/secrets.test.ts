@@ -1,0 +1,145 @@
+import { readFile, readdir, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Mount } from '../support/mount.js'
+import { run, xnatfs } from '../support/processes.js'
+import type { Outcome } from '../support/processes.js'
+import { Server } from '../support/server.js'
+
+/** docs/semantics.md, 9.6: what is secret is nowhere but where it has to be. */
+describe('secrets', () => {
+  const wordOfProxy = 'word-of-the-proxy'
+  let server: Server
+  let jsession: string
+  beforeAll(async () => {
+    server = await Server.start()
+    const answer = await fetch(`${server.url}/data/JSESSION`, { headers: { authorization: basic() } })
+    jsession = await answer.text()
+  })
+  afterAll(() => server.stop())
+  const basic = (): string => `Basic ${Buffer.from(`${server.user}:${server.password}`).toString('base64')}`
+  const secrets = (): string[] => [server.password, basic(), jsession, wordOfProxy]
+  const environment = (): Record<string, string> => ({
+    XNAT_JSESSION: jsession,
+    HTTPS_PROXY: `http://who:${wordOfProxy}@127.0.0.1:9`,
+  })
+
+  /** Uses a mount so that it logs, fails and keeps things; gives what its commands said. */
+  const use = async (mount: Mount): Promise<string> => {
+    const said: Outcome[] = []
+    const call = async (...parameters: string[]): Promise<void> => {
+      said.push(await xnatfs(parameters, { env: { ...mount.env, ...environment() } }))
+    }
+    const qc = join(mount.path, 'TEST/1/MR1/resources/QC')
+    await readFile(join(mount.path, 'TEST/1/MR1/scans/1/DICOM/1.dcm'))
+    await server.setFaults([
+      { method: 'PUT', path: '**/files/**', times: 1, fault: { kind: 'status', status: 500 } },
+      { path: '**/scans/2/**', fault: { kind: 'drop', afterBytes: 0 } },
+    ])
+    await writeFile(join(qc, 'kept.txt'), 'kept').catch(() => {})
+    await readdir(join(mount.path, 'TEST/1/MR1/scans/2/DICOM')).catch(() => {})
+    await server.setFaults([{ path: '/data/JSESSION', fault: { kind: 'status', status: 401 } }])
+    await server.expireSessions()
+    await readdir(join(mount.path, 'TEST/1/MR1/scans/3/DICOM')).catch(() => {})
+    await call('status', mount.path, '--json')
+    await call('status', mount.path)
+    await call('mounts')
+    await call('pending', 'list', '--json')
+    await call('config', 'show')
+    await call('doctor')
+    await call('mount', join(mount.directory, 'other'))
+    await server.setFaults([])
+    await call('refresh', mount.path)
+    return said.map(({ stdout, stderr }) => stdout + stderr).join('\n')
+  }
+  const expectNoSecret = (what: string, text: string, also: readonly string[] = []): void => {
+    for (const secret of [...secrets(), ...also])
+      expect(text.includes(secret), `${what} has '${secret}'`).toBe(false)
+  }
+  /** Of all processes: their arguments; of those that serve the mount: what they began with. */
+  const expectNoneInProcesses = async (pid: number, also: readonly string[] = []): Promise<void> => {
+    expectNoSecret('ps', (await run('ps', ['axww', '-o', 'args'])).stdout, also)
+    expect(await readFile(`/proc/${pid}/environ`, 'utf8')).toContain('XNATFS_DAEMON=1')
+    for (const process of await familyOf(pid))
+      expectNoSecret(`/proc/${process}/environ`, await readFile(`/proc/${process}/environ`, 'utf8'), also)
+  }
+  const expectNoneInFiles = async (
+    mount: Mount,
+    kept: RegExp | undefined,
+    also: readonly string[] = [],
+  ): Promise<void> => {
+    for (const path of await filesBelow(mount.directory, mount.path)) {
+      if (kept?.test(path)) expect([path, (await stat(path)).mode & 0o077]).toEqual([path, 0])
+      else expectNoSecret(path, await readFile(path, 'latin1'), also)
+    }
+    for (const directory of ['state/xnatfs', 'state/xnatfs/log', 'state/xnatfs/journal', 'run/xnatfs']) {
+      const { mode } = await stat(join(mount.directory, directory))
+      expect([directory, (mode & 0o077).toString(8)]).toEqual([directory, '0'])
+    }
+  }
+
+  it('of a password: not in processes, logs, traces, messages and files', async () => {
+    const mount = await Mount.start(server, {
+      flags: ['--trace-http', '--log-level', 'debug'],
+      env: environment(),
+    })
+    try {
+      expectNoSecret('what commands said', await use(mount))
+      await expectNoneInProcesses(await mount.pid())
+      const log = (await mount.log()).join('\n')
+      expect(log).toMatch(/authorization: <redacted>|Authorization.*<redacted>/i)
+      await expectNoneInFiles(mount, undefined)
+    } finally {
+      await mount.stop([/./])
+    }
+  })
+
+  it('of a token: in its own file only, for its owner only', async () => {
+    const mount = await Mount.start(server, { flags: ['--trace-http', '--log-level', 'debug'] })
+    try {
+      expect((await mount.xnatfs(['umount', mount.path])).code).toBe(0)
+      const { XNAT_PASS, ...env } = mount.env
+      expect((await mount.xnatfs(['login', server.url])).code).toBe(0)
+      const tokens = join(mount.stateDirectory, 'tokens')
+      const [name] = await readdir(tokens)
+      const { secret } = JSON.parse(await readFile(join(tokens, name!), 'utf8')) as { secret: string }
+      expect(secret.length).toBeGreaterThan(20)
+      expect(XNAT_PASS).toBe(server.password)
+      const flags = ['mount', mount.path, '--trace-http', '--log-level', 'debug']
+      expect((await xnatfs(flags, { env })).code).toBe(0)
+      await readdir(join(mount.path, 'TEST'))
+      const { stdout } = await xnatfs(['status', mount.path], { env })
+      expectNoSecret('status', stdout, [secret])
+      await expectNoneInProcesses(await mount.pid(), [secret])
+      await expectNoneInFiles(mount, /\/tokens\//, [secret])
+    } finally {
+      await mount.stop([/./])
+    }
+  })
+})
+
+/** A process and all that come from it. */
+async function familyOf(pid: number): Promise<number[]> {
+  const { stdout } = await run('ps', ['ax', '-o', 'pid=,ppid='])
+  const parents = stdout
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number))
+  const family = [pid]
+  for (const member of family)
+    family.push(...parents.filter(([, parent]) => parent === member).map(([child]) => child!))
+  return family
+}
+
+async function filesBelow(directory: string, except: string): Promise<string[]> {
+  const entries = await readdir(directory, { withFileTypes: true })
+  const found = await Promise.all(
+    entries.map((entry) => {
+      const path = join(directory, entry.name)
+      if (path === except) return []
+      if (entry.isDirectory()) return filesBelow(path, except)
+      return entry.isFile() ? [path] : []
+    }),
+  )
+  return found.flat()
+}
