@@ -37,6 +37,8 @@ export interface Assembly {
   readonly archive: XnatArchive
   readonly readers: FileReaders
   readonly counters: Counters
+  /** Whatever waits for the server fails, now and from now on. */
+  hangUp(): Promise<void>
   /** Ends the server's session and every connection. What is unsent is not sent. */
   close(): Promise<void>
 }
@@ -84,9 +86,9 @@ export function assemble(plan: AssemblyPlan): Assembly {
     isReadOnly: flags.readOnly ?? false,
     givesBackingFiles: flags.readOnly === true && process.getuid!() === 0, // others may not have the kernel read them
     quietMs: flags.writeMode === 'back' ? flags.writeBackDelay * 1000 : emptyFileMs,
-    uid: process.getuid!(),
-    gid: process.getgid!(),
-    umask: 0o022,
+    uid: flags.uid ?? process.getuid!(),
+    gid: flags.gid ?? process.getgid!(),
+    umask: flags.umask,
   })
   return {
     session,
@@ -94,6 +96,7 @@ export function assemble(plan: AssemblyPlan): Assembly {
     archive,
     readers,
     counters,
+    hangUp: () => http.hangUp(),
     close: async () => {
       await readers.stop()
       await session.end().catch(() => {}) // the server forgets the session by itself

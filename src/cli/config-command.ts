@@ -16,7 +16,7 @@ interface Shown {
 export function configShowCommand(command: Command): ExitCode {
   const keys = configKeys()
   const shown = command.options.flatMap((option): Shown[] => {
-    const key = option.long!.replace(/^--(no-)?/, '')
+    const key = (option.long ?? '').replace(/^--(no-)?/, '')
     if (!keys.includes(key)) return []
     const name = option.attributeName()
     const value = command.getOptionValue(name) as Shown['value'] | undefined

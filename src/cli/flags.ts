@@ -32,6 +32,9 @@ export interface MountFlags extends ConnectionFlags, CredentialFlags {
   readonly url?: string
   readonly readOnly?: boolean
   readonly allowOther?: boolean
+  readonly uid?: number
+  readonly gid?: number
+  readonly umask: number
   readonly allowRawWrites?: boolean
   readonly allowCreate?: 'entities'
   readonly sessionType?: string
@@ -48,6 +51,8 @@ export interface MountFlags extends ConnectionFlags, CredentialFlags {
   readonly cacheSize?: number
   readonly connections: number
   readonly driver: DriverName
+  /** Seconds. */
+  readonly stopTimeout: number
   readonly foreground?: boolean
   readonly logFile?: string
   readonly logLevel: (typeof logLevels)[number]

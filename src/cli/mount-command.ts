@@ -13,22 +13,26 @@ import { resolveMountpoint } from './mount-point.js'
 import { RunningMount } from './mount.js'
 import type { MountPlan } from './mount.js'
 import { insecureWarning, reachOf } from './server-access.js'
-import { parseServerUrl } from './server-url.js'
+import { parseServerUrl, pathInArchive } from './server-url.js'
+import { tellSystemd } from './systemd-notify.js'
 
 /** `xnatfs mount`: returns when the mount answers, or with --foreground when it has ended. */
-export async function mountCommand(path: string, flags: MountFlags): Promise<ExitCode> {
-  const url = parseServerUrl(flags.url)
+export async function mountCommand(path: string, given: MountFlags): Promise<ExitCode> {
+  const url = parseServerUrl(given.url)
+  const part = pathInArchive(given.url)
+  const flags = part === '' ? given : { ...given, readOnly: true }
   const mountpoint = await resolveMountpoint(path)
   const foreign = foreignLogIn(url, process.env)
   if (foreign !== undefined) process.stderr.write(`xnatfs: ${foreign}\n`)
   const reach = reachOf(url, flags, process.env)
   if (reach.isInsecure) process.stderr.write(`xnatfs: ${insecureWarning(url)}\n`)
-  const plan = { url, mountpoint, flags, reach, logIn: await findLogIn(url, flags) }
+  const plan = { url, part, mountpoint, flags, reach, logIn: await findLogIn(url, flags) }
   hideSecrets()
   if (flags.foreground) return serveUntilEnd(plan, await RunningMount.start(plan, logTo(flags)))
   const logFile = flags.logFile ?? (await defaultLogFile(mountpoint))
   await startDaemon(process.argv.slice(2), logFile, plan)
-  process.stdout.write(`${url} is mounted on ${mountpoint}; log: ${logFile}\n`)
+  const what = part === '' ? url : `${part} of ${url}, read-only,`
+  process.stdout.write(`${what} is mounted on ${mountpoint}; log: ${logFile}\n`)
   return exitCodes.success
 }
 
@@ -61,13 +65,14 @@ async function serveUntilEnd(plan: MountPlan, mount: RunningMount): Promise<Exit
     signals++
     log.info(`${signal}: ending`)
     mount
-      .stop(signals > 1)
+      .stop(signals > 1, signal === 'SIGTERM' ? plan.flags.stopTimeout * 1000 : undefined)
       .then((answer) => log[answer.isDone ? 'info' : 'warn'](answer.message))
       .catch((error: unknown) => log.error(`cannot end: ${causeChain(error)}`))
   }
   process.on('SIGINT', stop)
   process.on('SIGTERM', stop)
   process.on('SIGHUP', () => (plan.flags.foreground ? stop('SIGHUP') : mount.refresh()))
+  tellSystemd(`${plan.url} is mounted on ${plan.mountpoint}`, log)
   const answer = await mount.ended()
   return (answer.unsent ?? []).length === 0 ? exitCodes.success : exitCodes.failure
 }

@@ -30,10 +30,13 @@ import type { PrefetchWhat } from './prefetch-task.js'
 import { kernelStatus } from './mount-status.js'
 import type { MountStatus } from './mount-status.js'
 import type { MountFlags } from './flags.js'
+import { countText } from './text.js'
 import { version } from './version.js'
 
 export interface MountPlan {
   readonly url: string
+  /** What of the archive is mounted, read-only: 'projects/P'. '' for all of it. */
+  readonly part: string
   /** Absolute, links resolved. */
   readonly mountpoint: string
   readonly logIn: FoundCredentials
@@ -65,6 +68,9 @@ export class RunningMount {
   /** Aborts what is done for others when the mount is gone. */
   readonly #ending = new AbortController()
   #stopping: Promise<ControlAnswer> | undefined
+  /** Ends the time for sending. */
+  #patience: NodeJS.Timeout | undefined
+  #hasGivenUp = false
   readonly #stopped: Promise<ControlAnswer>
   #resolveStopped: (answer: ControlAnswer) => void = () => {}
 
@@ -105,6 +111,7 @@ export class RunningMount {
         keepToken(url, mount.#user, mount.#layers.session, log, mount.#ending.signal)
       mount.#driver = { name: driver.name, why }
       await mount.#startMetrics()
+      if (plan.part !== '') await mount.#enter(plan.part)
       if (!plan.flags.readOnly) await journal.resume(mount.#layers.vfs, log)
       await mount.#mount(driver)
       log.info(`${url} as ${mount.#user} is mounted on ${mountpoint} (driver ${driver.name}: ${why})`)
@@ -162,14 +169,31 @@ export class RunningMount {
     }
   }
 
-  /** Sends what is unsent, unmounts, ends. What cannot be sent is kept where the answer says. */
-  stop(isLazy: boolean): Promise<ControlAnswer> {
+  /**
+   * Sends what is unsent, unmounts, ends. What cannot be sent is kept where the answer says.
+   * @param timeoutMs what is not sent by then counts as what cannot be; default: no limit
+   */
+  stop(isLazy: boolean, timeoutMs?: number): Promise<ControlAnswer> {
+    if (timeoutMs !== undefined) {
+      clearTimeout(this.#patience)
+      this.#patience = setTimeout(() => this.#giveUp(timeoutMs), timeoutMs)
+    }
     this.#stopping ??= this.#stop(isLazy).then((answer) => {
       if (answer.isDone) this.#resolveStopped(answer)
       else this.#stopping = undefined
+      clearTimeout(this.#patience)
       return answer
     })
     return this.#stopping
+  }
+
+  #giveUp(timeoutMs: number): void {
+    const count = this.#layers.vfs.unsent.length
+    this.#hasGivenUp = true
+    this.#log.warn(
+      `${countText(count, 'file')} could not be sent in ${timeoutMs / 1000} s; it is not waited for longer`,
+    )
+    this.#layers.hangUp().catch((error: unknown) => this.#log.error(`cannot hang up: ${causeChain(error)}`))
   }
 
   async #stop(isLazy: boolean): Promise<ControlAnswer> {
@@ -179,7 +203,7 @@ export class RunningMount {
     if (count > 0) this.#log.info(`sending ${count} files before the end`)
     await vfs.drain({ includeOpen: false })
     try {
-      if (this.#isMounted) await unmount(mountpoint, { lazy: isLazy })
+      if (this.#isMounted) await unmount(mountpoint, { lazy: isLazy || this.#hasGivenUp })
     } catch (error) {
       const advice = 'close what uses it (lsof, fuser -m), or use --lazy'
       return { isDone: false, message: `${mountpoint} is not unmounted: ${causeChain(error)}; ${advice}` }
@@ -219,12 +243,26 @@ export class RunningMount {
     this.#log.error(`log-in is needed: ${reason}; ${advice}`)
   }
 
+  async #enter(part: string): Promise<void> {
+    const { url } = this.#plan
+    try {
+      await this.#layers.vfs.enter(part)
+    } catch (error) {
+      if (!(error instanceof FsError)) throw error
+      const exitCode =
+        error.code === 'ENOENT' || error.code === 'ENOTDIR' ? exitCodes.notFound : exitCodes.failure
+      throw new CliError(exitCode, `${url} has no directory ${part} for ${this.#user}: ${error.message}`, {
+        cause: error,
+      })
+    }
+  }
+
   async #mount(driver: FuseDriver): Promise<void> {
-    const { mountpoint, flags, url } = this.#plan
+    const { mountpoint, flags, url, part } = this.#plan
     const kernelTimeoutMs = Math.min(flags.listingTtl * 1000, longestKernelTimeoutMs)
     this.#fuse = await driver.mount(createOperations(this.#layers.vfs, this.#log), {
       mountpoint,
-      source: url,
+      source: part === '' ? url : `${url}/data/${part.split('/').map(encodeURIComponent).join('/')}`,
       isReadOnly: flags.readOnly ?? false,
       allowOther: flags.allowOther ?? false,
       entryTimeoutMs: kernelTimeoutMs,

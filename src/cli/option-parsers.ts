@@ -28,3 +28,15 @@ export function pathOf(text: string): string {
   if (text.trim() === '') throw new Error('is no path')
   return text.startsWith('~/') ? join(homedir(), text.slice(2)) : resolve(text)
 }
+
+/** A number of a user or group. */
+export function idNumber(text: string): number {
+  if (!/^\d{1,10}$/.test(text)) throw new Error('is no number of a user or group; `id` shows yours')
+  return Number(text)
+}
+
+/** '022' or '0022'. */
+export function octalMask(text: string): number {
+  if (!/^0?[0-7]{3}$/.test(text)) throw new Error('is no mask of three octal digits, such as 022')
+  return Number.parseInt(text, 8)
+}

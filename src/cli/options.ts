@@ -3,7 +3,7 @@ import { driverNames } from '../fuse/driver.js'
 import { CliError, exitCodes } from './exit.js'
 import { logLevels, writeModes } from './flags.js'
 import type { MountFlags } from './flags.js'
-import { byteSize, nonNegativeNumber, pathOf, positiveNumber } from './option-parsers.js'
+import { byteSize, idNumber, nonNegativeNumber, octalMask, pathOf, positiveNumber } from './option-parsers.js'
 
 /** One option of the program: everything said about it is said here. */
 interface OptionRow {
@@ -11,6 +11,8 @@ interface OptionRow {
   /** Read where the flag is not given. */
   readonly env?: string
   readonly default?: string | number | boolean
+  /** How the default is written, where not as it is kept. */
+  readonly defaultText?: string
   readonly choices?: readonly string[]
   readonly parse?: (text: string) => unknown
   readonly help: string
@@ -53,6 +55,15 @@ const mountOptions: readonly OptionRow[] = [
   ...connectionOptions,
   { flags: '--read-only', help: 'refuse every change' },
   { flags: '--allow-other', help: 'let other users of this machine use the mount' },
+  { flags: '--uid <n>', parse: idNumber, help: 'who owns everything in the mount (default: you)' },
+  { flags: '--gid <n>', parse: idNumber, help: 'which group owns it (default: yours)' },
+  {
+    flags: '--umask <octal>',
+    parse: octalMask,
+    default: 0o022,
+    defaultText: '022',
+    help: 'which rights nobody gets by default',
+  },
   { flags: '--allow-raw-writes', help: 'let raw scan data (DICOM) be changed and deleted' },
   {
     flags: '--allow-create <what>',
@@ -111,6 +122,12 @@ const mountOptions: readonly OptionRow[] = [
     choices: driverNames,
     help: 'what talks to the kernel: libfuse3 (fast), fuse-native (portable), or the better one that works',
   },
+  {
+    flags: '--stop-timeout <seconds>',
+    default: 60,
+    parse: nonNegativeNumber,
+    help: 'how long SIGTERM lets files be sent; what is left waits for the next mount',
+  },
   { flags: '--foreground', help: 'stay in the foreground and log to the terminal; Ctrl-C unmounts' },
   { flags: '--log-file <path>', parse: pathOf, help: 'where the log goes (default: in the state directory)' },
   { flags: '--log-level <level>', default: 'info', choices: logLevels, help: 'how much is logged' },
@@ -120,6 +137,7 @@ const mountOptions: readonly OptionRow[] = [
     parse: nonNegativeNumber,
     help: 'metrics for Prometheus on 127.0.0.1, at /metrics; 0 takes a free port, and the log says which',
   },
+  { flags: '-o <options>', help: 'options as in /etc/fstab: -o ro,allow_other,listing_ttl=5' },
 ]
 
 const jsonOption: OptionRow = { flags: '--json', help: 'as JSON' }
@@ -217,7 +235,8 @@ const notInFiles = ['profile', 'password-stdin', 'foreground']
 /** What may stand in the configuration file: the options of `mount`. `--no-cache` is the key `cache`. */
 export function configKeys(): string[] {
   return addOptions(new Command(), 'mount')
-    .options.map((option) => option.long!.replace(/^--(no-)?/, ''))
+    .options.flatMap(({ long }) => long ?? [])
+    .map((long) => long.replace(/^--(no-)?/, ''))
     .filter((key) => !notInFiles.includes(key))
 }
 
@@ -225,7 +244,7 @@ export function addOptions(command: Command, name: keyof typeof table): Command 
   for (const row of table[name]) {
     const option = new Option(row.flags, row.help)
     if (row.env) option.env(row.env)
-    if (row.default !== undefined) option.default(row.default)
+    if (row.default !== undefined) option.default(row.default, row.defaultText)
     if (row.choices) option.choices([...row.choices])
     if (row.parse) option.argParser(parserFor(row.flags, row.parse))
     command.addOption(option)

@@ -40,12 +40,13 @@ export function createProgram(setExitCode: SetExitCode): Command {
 }
 
 function addMounting(program: Command, setExitCode: SetExitCode): void {
-  addOptions(program.command('mount <mountpoint>'), 'mount')
-    .description('mount an archive; returns when the mount answers')
+  addOptions(program.command('mount <where...>'), 'mount')
+    .usage('[options] [url] <mountpoint>')
+    .description('mount an archive, or read-only what its URL names in it; returns when the mount answers')
     .addHelpText('after', passwordHelp)
-    .action(async (mountpoint: string, flags: MountFlags) => {
+    .action(async (where: string[], flags: MountFlags) => {
       const { mountCommand } = await import('./mount-command.js')
-      setExitCode(await mountCommand(mountpoint, flags))
+      setExitCode(await mountCommand(where.at(-1)!, flags))
     })
 
   addOptions(program.command('umount <mountpoint>'), 'umount')

@@ -1,11 +1,31 @@
 import { CliError, exitCodes } from './exit.js'
 
 /**
- * The base URL of a server as people write it: with or without scheme (then https), a trailing slash, `/data` or a
- * path under which XNAT lives.
+ * The base URL of a server as people write it: with or without scheme (then https), a trailing slash, a path under
+ * which XNAT lives, `/data` with or without a path in the archive.
  * @throws CliError naming what is wrong with it
  */
 export function parseServerUrl(text: string | undefined): string {
+  const { origin, pathname } = parseUrl(text)
+  return `${origin}${(partsOf(pathname)?.before ?? pathname).replace(/\/+$/, '')}`
+}
+
+/** What such a URL names in the archive: 'projects/P' of `https://xnat.example.org/data/projects/P`; '' for all of it. */
+export function pathInArchive(text: string | undefined): string {
+  const { pathname } = parseUrl(text)
+  try {
+    return decodeURIComponent(partsOf(pathname)?.after ?? '')
+  } catch (cause) {
+    throw new CliError(exitCodes.usage, `'${text}': a % is followed by no two digits`, { cause })
+  }
+}
+
+function partsOf(pathname: string): { readonly before: string; readonly after: string } | undefined {
+  const match = /^(.*?)\/(?:data|REST)(?:\/(.*?))?\/*$/.exec(pathname)
+  return match ? { before: match[1] ?? '', after: match[2] ?? '' } : undefined
+}
+
+function parseUrl(text: string | undefined): URL {
   if (text === undefined || text.trim() === '') {
     throw new CliError(exitCodes.usage, 'which server? give --url https://xnat.example.org or set XNAT_HOST')
   }
@@ -28,5 +48,5 @@ export function parseServerUrl(text: string | undefined): string {
       'a password in the URL is seen by everybody; give --user and XNAT_PASS',
     )
   }
-  return `${url.origin}${url.pathname.replace(/\/+$/, '').replace(/\/(data|REST)$/, '')}`
+  return url
 }

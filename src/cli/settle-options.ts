@@ -1,12 +1,23 @@
 import type { Command } from 'commander'
 import { applyConfig } from './apply-config.js'
 import { isForServer } from './credentials.js'
+import { CliError, exitCodes } from './exit.js'
 import { parseServerUrl } from './server-url.js'
 
 /** Options as they are when flags, environment and configuration file have had their say. */
 export async function settleOptions(command: Command): Promise<void> {
+  takeUrl(command)
   await applyConfig(command)
   const url: unknown = command.getOptionValue('url')
   if (typeof url !== 'string' || command.getOptionValueSource('user') !== 'env') return
   if (!isForServer(parseServerUrl(url), process.env)) command.setOptionValue('user', undefined)
+}
+
+/** `xnatfs mount URL DIRECTORY` is `xnatfs mount --url URL DIRECTORY`. */
+function takeUrl(command: Command): void {
+  if (command.name() !== 'mount' || command.args.length < 2) return
+  const [url, , ...more] = command.args
+  if (more.length > 0)
+    throw new CliError(exitCodes.usage, 'mount: give a URL and a directory, or a directory')
+  command.setOptionValueWithSource('url', url, 'cli')
 }

@@ -11,6 +11,7 @@ import type { AttributeDefaults, Attributes } from './attributes.js'
 import { Changes } from './changes.js'
 import { extendedAttributesOf } from './extended-attributes.js'
 import { filesBelow } from './files-below.js'
+import { findDirectory } from './find-directory.js'
 import { HandleTable } from './handle-table.js'
 import { InodeTable } from './inode-table.js'
 import type { LocalFile } from './local-file.js'
@@ -307,6 +308,11 @@ export class Vfs {
       }
     }
     await Promise.all(this.#locals.dirty.map(send))
+  }
+
+  /** Makes a directory of the archive the root, before anything is asked of it. @throws FsError */
+  async enter(path: string): Promise<void> {
+    this.#table.root.entry = await findDirectory(this.#options.archive, path)
   }
 
   /** Leaves what is unsent in the journal. The end: nothing can be written any more. */

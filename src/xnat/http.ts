@@ -176,6 +176,12 @@ export class Http {
     }
   }
 
+  /** Whatever is under way, waits for its turn or comes later fails. */
+  async hangUp(): Promise<void> {
+    this.#downUntil = Infinity // no second attempts
+    await this.#agent.destroy()
+  }
+
   async close(): Promise<void> {
     this.#queue.clear()
     await this.#agent.destroy()

@@ -134,7 +134,7 @@ async function familyOf(pid: number): Promise<number[]> {
 async function filesBelow(directory: string, except: string): Promise<string[]> {
   const entries = await readdir(directory, { withFileTypes: true })
   const found = await Promise.all(
-    entries.map((entry) => {
+    entries.map(async (entry) => {
       const path = join(directory, entry.name)
       if (path === except) return []
       if (entry.isDirectory()) return filesBelow(path, except)

@@ -103,7 +103,7 @@ describe('the configuration file', () => {
   })
 
   it('may have any option of mount', () => {
-    const options = addOptions(new Command(), 'mount').options.map(({ long }) => long!)
+    const options = addOptions(new Command(), 'mount').options.flatMap(({ long }) => long ?? [])
     const keys = configKeys().map((key) => (options.includes(`--${key}`) ? `--${key}` : `--no-${key}`))
     expect(options.filter((long) => !keys.includes(long))).toEqual([
       '--password-stdin',

@@ -1,0 +1,52 @@
+import { CliError, exitCodes } from './exit.js'
+
+/** What `mount` (8) and /etc/fstab say to themselves and to systemd, and not to us. */
+const notForUs =
+  /^(rw|defaults|(no)?auto|(no)?user|users|group|owner|nofail|_netdev|(no)?dev|(no)?suid|(no)?exec|(no)?atime|(no)?diratime|(no)?relatime|(a)?sync|remount|x-.*|comment=.*)$/
+
+/** What has another name there. */
+const otherNames: Readonly<Record<string, string>> = { ro: '--read-only' }
+
+/**
+ * The parameters of `xnatfs mount` with each `-o a,b=c` in the words of the long options: `--a --b c`. An underscore is as
+ * good as a dash.
+ */
+export function withoutMountOptions(parameters: readonly string[]): string[] {
+  if (parameters[0] !== 'mount') return [...parameters]
+  const result: string[] = []
+  for (let i = 0; i < parameters.length; i++) {
+    const word = parameters[i]!
+    if (word === '--') return [...result, ...parameters.slice(i)]
+    if (!word.startsWith('-o')) result.push(word)
+    else if (word.length > 2) result.push(...longOptions(word.slice(2)))
+    else if (parameters[i + 1] === undefined) throw new CliError(exitCodes.usage, '-o: which options?')
+    else result.push(...longOptions(parameters[++i]!))
+  }
+  return result
+}
+
+function longOptions(list: string): string[] {
+  return list
+    .split(',')
+    .filter((option) => option !== '' && !notForUs.test(option))
+    .flatMap((option) => {
+      const equals = option.indexOf('=')
+      const name = equals < 0 ? option : option.slice(0, equals)
+      const long = otherNames[name] ?? `--${name.replaceAll('_', '-')}`
+      return equals < 0 ? [long] : [`${long}=${option.slice(equals + 1)}`]
+    })
+}
+
+/**
+ * The parameters of `xnatfs mount` for those that mount(8) gives to its helper: `<url> <directory> [-sfnv] [-o options]
+ * [-t type]`.
+ */
+export function parametersOfHelper(parameters: readonly string[]): string[] {
+  const result = ['mount']
+  for (let i = 0; i < parameters.length; i++) {
+    const word = parameters[i]!
+    if (word === '-t' || word === '-N') i++
+    else if (!/^-[sfnv]+$/.test(word)) result.push(word)
+  }
+  return result
+}
