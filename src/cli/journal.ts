@@ -5,6 +5,7 @@ import { readEntries, removeEntry, superseded } from '../data/journal-record.js'
 import type { JournalEntry } from '../data/journal-record.js'
 import { causeChain } from '../util/log.js'
 import type { Log } from '../util/log.js'
+import { isTemporaryName } from '../vfs/temporary-names.js'
 import type { Vfs } from '../vfs/vfs.js'
 import { privateDirectory, stateDirectory } from './directories.js'
 
@@ -41,10 +42,8 @@ export class OpenJournal {
     const outdated = superseded(found)
     for (const { stagingPath } of outdated) await removeEntry(stagingPath)
     const entries = found.filter((entry) => !outdated.has(entry))
-    // What was renamed comes last: another file may have got its old name since, and is resumed under it.
-    const isRenamed = ({ record }: JournalEntry): number => Number(record.origin !== undefined)
     let shown = 0
-    for (const entry of entries.toSorted((a, b) => isRenamed(a) - isRenamed(b))) {
+    for (const entry of entries.toSorted((a, b) => turnOf(a) - turnOf(b))) {
       if (await this.#resumeEntry(vfs, log, entry)) shown++
     }
     if (shown > 0)
@@ -73,4 +72,13 @@ export class OpenJournal {
       return false
     }
   }
+}
+
+/**
+ * What was renamed comes later: another file may have got its old name since, and is resumed under it. What has a
+ * temporary name comes last: whether it can be the original again depends on what becomes of the original's name.
+ */
+function turnOf({ record }: JournalEntry): number {
+  if (record.origin === undefined) return 0
+  return isTemporaryName(record.name) ? 2 : 1
 }

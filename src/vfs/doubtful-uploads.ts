@@ -38,6 +38,12 @@ export class DoubtfulUploads {
     this.#uploads.push({ sizeBytes: source.sizeBytes, md5: await md5OfSource(source), revision })
   }
 
+  /** A file that is being deleted, and will be there if that fails, or if this process ends. */
+  add({ sizeBytes, digest }: FileEntry): void {
+    if (sizeBytes !== undefined && digest !== undefined)
+      this.#uploads.push({ sizeBytes, md5: digest, revision: undefined })
+  }
+
   forget(): void {
     this.#uploads.length = 0
   }

@@ -36,7 +36,6 @@ export interface LocalFileOptions {
 
 /** Of local bytes that are not here any more. */
 const olderRevision = -1
-
 /** Failures of an upload that may be over the next time. */
 const passing: ReadonlySet<ErrnoName> = new Set(['EIO', 'ETIMEDOUT', 'EBUSY'])
 
@@ -164,6 +163,11 @@ export class LocalFile implements Outgoing {
     this.#storedRevision = undefined
   }
 
+  /** This stored version of it is being deleted: where that fails, it is no other file that has its name. */
+  mayLieUnder(stored: FileEntry): void {
+    this.#doubtful.add(stored)
+  }
+
   /** The file is back under the name where its stored bytes are. */
   returnTo(origin: Origin): void {
     this.#kept.outdate()
@@ -227,11 +231,7 @@ export class LocalFile implements Outgoing {
    * Makes sure that the bytes as they are now, and what is to become of them, outlive this process.
    * @param options.isDurable and a power failure
    */
-  keep(options: {
-    readonly isDurable: boolean
-    readonly reason?: string
-    readonly held?: HeldBytes
-  }): Promise<void> {
+  keep(options: Omit<Parameters<KeptBytes['keep']>[0], 'isWanted'>): Promise<void> {
     const isWanted = (): boolean => !this.node.isRemoved
     return this.#kept.keep({ ...options, isWanted })
   }
@@ -261,8 +261,8 @@ export class LocalFile implements Outgoing {
   }
 
   /** Deletes what the server has under the name the file was renamed from: it is deleted itself. */
-  async removeOrigin(): Promise<void> {
-    await this.#leaveOrigin()
+  removeOrigin(): Promise<void> {
+    return this.#leaveOrigin()
   }
 
   /** Nobody needs the bytes any more. */
@@ -363,6 +363,7 @@ export class LocalFile implements Outgoing {
   }
 
   async #leaveOriginFirst(): Promise<void> {
+    await this.settleDoubt() // the delete may take a file of this name along
     await this.staging.withBytes(() => Promise.resolve())
     await this.keep({ isDurable: true })
     await this.#leaveOrigin()

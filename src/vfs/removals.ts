@@ -39,7 +39,7 @@ export class Removals {
   /** @throws FsError as `requirePossible`; then nothing was deleted */
   async remove(parent: Node, file: FileEntry): Promise<void> {
     const others = await this.#takenAlong(parent, file)
-    const releases = others.map((node) => this.#options.hold(node))
+    const releases = others.map(({ node }) => this.#options.hold(node))
     try {
       await this.#removeWith(others, parent, file)
     } finally {
@@ -47,11 +47,11 @@ export class Removals {
     }
   }
 
-  async #removeWith(others: readonly Node[], parent: Node, file: FileEntry): Promise<void> {
+  async #removeWith(others: readonly TakenAlong[], parent: Node, file: FileEntry): Promise<void> {
     const { archive, acknowledge } = this.#options
     const rescued: Rescued[] = []
     try {
-      for (const node of others) rescued.push(await this.#rescue(parent, node))
+      for (const other of others) rescued.push(await this.#rescue(parent, other))
       await archive.remove(
         file,
         rescued.map(({ entry }) => entry),
@@ -65,12 +65,12 @@ export class Removals {
     for (const { node, local } of rescued) this.#options.settle(node, local)
   }
 
-  async #takenAlong(parent: Node, file: FileEntry): Promise<Node[]> {
+  async #takenAlong(parent: Node, file: FileEntry): Promise<TakenAlong[]> {
     const { archive, names } = this.#options
-    const nodes: Node[] = []
+    const taken: TakenAlong[] = []
     for (const entry of await archive.takenAlong(parent.directory, file)) {
       const node = await names.find(parent, entry.name)
-      if (node?.storedVersion === undefined || node.storedVersion !== entry.version) {
+      if (!node || !mayGo(node, entry)) {
         const reason = `XNAT deletes by prefix and would take '${entry.name}' with it`
         throw new FsError('EBUSY', `remove ${file.name}: ${reason}; nothing was deleted. Remove that first`)
       }
@@ -80,18 +80,18 @@ export class Removals {
           'EBUSY',
           `remove ${file.name}: '${entry.name}', which goes with it, is being written`,
         )
-      nodes.push(node)
+      taken.push({ node, listed: entry })
     }
-    return nodes
+    return taken
   }
 
   /** Brings the bytes home, as those of a file that the server does not have. */
-  async #rescue(parent: Node, node: Node): Promise<Rescued> {
+  async #rescue(parent: Node, { node, listed }: TakenAlong): Promise<Rescued> {
     const { makeLocal, settle } = this.#options
     const local = node.local ?? (await makeLocal(node))
     // An upload that is under way comes to its end first: what is stored is what counts.
     await local.staging.withBytes(() => Promise.resolve())
-    const entry = node.file!
+    const entry = local.replaces ?? listed
     const restore = local.snapshot()
     const undo = (): void => {
       restore()
@@ -100,6 +100,7 @@ export class Removals {
     }
     try {
       local.retarget(undefined)
+      local.mayLieUnder(entry)
       parent.overlay.set(node.name, node)
       await local.keep({ isDurable: true })
       return { node, local, entry, undo }
@@ -108,6 +109,17 @@ export class Removals {
       throw error
     }
   }
+}
+
+interface TakenAlong {
+  readonly node: Node
+  readonly listed: FileEntry
+}
+
+/** It is this mount's, or about to be replaced by bytes that are here, as after a kill. */
+function mayGo({ storedVersion, local }: Node, { version }: FileEntry): boolean {
+  if (storedVersion !== undefined) return storedVersion === version
+  return local !== undefined && local.isDirty() && local.replaces?.version === version
 }
 
 interface Rescued {

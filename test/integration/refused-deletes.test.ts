@@ -61,6 +61,51 @@ describe('a file whose delete is refused', () => {
   })
 })
 
+describe('a file that was renamed over one whose name begins with its own', () => {
+  /** XNAT deletes both with the shorter name. */
+  async function rename(): Promise<Awaited<ReturnType<typeof at.start>>> {
+    await at.server.put('n.nii', 'image')
+    await at.server.put('n.nii.gz', 'older')
+    const started = await at.start(back)
+    const { mount, fs } = started
+    await writeFile(fs, `${here}/n.nii.gz`, 'newer')
+    await mount.vfs.drain({ includeOpen: false })
+    await fs.rename(`${here}/n.nii`, `${here}/n.nii.gz`)
+    return started
+  }
+
+  async function check({ mount }: Awaited<ReturnType<typeof at.start>>): Promise<void> {
+    await mount.vfs.drain({ includeOpen: false })
+    expect(mount.lines.filter((line) => line.includes(' error '))).toEqual([])
+    expect(await at.server.texts()).toEqual({ 'n.nii.gz': 'image' })
+    expect(mount.vfs.unsent).toEqual([])
+  }
+
+  it('replaces it', async () => {
+    await check(await rename())
+  })
+
+  it('replaces it after a kill too', async () => {
+    await rename()
+    await abandonJournals(at.root)
+    await check(await at.start(back))
+  })
+
+  it('replaces it when the kill came just before the delete', async () => {
+    const { mount } = await rename()
+    let failDelete: (error: Error) => void = () => {}
+    const deleting = vi
+      .spyOn(mount.archive, 'remove')
+      .mockReturnValue(new Promise((_, reject) => (failDelete = reject)))
+    const draining = mount.vfs.drain({ includeOpen: false })
+    await vi.waitFor(() => expect(deleting).toHaveBeenCalled(), { timeout: 20_000, interval: 20 })
+    await abandonJournals(at.root)
+    await check(await at.start(back))
+    failDelete(new Error('killed'))
+    await draining
+  })
+})
+
 /** How many journal entries say that their file is to be deleted. */
 async function deletes(): Promise<number> {
   const fail = (error: Error): never => {

@@ -38,3 +38,19 @@ it.each([[true], [false]])(
     expect(await at.server.texts()).toEqual({ second: 'SUCCessor' })
   },
 )
+
+it.each([[true], [false]])(
+  'a stored file is kept under its temporary name when its successor goes on to another (killed: %s)',
+  async (isKilled) => {
+    await at.server.put('first', 'stored')
+    const { mount, fs } = await at.start(back)
+    await fs.rename(`${here}/first`, `${here}/first~`)
+    await writeFile(fs, `${here}/first`, 'successor')
+    await fs.rename(`${here}/first`, `${here}/second`)
+    if (isKilled) await abandonJournals(at.root)
+    const last = isKilled ? await at.start(back) : { mount, fs }
+    await last.mount.vfs.drain({ includeOpen: false })
+    expect(await at.server.texts()).toEqual({ second: 'successor' })
+    expect((await readFile(last.fs, `${here}/first~`)).toString()).toBe('stored')
+  },
+)
