@@ -9,9 +9,10 @@ export interface AppendBufferOptions {
   readonly write: (bytes: Buffer, position: number) => Promise<void>
   /**
    * Bytes are on the disk, and everything before them, as far as it came this way.
-   * @returns true when they are kept: then they must not be changed any more
+   * @param letGo to be called when they are not needed any more, if they are kept: until then they stay as they are
+   * @returns true when they are kept
    */
-  readonly onWritten: (bytes: Buffer, position: number) => boolean
+  readonly onWritten: (bytes: Buffer, position: number, letGo: () => void) => boolean
 }
 
 interface Block {
@@ -120,6 +121,7 @@ export class AppendBuffer {
     }
     if (this.#queue[0] !== block) return // discarded meanwhile
     this.#queue.shift()
-    if (!this.#options.onWritten(bytes, position)) this.#spare.push(buffer)
+    const letGo = (): void => void this.#spare.push(buffer)
+    if (!this.#options.onWritten(bytes, position, letGo)) letGo()
   }
 }

@@ -1,12 +1,19 @@
 import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { FsError } from '../util/fs-error.js'
+import type { LentBytes } from './staging-state.js'
 
 /** Each read costs a change of threads, each chunk some milliseconds of digesting in which nothing else is done. */
 const chunkBytes = 1024 * 1024
 
 /** So much of what was just written is kept in memory for the reader. */
 const recentBytes = 8 * chunkBytes
+/**
+ * A socket may still hold bytes when their reader asks for the next: with undici one piece, and one in the stream before
+ * it. So many pieces later nobody has them any more. Without that each would be new memory, and V8 marks its whole heap
+ * for every 64 MiB of it.
+ */
+const heldPieces = 4
 
 export interface GrowingSourceOptions {
   readonly path: string
@@ -27,7 +34,7 @@ export class GrowingSource {
   /** Where the reader is. */
   #position = 0
   /** Pieces of the file, in order, that the reader comes to soon. */
-  readonly #recent: { readonly bytes: Buffer; readonly position: number }[] = []
+  readonly #recent: (LentBytes & { readonly position: number })[] = []
 
   constructor(options: GrowingSourceOptions) {
     this.#options = options
@@ -42,8 +49,8 @@ export class GrowingSource {
   }
 
   /** So much is on the disk and will stay as it is. */
-  grow(sizeBytes: number, last?: Buffer): boolean {
-    const isKept = last !== undefined && this.#keep(last, sizeBytes - last.length)
+  grow(sizeBytes: number, last?: LentBytes): boolean {
+    const isKept = last !== undefined && this.#keep(last, sizeBytes - last.bytes.length)
     this.#sizeBytes = Math.max(this.#sizeBytes, sizeBytes)
     this.#wake()
     return isKept
@@ -61,17 +68,23 @@ export class GrowingSource {
     this.#wake()
   }
 
-  /** The bytes from the first one on, as they come. May be read more than once, by one reader at a time. */
+  /**
+   * The bytes from the first one on, as they come. May be read more than once, by one reader at a time. A piece stays
+   * as it is until four more were asked for.
+   */
   async *chunks(): AsyncGenerator<Buffer> {
     const file = await open(this.#options.path, 'r')
+    const held: LentBytes[] = []
     try {
       for (let position = 0; ;) {
         this.#position = position
         if (this.#failure) throw this.#failure
         const recent = this.#takeRecent(position)
         if (recent) {
-          position += recent.length
-          yield recent
+          position += recent.bytes.length
+          yield recent.bytes
+          held.push(recent)
+          if (held.length > heldPieces) held.shift()?.letGo()
           continue
         }
         const end = this.#recent[0]?.position ?? this.#sizeBytes
@@ -90,16 +103,16 @@ export class GrowingSource {
   }
 
   /** A reader that is close behind the writer need not ask the disk. */
-  #keep(bytes: Buffer, position: number): boolean {
+  #keep(last: LentBytes, position: number): boolean {
     const isNear = position - this.#position <= recentBytes
     if (!isNear || this.#failure || this.#recent.length >= recentBytes / chunkBytes) return false
-    this.#recent.push({ bytes, position })
+    this.#recent.push({ ...last, position })
     return true
   }
 
-  #takeRecent(position: number): Buffer | undefined {
-    while (this.#recent[0] && this.#recent[0].position < position) this.#recent.shift()
-    return this.#recent[0]?.position === position ? this.#recent.shift()?.bytes : undefined
+  #takeRecent(position: number): LentBytes | undefined {
+    while (this.#recent[0] && this.#recent[0].position < position) this.#recent.shift()?.letGo()
+    return this.#recent[0]?.position === position ? this.#recent.shift() : undefined
   }
 
   async #news(): Promise<void> {

@@ -80,7 +80,8 @@ export class StagingFile {
     this.#appends = new AppendBuffer({
       blockBytes: buffering.blockBytes,
       write: (bytes, position) => writeAll(this.#handle, bytes, position),
-      onWritten: (bytes, position) => this.#follower?.grow(position + bytes.length, bytes) ?? false,
+      onWritten: (bytes, position, letGo) =>
+        this.#follower?.grow(position + bytes.length, { bytes, letGo }) ?? false,
     })
   }
 

@@ -6,6 +6,12 @@ export interface StagingBase {
   read(offset: number, lengthBytes: number, signal?: AbortSignal): Promise<Uint8Array> | Uint8Array
 }
 
+/** Bytes in memory that somebody else makes use of again, when they are let go. */
+export interface LentBytes {
+  readonly bytes: Buffer
+  readonly letGo: () => void
+}
+
 /** Who follows the bytes of a file that is written from its beginning to its end. */
 export interface StagingFollower {
   /**
@@ -13,7 +19,7 @@ export interface StagingFollower {
    * @param last the bytes at its end, still in memory
    * @returns true when the follower keeps them
    */
-  grow(sizeBytes: number, last?: Buffer): boolean
+  grow(sizeBytes: number, last?: LentBytes): boolean
   /** Bytes before the end change: what was followed is nothing any more. */
   abandon(reason: string): void
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { GrowingSource } from '../../../src/data/growing-source.js'
+import type { LentBytes } from '../../../src/data/staging-state.js'
 
 let directory: string
 let path: string
@@ -15,6 +16,11 @@ afterEach(async () => {
   vi.useRealTimers()
   await rm(directory, { recursive: true })
 })
+
+/** @param letGo is told of the bytes when they may be written over */
+function lent(text: string, letGo: (text: string) => void = () => {}): LentBytes {
+  return { bytes: Buffer.from(text), letGo: () => letGo(text) }
+}
 
 async function textOf(source: GrowingSource): Promise<string> {
   let text = ''
@@ -46,9 +52,9 @@ describe('GrowingSource', () => {
   it('takes what was just written from memory, what is missing there from the disk, and all in order', async () => {
     const source = new GrowingSource({ path, idleMs: 60_000 })
     source.grow(2)
-    expect(source.grow(5, Buffer.from('CDE'))).toBe(true)
+    expect(source.grow(5, lent('CDE'))).toBe(true)
     source.grow(7)
-    expect(source.grow(8, Buffer.from('H'))).toBe(true)
+    expect(source.grow(8, lent('H'))).toBe(true)
     source.grow(10)
     source.end()
     expect(await textOf(source)).toBe('01CDE56H89')
@@ -57,12 +63,33 @@ describe('GrowingSource', () => {
 
   it('keeps no more in memory than a little, and nothing when it is abandoned', () => {
     const source = new GrowingSource({ path, idleMs: 60_000 })
-    const kept = Array.from({ length: 10 }, (_, i) => source.grow(i + 1, Buffer.from('x')))
+    const kept = Array.from({ length: 10 }, (_, i) => source.grow(i + 1, lent('x')))
     expect(kept.filter(Boolean)).toHaveLength(8)
     source.abandon('changed')
-    expect(source.grow(11, Buffer.from('x'))).toBe(false)
+    expect(source.grow(11, lent('x'))).toBe(false)
     const far = new GrowingSource({ path, idleMs: 60_000 })
-    expect(far.grow(20 * 1024 * 1024, Buffer.from('x'))).toBe(false)
+    expect(far.grow(20 * 1024 * 1024, lent('x'))).toBe(false)
+  })
+
+  it('lets a piece go when four more were asked for, and none that its reader may still have', async () => {
+    const source = new GrowingSource({ path, idleMs: 60_000 })
+    const free: string[] = []
+    for (const [index, text] of ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].entries())
+      expect(
+        source.grow(
+          index + 1,
+          lent(text, (piece) => free.push(piece)),
+        ),
+      ).toBe(true)
+    const chunks = source.chunks()
+    const seen: unknown[] = []
+    for (let asked = 1; asked <= 8; asked++) {
+      await chunks.next()
+      seen.push(free.join(''))
+    }
+    expect(seen).toEqual(['', '', '', '', '', 'a', 'ab', 'abc'])
+    await chunks.return(undefined)
+    expect(free.join('')).toBe('abc')
   })
 
   it('fails for whoever reads it when it is abandoned, for good', async () => {
