@@ -227,6 +227,13 @@ export interface Archive {
   makeDirectory(parent: DirectoryEntry, name: string, signal?: AbortSignal): Promise<DirectoryEntry>
   /** The entry of a folder that exists only locally so far, where not `keepsEmpty`. */
   folder(parent: DirectoryEntry, name: string): DirectoryEntry
+  /**
+   * Whether a file of this name gives an order to the server when it is closed, and is not stored: by what is written
+   * into it, or by being made.
+   */
+  orders(directory: DirectoryEntry, name: string): 'by-text' | 'by-name' | undefined
+  /** Gives the order of such a file. */
+  give(directory: DirectoryEntry, name: string, text: Buffer, signal?: AbortSignal): Promise<void>
   /** Whether files of these two directories are stored in the same place, whatever their names are. */
   isSamePlace(a: DirectoryEntry, b: DirectoryEntry): boolean
 }

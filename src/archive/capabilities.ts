@@ -1,6 +1,7 @@
 import { FsError } from '../util/fs-error.js'
 import { isNameableScan } from '../xnat/address.js'
 import type { Capability, Entry } from './archive.js'
+import { controlLack } from './control/control-lacks.js'
 import { isTree, levels, placeOf } from './layout.js'
 import type { ArchivePlace, FilePlace, ItemPlace, Level, TreePlace } from './layout.js'
 import { unescapeName } from './names.js'
@@ -31,8 +32,10 @@ export function missingCapability(
   if ('isView' in place && place.isView) {
     return deny('EROFS', 'this directory is a view of several items; change the file in its own resource')
   }
-  if (place.level === 'control' || place.level === 'control-file')
-    return deny('EPERM', 'what is in .xnat is what the server tells')
+  if (place.level === 'control' || place.level === 'control-file') {
+    const lack = controlLack(place, capability, newName)
+    return lack && deny(lack.code, lack.reason)
+  }
   if (place.level === 'link') return deny('EROFS', 'links are not kept on the server')
   const scan = scanOf(place)
   if (scan !== undefined && !isNameableScan(scan) && isBelowScan(place)) {

@@ -18,6 +18,7 @@ import type { Row } from '../xnat/rows.js'
 import { XnatError } from '../xnat/xnat-error.js'
 import type { XnatErrorCode } from '../xnat/xnat-error.js'
 import { loadFiles } from './catalog.js'
+import { SearchRuns } from './control/search-runs.js'
 import { textOf } from './control/text.js'
 import type { Text } from './control/text.js'
 import type { ResourcePart } from './layout.js'
@@ -33,12 +34,20 @@ export class Sources {
   readonly used: Source[] = []
   /** False when a question that failed was taken for "none" (`orNone`): believed this once only. */
   isCertain = true
+  /** The searches that were run here. */
+  readonly runs: SearchRuns
   readonly #client: XnatClient
   readonly #cache: Pick<ListingCache, 'load'>
   readonly #signal: AbortSignal | undefined
 
   /** @param cache `StaleListings` where an older listing will do while the server does not answer */
-  constructor(client: XnatClient, cache: ListingCache | StaleListings, signal: AbortSignal | undefined) {
+  constructor(
+    client: XnatClient,
+    cache: ListingCache | StaleListings,
+    signal: AbortSignal | undefined,
+    runs = new SearchRuns(),
+  ) {
+    this.runs = runs
     this.#client = client
     this.#cache = cache
     this.#signal = signal
@@ -174,6 +183,11 @@ export class Sources {
 /** Numeric resource IDs are unique on a server, whatever path leads to them. */
 export function filesKey(resource: string): string {
   return `files ${resource}`
+}
+
+/** Matches what is told of items beside their files. */
+export function isControlKey(key: string): boolean {
+  return /^(text|members|projects-of|saved-searches)\b/.test(key)
 }
 
 /** Matches the files of a resource. */

@@ -31,8 +31,12 @@ import type { CapabilityOptions } from './capabilities.js'
 import { fileKey, folderEntry, storedPathOf, versionOf, withStoredFile } from './catalog.js'
 import { listDirectory } from './children.js'
 import { isControl } from './control/control-place.js'
+import type { ControlPlace } from './control/control-place.js'
+import { orderOf } from './control/control-lacks.js'
 import { controlEntry } from './control/control-tree.js'
+import { ControlWriter } from './control/control-writer.js'
 import { fetchText } from './control/fetch-text.js'
+import { SearchRuns } from './control/search-runs.js'
 import { Corrections } from './corrections.js'
 import { directoryEntry, directoryKey } from './entries.js'
 import { withFsErrors } from './errors.js'
@@ -48,8 +52,9 @@ import { unescapeName } from './names.js'
 import { Reachability } from './reachability.js'
 import { listingsWithin } from './refresh-scope.js'
 import { Sources, isFilesOf } from './sources.js'
+import { requireCurrent } from './require-current.js'
 import { StaleListings } from './stale-listings.js'
-import { Writer, listedVersionOf, takesOthers } from './writer.js'
+import { Writer, takesOthers } from './writer.js'
 
 export interface XnatArchiveOptions extends CapabilityOptions {
   readonly session: Session
@@ -85,6 +90,8 @@ export class XnatArchive implements Archive {
   readonly #listings: StaleListings
   readonly #reachability: Reachability
   readonly #writer: Writer
+  readonly #control: ControlWriter
+  readonly #runs = new SearchRuns()
   readonly #bundles: Bundles
   readonly #corrections = new Corrections()
   /** Versions that are told apart by what was stored here are those of this mount only. */
@@ -104,6 +111,7 @@ export class XnatArchive implements Archive {
     this.#reachability = new Reachability(log, now)
     this.#listings = new StaleListings({ cache: this.#cache, store, reachability: this.#reachability })
     this.#bundles = new Bundles(session)
+    this.#control = new ControlWriter({ client: this.#client, cache: this.#cache, runs: this.#runs })
     const { sessionType = 'xnat:mrSessionData' } = options
     this.#writer = new Writer({
       session,
@@ -248,9 +256,10 @@ export class XnatArchive implements Archive {
     file: FileEntry,
     signal?: AbortSignal,
   ): Promise<readonly FileEntry[]> {
+    if (isControl(file)) return Promise.resolve([])
     return withFsErrors(`remove ${file.name}`, async () => {
       const paths = await this.#writer.takenAlong(file)
-      await this.#requireCurrent(directory, file, signal)
+      await requireCurrent(file, this.#listings, () => this.list(directory, signal))
       if (paths.length === 0) return []
       const { entries } = await this.list(directory, signal)
       const found = entries.filter(
@@ -261,33 +270,26 @@ export class XnatArchive implements Archive {
     })
   }
 
-  /** What a listing showed while the server was away may be another file by now. */
-  async #requireCurrent(directory: DirectoryEntry, file: FileEntry, signal?: AbortSignal): Promise<void> {
-    if (!this.#listings.isStale(file.listing)) return
-    const { entries } = await this.list(directory, signal)
-    const now = entries.find((entry): entry is FileEntry => entry.kind === 'file' && entry.key === file.key)
-    if (!now) return
-    if (this.#listings.isStale(now.listing)) throw new FsError('EIO', 'the server does not answer')
-    if (listedVersionOf(now) === listedVersionOf(file)) return
-    throw new FsError('ESTALE', `${file.name} was changed on the server while it did not answer`)
-  }
-
   remove(
     entry: FileEntry | DirectoryEntry,
     andWith: readonly FileEntry[] = [],
     signal?: AbortSignal,
   ): Promise<void> {
     return withFsErrors(`remove ${entry.name}`, () =>
-      entry.kind === 'file'
-        ? this.#writer.removeFile(entry, andWith, signal)
-        : this.#writer.removeDirectory(entry, signal),
+      isControl(entry)
+        ? this.#control.remove(entry, signal)
+        : entry.kind === 'file'
+          ? this.#writer.removeFile(entry, andWith, signal)
+          : this.#writer.removeDirectory(entry, signal),
     )
   }
 
   makeDirectory(parent: DirectoryEntry, name: string, signal?: AbortSignal): Promise<DirectoryEntry> {
     return withFsErrors(`make directory ${name}`, async () => {
       const label = unescapeName(name)
-      await this.#writer.makeDirectory(placeOf(parent) as ItemPlace, label, signal)
+      const place = placeOf(parent)
+      if (place.level === 'control') await this.#control.makeDirectory(place, name, signal)
+      else await this.#writer.makeDirectory(place as ItemPlace, label, signal)
       const listing = await this.list(parent)
       const canonical = listing.get(name) ? name : listing.canonicalName(label)
       const made = canonical === undefined ? undefined : listing.get(canonical)
@@ -340,6 +342,16 @@ export class XnatArchive implements Archive {
     return folderEntry(parent, unescapeName(name), name)
   }
 
+  orders(directory: DirectoryEntry, name: string): 'by-text' | 'by-name' | undefined {
+    const place = placeOf(directory)
+    return place.level === 'control' ? orderOf(place, name) : undefined
+  }
+
+  give(directory: DirectoryEntry, name: string, text: Buffer, signal?: AbortSignal): Promise<void> {
+    const place = placeOf(directory) as ControlPlace
+    return withFsErrors(`write ${name}`, () => this.#control.give(place, name, text, signal))
+  }
+
   isSamePlace(a: DirectoryEntry, b: DirectoryEntry): boolean {
     const [here, there] = [placeOf(a), placeOf(b)]
     if (!isTree(here) || !isTree(there)) return false
@@ -383,6 +395,6 @@ export class XnatArchive implements Archive {
   }
 
   #sources(signal: AbortSignal | undefined): Sources {
-    return new Sources(this.#client, this.#listings, signal)
+    return new Sources(this.#client, this.#listings, signal, this.#runs)
   }
 }

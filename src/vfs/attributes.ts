@@ -45,6 +45,7 @@ export function attributesOf(node: Node, defaults: AttributeDefaults): Attribute
 
 export function sizeOf(node: Node): number {
   if (node.local) return node.local.staging.sizeBytes
+  if (node.order) return node.order.sizeBytes
   if (node.kind === 'symlink') return Buffer.byteLength(node.link?.target ?? '')
   return node.file?.sizeBytes ?? 0
 }

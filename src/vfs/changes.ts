@@ -8,12 +8,14 @@ import type { Namespace } from './namespace.js'
 import { isHidden } from './node.js'
 import type { Hidden, Node } from './node.js'
 import type { LocalFiles } from './local-files.js'
+import type { Orders } from './orders.js'
 
 export interface ChangesOptions {
   readonly archive: Archive
   readonly table: InodeTable
   readonly names: Namespace
   readonly locals: LocalFiles
+  readonly orders: Orders
   readonly writeBack: WriteBack
   readonly isReadOnly: boolean
 }
@@ -33,9 +35,10 @@ export class Changes {
 
   /** A file that does not exist yet. Nothing goes to the server before it is closed. */
   async create(parent: Node, name: string): Promise<Node> {
-    const { table, locals } = this.#options
+    const { table, locals, orders } = this.#options
     this.#requireName(name)
     this.#requireCapability(parent, 'create', name)
+    if (orders.areGivenIn(parent, name)) return orders.startNew(parent, name)
     const node = table.internLocal(parent, 'file', name, undefined)
     const before = parent.overlay.get(name)
     await locals.startNew(node, isHidden(before) ? before : undefined)

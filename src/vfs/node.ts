@@ -1,5 +1,6 @@
 import type { DirectoryEntry, Entry, FileEntry, SymlinkEntry } from '../archive/archive.js'
 import type { LocalFile } from './local-file.js'
+import type { OrderText } from './order-text.js'
 
 export type NodeKind = Entry['kind']
 
@@ -39,6 +40,8 @@ export class Node {
   entry: Entry | undefined
   /** The bytes of a file that is being written, or was and is still open. */
   local: LocalFile | undefined
+  /** What is being written into a file that gives orders. */
+  order: OrderText | undefined
   /** Removed by name; lives on for its handles. */
   isRemoved = false
   /** A folder that lives here whether or not the server has files in it. */
@@ -90,6 +93,7 @@ export class Node {
       this.children > 0 ||
       this.overlay.size > 0 ||
       this.local !== undefined ||
+      this.order !== undefined ||
       this.isLocalFolder
     )
   }

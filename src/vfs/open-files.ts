@@ -15,6 +15,7 @@ import type { LocalFile } from './local-file.js'
 import type { LocalFiles } from './local-files.js'
 import type { Namespace } from './namespace.js'
 import type { Node } from './node.js'
+import type { Orders } from './orders.js'
 import type { Streams } from './streams.js'
 import { isTemporaryName } from './temporary-names.js'
 
@@ -26,6 +27,7 @@ export interface OpenFilesOptions {
   readonly names: Namespace
   readonly locals: LocalFiles
   readonly streams: Streams
+  readonly orders: Orders
   readonly isReadOnly: boolean
   readonly givesBackingFiles?: boolean | undefined
   readonly log: Log
@@ -78,12 +80,15 @@ export class OpenFiles {
   /** A handle for a node that is known to be openable. */
   addHandle(node: Node, canWrite: boolean): Opened {
     const file = sizedFile(node.file)
-    const version = node.local ? undefined : file?.version
+    const { orders, table } = this.#options
+    const givesOrders = canWrite && (node.order !== undefined || orders.isGivenBy(node))
+    const version = node.local || givesOrders ? undefined : file?.version
     const keepCache = version !== undefined && node.openedVersion === version
     node.openedVersion = version
-    this.#options.table.ref(node, 'handles')
+    table.ref(node, 'handles')
     if (node.parent) this.#options.readers.prefetch.opened(node.parent.ino)
-    if (canWrite) {
+    if (givesOrders) orders.opened(node)
+    else if (canWrite) {
       node.writers++
       if (node.local) this.#options.writeBack.cancel(node.local)
     }
@@ -93,7 +98,7 @@ export class OpenFiles {
       file,
       reading: undefined,
       ahead: undefined,
-      isWriting: canWrite,
+      isWriting: canWrite && !givesOrders,
     })
     return { handle, keepCache }
   }
@@ -108,6 +113,7 @@ export class OpenFiles {
     const handle = this.#handles.get(number)
     const { node, file } = handle
     if (node.local) return node.local.staging.read(offset, lengthBytes, signal)
+    if (node.order && handle.canWrite) return node.order.read(offset, lengthBytes)
     if (!file) return new Uint8Array(0)
     this.#requireOpenedVersion(handle)
     handle.reading ??= this.#options.readers.open(file, this.#surroundings(node))
@@ -139,6 +145,7 @@ export class OpenFiles {
     const handle = this.#handles.get(number)
     const { node, canWrite } = handle
     if (!canWrite) throw new FsError('EBADF', `${node.path} is not open for writing`)
+    if (node.order) return node.order.write(offset, bytes)
     this.#startWriting(handle) // one descriptor of several was closed; this is another
     if (node.local) return this.#writeLocal(node, node.local, offset, bytes)
     this.#requireOpenedVersion(handle)
@@ -156,6 +163,9 @@ export class OpenFiles {
 
   async truncate(node: Node, sizeBytes: number): Promise<void> {
     this.requireWritable(node)
+    if (node.order) return node.order.truncate(sizeBytes)
+    if (this.#options.orders.isGivenBy(node))
+      throw new FsError('EINVAL', `${node.path}: write the whole of it, as with >`)
     if (node.handles === 0 && !node.local) await ascertain(node, this.#options, undefined)
     if (!node.local && node.file?.sizeBytes === sizeBytes) return
     const release = this.#options.locals.hold(node)
@@ -200,6 +210,7 @@ export class OpenFiles {
   async flush(number: number, signal?: AbortSignal): Promise<void> {
     const handle = this.#handles.get(number)
     const { node } = handle
+    if (node.order && handle.canWrite) return this.#options.orders.give(node, node.order, signal)
     this.#stopWriting(handle)
     const { local } = node
     if (!handle.canWrite || !local?.isDirty()) return
@@ -210,8 +221,9 @@ export class OpenFiles {
   }
 
   async fsync(number: number, signal?: AbortSignal): Promise<void> {
-    const { node } = this.#handles.get(number)
-    const { local } = node
+    const { node, canWrite } = this.#handles.get(number)
+    const { local, order } = node
+    if (order && canWrite) return this.#options.orders.give(node, order, signal)
     if (!local?.isDirty()) return
     const done = isTemporaryName(node.name)
       ? local.keep({ isDurable: true })
@@ -221,8 +233,9 @@ export class OpenFiles {
 
   release(number: number): void {
     const handle = this.#handles.remove(number)
-    const { node, reading } = handle
+    const { node, reading, canWrite } = handle
     if (reading) this.#options.readers.close(reading)
+    if (node.order && canWrite) this.#options.orders.released(node, node.order)
     this.#stopWriting(handle)
     node.handles--
     if (node.handles === 0) this.#backing.delete(node)

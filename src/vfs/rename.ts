@@ -41,13 +41,15 @@ export class Renames {
   }
 
   #requireAllowed(node: Node, to: { parent: Node; name: string }, displaced: Node | undefined): void {
-    const { archive, isReadOnly } = this.#options
+    const { archive, isReadOnly, orders } = this.#options
     if (isReadOnly) throw new FsError('EROFS', `${node.path}: the mount is read-only`)
     const lack =
       (node.entry && archive.lacks(node.entry, 'remove')) ??
       archive.lacks(to.parent.directory, 'create', to.name) ??
       (displaced?.entry && archive.lacks(displaced.entry, 'write'))
     if (lack) throw lack
+    if (!orders.isGivenBy(node) && !orders.areGivenIn(to.parent, to.name)) return
+    throw new FsError('EXDEV', `${node.path}: what gives orders to the server cannot be renamed; copy it`)
   }
 
   /** Only a folder that has nothing on the server can be renamed; EXDEV makes mv copy and delete. */

@@ -19,6 +19,7 @@ import { LocalFiles } from './local-files.js'
 import type { WriteMode } from './local-files.js'
 import { Namespace } from './namespace.js'
 import type { Node, Overrides } from './node.js'
+import { Orders } from './orders.js'
 import { OpenFiles } from './open-files.js'
 import type { Opened } from './open-files.js'
 import { Refreshes } from './refreshes.js'
@@ -93,7 +94,8 @@ export class Vfs {
     this.#names = new Namespace(archive, this.#table)
     const retries = options.writeMode === 'back'
     this.#writeBack = new WriteBack({ log, quietMs: options.quietMs, retries })
-    const shared = { ...options, table: this.#table, names: this.#names, writeBack: this.#writeBack }
+    const orders = new Orders({ archive, table: this.#table })
+    const shared = { ...options, table: this.#table, names: this.#names, writeBack: this.#writeBack, orders }
     const local = { ...shared, now: options.now ?? Date.now }
     this.#locals = new LocalFiles(local)
     const streams = new Streams({ archive, isEnabled: options.writeMode === 'close' })

@@ -40,6 +40,11 @@ export function itemPath(item: ItemAddress, use: Use = 'change'): string {
   throw new TypeError('an address needs a project, a subject or an experiment')
 }
 
+/** Most routes decode nothing (xnat-wire.md §1.2): in names that are no IDs, what a URL can carry is left as it is. */
+export function rawSegment(text: string): string {
+  return encodeURIComponent(text).replaceAll('%3A', ':').replaceAll('%40', '@')
+}
+
 /** The URL path of the list of the experiments of a subject in a project, of a project, or of the site. */
 export function experimentsPath({ project, subject }: ItemAddress): string {
   if (project === undefined) return '/data/experiments'

@@ -232,7 +232,7 @@ export class XnatClient {
    */
   async relabel(item: ItemAddress, label: string, signal?: AbortSignal): Promise<void> {
     const path = `${ownedPath(item)}?label=${encodeURIComponent(label)}`
-    await this.#rest.command('PUT', path, signal, relabelTimeoutMs)
+    await this.#rest.command('PUT', path, signal, { headersTimeoutMs: relabelTimeoutMs })
   }
 
   /**

@@ -1,6 +1,7 @@
-import { itemPath } from './address.js'
+import { itemPath, rawSegment } from './address.js'
 import type { ItemAddress } from './address.js'
-import type { Document } from './documents.js'
+import { savedSearchPath } from './documents.js'
+import type { Document, DocumentChange } from './documents.js'
 import type { RestCalls } from './rest-calls.js'
 import { cell } from './rows.js'
 import type { Row } from './rows.js'
@@ -58,6 +59,54 @@ export class ControlClient {
     const rows = await this.#rest.rows('/data/search/saved', {}, signal)
     return rows.map(inLowerCase).flatMap((row) => cell(row, 'id') ?? [])
   }
+
+  /** @param bytes what `change.refusal` has nothing against */
+  async change(change: DocumentChange, bytes: Buffer, signal?: AbortSignal): Promise<void> {
+    const { path, xml } = change.request(bytes)
+    await this.#rest.command('PUT', path, signal, { xml })
+  }
+
+  /** The log-ins of all users of the site. */
+  async logins(signal?: AbortSignal): Promise<string[]> {
+    const rows = await this.#rest.rows('/data/users', {}, signal)
+    return rows.map(inLowerCase).flatMap((row) => cell(row, 'login') ?? [])
+  }
+
+  /** Gives somebody a role in a project, and no other beside it. XNAT says 200 also where it does nothing. */
+  async addMember(project: string, { role, login }: Member, signal?: AbortSignal): Promise<void> {
+    await this.#rest.command('PUT', memberPath(project, role, login), signal)
+  }
+
+  async removeMember(project: string, { role, login }: Member, signal?: AbortSignal): Promise<void> {
+    await this.#rest.command('DELETE', memberPath(project, role, login), signal)
+  }
+
+  /** @throws XnatError 'conflict' when the project has the item, or another of its label */
+  async share(item: ItemAddress, project: string, signal?: AbortSignal): Promise<void> {
+    await this.#rest.command('PUT', sharePath(item, project), signal)
+  }
+
+  /** Of the project that owns the item, this would delete the item with all its data. */
+  async unshare(item: ItemAddress, project: string, signal?: AbortSignal): Promise<void> {
+    await this.#rest.command('DELETE', sharePath(item, project), signal)
+  }
+
+  async deleteSearch(id: string, signal?: AbortSignal): Promise<void> {
+    await this.#rest.command('DELETE', savedSearchPath(id), signal)
+  }
+
+  /** @returns a table as CSV */
+  runSearch(xml: Buffer, signal?: AbortSignal): Promise<Buffer> {
+    return this.#rest.ask('/data/search?format=csv', xml, signal)
+  }
+}
+
+function memberPath(project: string, role: string, login: string): string {
+  return `${itemPath({ project })}/users/${rawSegment(role)}/${rawSegment(login)}`
+}
+
+function sharePath(item: ItemAddress, project: string): string {
+  return `${itemPath(item)}/projects/${encodeURIComponent(project)}`
 }
 
 /** Databases do not keep to the case of unquoted columns (xnat-wire.md §2.2). */

@@ -1,4 +1,4 @@
-import { itemPath, resourcePath } from './address.js'
+import { itemPath, rawSegment, resourcePath } from './address.js'
 import type { ItemAddress, ResourceAddress } from './address.js'
 
 /**
@@ -12,6 +12,15 @@ export interface Document {
   readonly isValue?: true
   /** Why this text is not the document, or undefined. */
   problem(text: string): string | undefined
+  /** How it is changed, if it can be. */
+  readonly change?: DocumentChange
+}
+
+/** A document that somebody has written goes to the server as the body of a PUT, a value as a part of its path. */
+export interface DocumentChange {
+  /** Why the server would not take this text, or would take it for something else; undefined where it is to be sent. */
+  refusal(text: string): string | undefined
+  request(bytes: Buffer): { readonly path: string; readonly xml?: Buffer }
 }
 
 /** The XML document of the item that the address ends in. */
@@ -24,6 +33,14 @@ export function itemDocument(item: ItemAddress): Document {
       const root = rootOf(text)
       if (!root) return 'no XML came'
       return root.id === id ? undefined : `the document of '${root.id ?? root.name}' came instead of '${id}'`
+    },
+    change: {
+      refusal: (text) => {
+        const root = rootOf(text)
+        if (!root) return 'it is no XML document'
+        return root.id === undefined || root.id === id ? undefined : `it is about '${root.id}', not '${id}'`
+      },
+      request: (xml) => ({ path: itemPath(item), xml }),
     },
   }
 }
@@ -41,17 +58,18 @@ export function statusDocument(item: ItemAddress): Document {
 }
 
 export function accessibilityDocument(project: string): Document {
-  return value(`${itemPath({ project })}/accessibility`, /^(public|protected|private)$/)
+  const levels = /^(public|protected|private)$/
+  return value(`${itemPath({ project })}/accessibility`, levels, levels)
 }
 
 export type ProjectCode = 'prearchive_code' | 'quarantine_code'
 
 export function codeDocument(project: string, code: ProjectCode): Document {
-  return value(`${itemPath({ project })}/${code}`, /^-?\d*$/)
+  return value(`${itemPath({ project })}/${code}`, /^-?\d*$/, /^(0|[1-9]\d*)$/)
 }
 
 export function currentArcDocument(project: string): Document {
-  return value(`${itemPath({ project })}/current_arc`, /^[^<>\n]*$/)
+  return value(`${itemPath({ project })}/current_arc`, /^[^<>\n]*$/, /^\w[\w.-]*$/)
 }
 
 /** Where XNAT keeps the files of a project. */
@@ -79,36 +97,50 @@ export function elementsDocument(): Document {
 
 /** What can be searched for in a data type. */
 export function fieldsDocument(xsiType: string): Document {
-  return table(`/data/search/elements/${segment(xsiType)}`, 'field_id')
+  return table(`/data/search/elements/${rawSegment(xsiType)}`, 'field_id')
 }
 
 export function savedSearchDocument(id: string): Document {
+  const path = savedSearchPath(id)
   return {
-    path: `/data/search/saved/${segment(id)}?format=xml`,
-    problem: (text) => {
-      const name = rootOf(text)?.name
-      return /^(stored_search|bundle|search)$/.test(name ?? '') ? undefined : 'no stored search came'
-    },
+    path: `${path}?format=xml`,
+    problem: (text) => (isSearch(text) ? undefined : 'no stored search came'),
+    change: { refusal: (text) => searchRefusal(text, id), request: (xml) => ({ path, xml }) },
   }
+}
+
+export function savedSearchPath(id: string): string {
+  return `/data/search/saved/${rawSegment(id)}`
+}
+
+/** Why a text is no search that could be run, or kept under this ID. */
+export function searchRefusal(text: string, id?: string): string | undefined {
+  if (!isSearch(text)) return 'it is no XML document of a search'
+  const own = rootOf(text)?.id ?? id
+  return id === undefined || own === id ? undefined : `it is the search '${own}', not '${id}'`
+}
+
+function isSearch(text: string): boolean {
+  return /^(stored_search|bundle|search)$/.test(rootOf(text)?.name ?? '')
 }
 
 /** What a saved search finds now. Its columns are those that it asks for. */
 export function searchResultDocument(id: string): Document {
   return {
-    path: `/data/search/saved/${segment(id)}/results?format=csv`,
+    path: `${savedSearchPath(id)}/results?format=csv`,
     problem: (text) => (/^\s*[<{]/.test(text) ? 'no table came' : undefined),
   }
 }
 
-/** These routes decode nothing (xnat-wire.md §1.2): what a URL can carry is left as it is. */
-function segment(text: string): string {
-  return encodeURIComponent(text).replaceAll('%3A', ':').replaceAll('%40', '@')
-}
-
-function value(path: string, pattern: RegExp): Document {
+/** @param settable what it can be set to */
+function value(path: string, pattern: RegExp, settable?: RegExp): Document {
   const problem = (text: string): string | undefined =>
     pattern.test(text.trim()) ? undefined : `'${text.trim().slice(0, 40)}' came, which cannot be its value`
-  return { path, isValue: true, problem }
+  if (!settable) return { path, isValue: true, problem }
+  const refusal = (text: string): string | undefined =>
+    settable.test(text.trim()) ? undefined : `it cannot be '${text.trim().slice(0, 40)}'`
+  const request = (bytes: Buffer): { path: string } => ({ path: `${path}/${bytes.toString().trim()}` })
+  return { path, isValue: true, problem, change: { refusal, request } }
 }
 
 /** @param column one that tells the table from others; XNAT's databases do not keep to its case */

@@ -50,7 +50,7 @@ export class RestCalls {
     method: 'PUT' | 'DELETE',
     path: string,
     signal: AbortSignal | undefined,
-    headersTimeoutMs?: number,
+    { headersTimeoutMs, xml }: { readonly headersTimeoutMs?: number; readonly xml?: Buffer | undefined } = {},
   ): Promise<number> {
     const response = await this.#session.send({
       method,
@@ -59,10 +59,20 @@ export class RestCalls {
       repeatable: false,
       signal,
       ...(headersTimeoutMs !== undefined && { headersTimeoutMs }),
+      ...(xml && bodyOf(xml)),
     })
     if (response.status >= 300) throw await response.toError()
     await response.bytes()
     return response.status
+  }
+
+  /** What the server makes of a document, without keeping it. */
+  async ask(path: string, xml: Buffer, signal: AbortSignal | undefined): Promise<Buffer> {
+    const headersTimeoutMs = listingTimeoutMs
+    const request = { method: 'POST', path, html: 'never', signal, headersTimeoutMs, ...bodyOf(xml) } as const
+    const response = await this.#session.send(request)
+    if (response.status !== 200) throw await response.toError()
+    return response.bytes()
   }
 
   get(
@@ -72,6 +82,13 @@ export class RestCalls {
   ): Promise<HttpResponse> {
     const headersTimeoutMs = listingTimeoutMs
     return this.#session.send({ method: 'GET', path, html, signal, headersTimeoutMs })
+  }
+}
+
+function bodyOf(xml: Buffer): { headers: Record<string, string>; body: () => Buffer } {
+  return {
+    headers: { 'content-type': 'text/xml', 'content-length': String(xml.length) },
+    body: () => xml,
   }
 }
 

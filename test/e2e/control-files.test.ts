@@ -45,3 +45,63 @@ describe.each(drivers)('.xnat by the driver %s', (driver) => {
     ])
   })
 })
+
+describe.each(drivers)('orders in .xnat by the driver %s', (driver) => {
+  let server: Server
+  let mount: Mount
+  let expected: RegExp[] = []
+  beforeAll(async () => {
+    server = await Server.start()
+    mount = await Mount.start(server, { flags: ['--driver', driver] })
+  })
+  afterAll(async () => {
+    await mount.stop(expected)
+    await server.stop()
+  })
+  const inMount = (line: string): Promise<string> => shell(line, { cwd: mount.path })
+  const rest = async (path: string): Promise<string> => (await server.rest('GET', path)).body.toString()
+
+  it('are given by echo, cp, touch, rm, mkdir and rmdir', async () => {
+    expect(await inMount('echo public > TEST/.xnat/accessibility && cat TEST/.xnat/accessibility')).toBe(
+      'public\n',
+    )
+    expect(await rest('/data/projects/TEST/accessibility')).toBe('public')
+    await inMount('echo protected > TEST/.xnat/accessibility')
+    expect(await rest('/data/projects/TEST/accessibility')).toBe('protected')
+
+    const xml = 'TEST/1/MR1/.xnat/experiment.xml'
+    await inMount(
+      `sed s/2026-01-05/2026-01-09/ ${xml} > ${mount.directory}/new.xml && cp ${mount.directory}/new.xml ${xml}`,
+    )
+    expect(await inMount(`grep -c 2026-01-09 ${xml}`)).not.toBe('0\n')
+
+    const roles = 'TEST/.xnat/users'
+    await inMount(`touch ${roles}/Members/outsider`)
+    expect(await inMount(`ls ${roles}/Members`)).toContain('outsider')
+    await inMount(`touch ${roles}/Collaborators/outsider`)
+    expect(await inMount(`ls ${roles}/Members`)).not.toContain('outsider')
+    expect(await rest('/data/projects/TEST/users?format=csv')).toContain('Collaborators,outsider')
+    await inMount(`rm ${roles}/Collaborators/outsider`)
+    expect(await rest('/data/projects/TEST/users?format=csv')).not.toContain('outsider')
+
+    await inMount('rmdir TEST/1/MR1/.xnat/projects/ODD && mkdir TEST/1/MR1/.xnat/projects/ODD')
+    expect(await inMount('ls ODD/shared_1')).toContain('MR1')
+  })
+
+  it('that are refused are an error of close(), with the reason in the log', async () => {
+    expected = [/EINVAL/, /EPERM/]
+    // The echo of a shell closes its output in a way that tells nobody of a failure.
+    const write = 'echo five | cp /dev/stdin TEST/.xnat/prearchive_code'
+    await expect(inMount(write)).rejects.toThrow(/Invalid argument/)
+    await expect(inMount('rmdir TEST/1/MR1/.xnat/projects/TEST')).rejects.toThrow(/not permitted/)
+    expect((await mount.complaints()).join('\n')).toContain("prearchive_code: it cannot be 'five'")
+    expect(await rest('/data/projects/TEST/prearchive_code')).not.toContain('five')
+  })
+
+  it('run a search', async () => {
+    const search =
+      '<xdat:stored_search xmlns:xdat="http://nrg.wustl.edu/security"><xdat:root_element_name>xnat:subjectData</xdat:root_element_name><xdat:search_field><xdat:element_name>xnat:subjectData</xdat:element_name><xdat:field_ID>SUBJECT_LABEL</xdat:field_ID></xdat:search_field></xdat:stored_search>'
+    await inMount(`echo '${search}' > .xnat/search/run/all.xml`)
+    expect((await inMount('cat .xnat/search/run/all.csv')).split('\n')).toContain('1')
+  })
+})

@@ -7,20 +7,18 @@ import type { Text } from './text.js'
 
 /** A document of the server as a file, with the size and digest of what it says now. */
 export function textEntry(parent: DirectoryEntry, name: string, document: Document, text: Text): FileEntry {
-  const { sizeBytes, digest } = measured(text)
-  const place: ControlFilePlace = { level: 'control-file', document }
-  return {
-    ...fileBase(parent, name, place, `text ${document.path}`),
-    sizeBytes,
-    version: versionOf(text),
-    digest,
-    listing: text,
-  }
+  const isResult = !document.change
+  return fileEntry(parent, name, `text ${document.path}`, text, { document, isResult })
+}
+
+/** A text that is known here only. */
+export function localEntry(parent: DirectoryEntry, name: string, text: Text, isResult: boolean): FileEntry {
+  return fileEntry(parent, name, `run ${name}`, text, { text, isResult })
 }
 
 /** A file whose name says everything. */
 export function emptyEntry(parent: DirectoryEntry, name: string, key: string): FileEntry {
-  return fileBase(parent, name, { level: 'control-file', document: undefined }, key)
+  return fileEntry(parent, name, key, nothing, {})
 }
 
 export function controlDirectoryEntry(
@@ -42,18 +40,26 @@ export function versionOf(text: Text): string {
   return `${sizeBytes}#${digest}`
 }
 
-function fileBase(parent: DirectoryEntry, name: string, place: ControlFilePlace, key: string): FileEntry {
-  const { sizeBytes, digest } = measured(nothing)
+function fileEntry(
+  parent: DirectoryEntry,
+  name: string,
+  key: string,
+  text: Text,
+  what: Pick<ControlFilePlace, 'document' | 'text' | 'isResult'>,
+): FileEntry {
+  const place: ControlFilePlace = { level: 'control-file', in: parent.place as ControlPlace, ...what }
+  const { sizeBytes, digest } = measured(text)
   return {
     kind: 'file',
     name,
-    id: `control:${name}`,
+    id: `file:${name}`,
     mtimeMs: parent.mtimeMs,
     place,
     key,
     sizeBytes,
-    version: versionOf(nothing),
+    version: versionOf(text),
     digest,
+    listing: text,
     isSeriesMember: false,
   }
 }

@@ -1,13 +1,15 @@
 import type { ItemAddress } from '../../xnat/address.js'
 import type { Document } from '../../xnat/documents.js'
 import type { Entry, Place } from '../archive.js'
+import type { Text } from './text.js'
 
 /** Levels of the tree that have a `.xnat`. */
 export type ControlOwner =
   'root' | 'project' | 'subject' | 'experiment' | 'assessor' | 'scan' | 'reconstruction' | 'resource'
 
 /** What a directory in `.xnat` is about; 'item' is `.xnat` itself. */
-export type ControlKind = 'item' | 'roles' | 'role' | 'shares' | 'share' | 'search' | 'saved' | 'fields'
+export type ControlKind =
+  'item' | 'roles' | 'role' | 'shares' | 'share' | 'search' | 'saved' | 'run' | 'fields'
 
 /** A directory of what XNAT knows of an item beside files. */
 export interface ControlPlace extends Place {
@@ -20,12 +22,19 @@ export interface ControlPlace extends Place {
   readonly resource?: string
   /** The role or the project that the directory stands for. */
   readonly subject?: string
+  /** Reached through a view: shown, not to be changed here. */
+  readonly isView?: boolean
 }
 
 export interface ControlFilePlace extends Place {
   readonly level: 'control-file'
-  /** Undefined where the name alone tells everything: the file is empty. */
-  readonly document: Document | undefined
+  readonly in: ControlPlace
+  /** What the server tells. */
+  readonly document?: Document
+  /** What is known here only. Without either, the name tells everything: the file is empty. */
+  readonly text?: Text
+  /** It was found by what lies beside it, and is changed with it. */
+  readonly isResult?: boolean
 }
 
 export function isControl({ place }: Entry): boolean {

@@ -9,9 +9,10 @@ import type { XnatErrorCode } from '../../xnat/xnat-error.js'
 import type { DirectoryEntry, Entry } from '../archive.js'
 import { aliasEntry } from '../entries.js'
 import { DirectoryListing, isTree, placeOf } from '../layout.js'
+import type { ItemPlace } from '../layout.js'
 import { escapeName, unescapeName } from '../names.js'
 import type { Sources } from '../sources.js'
-import { controlDirectoryEntry, emptyEntry, textEntry, within } from './control-entries.js'
+import { controlDirectoryEntry, emptyEntry, localEntry, textEntry, within } from './control-entries.js'
 import type { ControlKind, ControlOwner, ControlPlace } from './control-place.js'
 import { itemDirectories, itemDocuments } from './item-documents.js'
 import type { Directories, Documents } from './item-documents.js'
@@ -74,7 +75,7 @@ const rules: Readonly<Record<ControlKind, ControlRule>> = {
   share: {},
   search: {
     documents: () => ({ 'elements.csv': elementsDocument() }),
-    directories: () => ({ saved: 'saved', fields: 'fields' }),
+    directories: () => ({ saved: 'saved', run: 'run', fields: 'fields' }),
     // REST has the lists of fields below the list of elements.
     find: async (_, __, name) => (name === 'elements' ? aliasEntry(name, 'fields') : undefined),
   },
@@ -95,6 +96,18 @@ const rules: Readonly<Record<ControlKind, ControlRule>> = {
         if (document) return textEntry(directory, name, document, await sources.text(document))
       }
       return undefined
+    },
+  },
+  run: {
+    list: (directory, _, { runs }) => {
+      const entries = runs.names.flatMap((name) => {
+        const { search, table } = runs.get(name)!
+        return [
+          localEntry(directory, `${name}.xml`, search, false),
+          localEntry(directory, `${name}.csv`, table, true),
+        ]
+      })
+      return Promise.resolve(entries)
     },
   },
   fields: {
@@ -120,10 +133,14 @@ export function controlDirectory(directory: DirectoryEntry, name: string): Direc
   const of = place.level as ControlOwner
   if (isTree(place)) {
     const { resource, ...item } = place.parts[0]!.address
-    return controlDirectoryEntry(directory, name, { level: 'control', kind: 'item', of, item, resource })
+    return controlDirectoryEntry(directory, name, { ...controlOf(of, place.isView), item, resource })
   }
-  const { item } = place as ControlPlace
-  return controlDirectoryEntry(directory, name, { level: 'control', kind: 'item', of, item })
+  const { item, isView } = place as ItemPlace
+  return controlDirectoryEntry(directory, name, { ...controlOf(of, isView), item })
+}
+
+function controlOf(of: ControlOwner, isView = false): Omit<ControlPlace, 'item'> {
+  return { level: 'control', kind: 'item', of, ...(isView && { isView }) }
 }
 
 export async function listControl(

@@ -32,8 +32,8 @@ export async function fetchText(
 }
 
 async function textNow(file: FileEntry, sources: Sources): Promise<Text> {
-  const { document } = file.place as ControlFilePlace
-  if (!document) return { latin1: '' }
+  const { document, text } = file.place as ControlFilePlace
+  if (!document) return text ?? { latin1: '' }
   try {
     return await sources.text(document)
   } catch (error) {

@@ -1,0 +1,52 @@
+import type { Capability } from '../archive.js'
+import { unescapeName } from '../names.js'
+import { itemDocuments } from './item-documents.js'
+import type { ControlFilePlace, ControlKind, ControlPlace } from './control-place.js'
+
+interface Lack {
+  readonly code: 'EINVAL' | 'EPERM' | 'EROFS'
+  readonly reason: string
+}
+
+/** Where files are made: what their names must look like, and why. */
+const made: Readonly<Partial<Record<ControlKind, { readonly pattern: RegExp; readonly reason: string }>>> = {
+  role: { pattern: /^[^,/\\\s]+$/, reason: 'it is no log-in' },
+  saved: { pattern: /^[\w.@:-]+\.xml$/, reason: 'a search is saved as its ID and .xml' },
+  run: { pattern: /\.xml$/, reason: 'a search that is to be run has a name that ends in .xml' },
+}
+
+/** How a file of this name gives its order, wherever one of the name may be written. */
+export function orderOf(place: ControlPlace, name: string): 'by-text' | 'by-name' | undefined {
+  if (place.kind === 'role') return 'by-name'
+  if (made[place.kind]?.pattern.test(name)) return 'by-text'
+  if (place.kind !== 'item') return undefined
+  const documents = itemDocuments[place.of](place)
+  return Object.hasOwn(documents, name) && documents[name]!.change ? 'by-text' : undefined
+}
+
+/** Why something cannot be done with or in what is in `.xnat`. */
+export function controlLack(
+  place: ControlPlace | ControlFilePlace,
+  capability: Capability,
+  newName: string | undefined,
+): Lack | undefined {
+  const directory = place.level === 'control' ? place : place.in
+  if (directory.isView) return { code: 'EROFS', reason: 'this directory is a view of several items' }
+  const isPossible = place.level === 'control' ? canDoIn(place, capability) : canDoWith(place, capability)
+  if (!isPossible) return { code: 'EPERM', reason: 'XNAT tells this, and it cannot be changed here' }
+  const rule = capability === 'create' && newName !== undefined ? made[directory.kind] : undefined
+  if (!rule || rule.pattern.test(unescapeName(newName!))) return undefined
+  return { code: 'EINVAL', reason: `'${newName!}': ${rule.reason}` }
+}
+
+function canDoIn(place: ControlPlace, capability: Capability): boolean {
+  if (capability === 'create') return made[place.kind] !== undefined
+  if (capability === 'make-directory') return place.kind === 'shares'
+  return capability === 'remove' && place.kind === 'share'
+}
+
+function canDoWith({ in: { kind }, document, isResult }: ControlFilePlace, capability: Capability): boolean {
+  if (capability === 'remove') return made[kind] !== undefined && !isResult
+  if (capability !== 'write') return false
+  return document?.change !== undefined || (made[kind] !== undefined && !isResult)
+}

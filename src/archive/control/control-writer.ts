@@ -1,0 +1,200 @@
+import { FsError } from '../../util/fs-error.js'
+import type { ItemAddress } from '../../xnat/address.js'
+import type { XnatClient } from '../../xnat/client.js'
+import type { ItemProject, Member } from '../../xnat/control-client.js'
+import { savedSearchDocument, searchRefusal } from '../../xnat/documents.js'
+import type { Document } from '../../xnat/documents.js'
+import { XnatError } from '../../xnat/xnat-error.js'
+import type { DirectoryEntry, FileEntry } from '../archive.js'
+import type { ListingCache } from '../listing-cache.js'
+import { unescapeName } from '../names.js'
+import { isControlKey } from '../sources.js'
+import type { ControlFilePlace, ControlPlace } from './control-place.js'
+import { itemDocuments } from './item-documents.js'
+import type { SearchRuns } from './search-runs.js'
+
+export interface ControlWriterOptions {
+  readonly client: XnatClient
+  readonly cache: ListingCache
+  readonly runs: SearchRuns
+}
+
+/**
+ * What is done by writing, making and removing in `.xnat`. XNAT's 200 is no proof, and some of its requests do more than
+ * was meant: each is preceded by what can be refused here, and followed by a fresh answer that shows what it did.
+ */
+export class ControlWriter {
+  readonly #options: ControlWriterOptions
+
+  constructor(options: ControlWriterOptions) {
+    this.#options = options
+  }
+
+  /** Gives a text to the server, or the name of a file that says everything by its name. */
+  async give(place: ControlPlace, name: string, bytes: Buffer, signal?: AbortSignal): Promise<void> {
+    const label = unescapeName(name)
+    try {
+      if (place.kind === 'role') await this.#addMember(place, label, bytes, signal)
+      else if (place.kind === 'run') await this.#run(name.replace(/\.xml$/, ''), bytes, signal)
+      else if (place.kind === 'saved') await this.#saveSearch(label.replace(/\.xml$/, ''), bytes, signal)
+      else await this.#change(name, itemDocuments[place.of](place)[name]!, bytes, signal)
+    } catch (error) {
+      throw asRefusal(error, name)
+    } finally {
+      // The document of an item changes what listings say of it.
+      this.#forget(place.kind === 'item' && name.endsWith('.xml') ? () => true : isControlKey)
+    }
+  }
+
+  /** Takes somebody's role, a search, or an item from a project. */
+  remove(entry: FileEntry | DirectoryEntry, signal?: AbortSignal): Promise<void> {
+    return entry.kind === 'file' ? this.#removeFile(entry, signal) : this.#unshare(entry, signal)
+  }
+
+  async #removeFile(file: FileEntry, signal?: AbortSignal): Promise<void> {
+    const place = (file.place as ControlFilePlace).in
+    const label = unescapeName(file.name)
+    if (place.kind === 'run') return this.#options.runs.forget(file.name.replace(/\.xml$/, ''))
+    try {
+      if (place.kind === 'role') await this.#removeMember(place, label, signal)
+      else await this.#deleteSearch(label.replace(/\.xml$/, ''), signal)
+    } finally {
+      this.#forget(isControlKey)
+    }
+  }
+
+  /** Shares an item with a project. */
+  async makeDirectory({ item }: ControlPlace, name: string, signal?: AbortSignal): Promise<void> {
+    const { control } = this.#options.client
+    const project = unescapeName(name)
+    if (!/^[\w-]+$/.test(project))
+      throw new FsError('EINVAL', `share with ${name}: that is no ID of a project`)
+    try {
+      await control.share(item, project, signal)
+      if ((await this.#projectsOf(item, signal)).some(({ id }) => id === project)) return
+      throw new FsError('EIO', `share with ${name}: the server says it is done, and does not list it`)
+    } finally {
+      this.#forget(() => true)
+    }
+  }
+
+  /** Ends the sharing of an item with a project. */
+  async #unshare(directory: DirectoryEntry, signal?: AbortSignal): Promise<void> {
+    const { item, subject } = directory.place as ControlPlace
+    const project = subject!
+    const { client } = this.#options
+    try {
+      const [owner, ...others] = await this.#projectsOf(item, signal)
+      const owned = (await client.item(item, signal))['project']
+      // A request that names the owner would delete the item with all its data (xnat-wire.md §6).
+      if (project === owned || project === owner?.id || owned !== owner?.id)
+        throw new FsError(
+          'EPERM',
+          `un-share ${project}: the item is its own, or may be, and would be deleted`,
+        )
+      if (!others.some(({ id }) => id === project)) return // gone already, as wanted
+      await client.control.unshare(item, project, signal)
+      if ((await this.#projectsOf(item, signal)).every(({ id }) => id !== project)) return
+      throw new FsError('EIO', `un-share ${project}: the server says it is done, and still lists it`)
+    } finally {
+      this.#forget(() => true)
+    }
+  }
+
+  async #change(name: string, document: Document, bytes: Buffer, signal?: AbortSignal): Promise<void> {
+    const { control } = this.#options.client
+    const change = document.change!
+    refuseIf(name, change.refusal(bytes.toString()))
+    await control.change(change, bytes, signal)
+    if (!document.isValue) return
+    const [wanted, now] = [bytes, await control.document(document, signal)].map((text) =>
+      text.toString().trim(),
+    )
+    if (now !== wanted) throw new FsError('EIO', `${name} is set to ${wanted}, but the server says ${now}`)
+  }
+
+  async #addMember(place: ControlPlace, login: string, bytes: Buffer, signal?: AbortSignal): Promise<void> {
+    const { control } = this.#options.client
+    const project = place.item.project!
+    const member = { role: place.subject!, login }
+    refuseIf(
+      login,
+      bytes.toString().trim() === '' ? undefined : 'the name says it all; the file has to be empty',
+    )
+    if (includes(await control.members(project, signal), member)) return
+    // Somebody the server does not know might be invited by mail, or passed over in silence.
+    const known = await this.#logins(signal)
+    refuseIf(login, known && !known.includes(login) ? 'the server knows nobody of this name' : undefined)
+    await control.addMember(project, member, signal)
+    if (includes(await control.members(project, signal), member)) return
+    throw new FsError('EINVAL', `${login}: the server says 200, but does not list it in ${member.role}`)
+  }
+
+  async #removeMember(place: ControlPlace, login: string, signal?: AbortSignal): Promise<void> {
+    const { control } = this.#options.client
+    const project = place.item.project!
+    const member = { role: place.subject!, login }
+    if (!includes(await control.members(project, signal), member)) return // gone already, as wanted
+    await control.removeMember(project, member, signal)
+    if (!includes(await control.members(project, signal), member)) return
+    throw new FsError('EIO', `remove ${login}: the server says it is done, and still lists it`)
+  }
+
+  async #saveSearch(id: string, bytes: Buffer, signal?: AbortSignal): Promise<void> {
+    const { control } = this.#options.client
+    const { change } = savedSearchDocument(id)
+    refuseIf(id, change!.refusal(bytes.toString()))
+    await control.change(change!, bytes, signal)
+    if ((await control.savedSearches(signal)).includes(id)) return
+    throw new FsError('EIO', `save ${id}: the server says it is done, and does not list it`)
+  }
+
+  async #deleteSearch(id: string, signal?: AbortSignal): Promise<void> {
+    const { control } = this.#options.client
+    if (!(await control.savedSearches(signal)).includes(id)) return // gone already, as wanted
+    await control.deleteSearch(id, signal)
+    if (!(await control.savedSearches(signal)).includes(id)) return
+    throw new FsError('EIO', `remove ${id}: the server says it is done, and still lists it`)
+  }
+
+  async #run(name: string, bytes: Buffer, signal?: AbortSignal): Promise<void> {
+    const { client, runs } = this.#options
+    refuseIf(name, searchRefusal(bytes.toString()))
+    runs.keep(name, bytes, await client.control.runSearch(bytes, signal))
+  }
+
+  #projectsOf(item: ItemAddress, signal?: AbortSignal): Promise<ItemProject[]> {
+    return this.#options.client.control.projectsOf(item, signal)
+  }
+
+  #forget(matches: (key: string) => boolean): void {
+    this.#options.cache.forget(matches)
+  }
+
+  /** Undefined where this user may not know. */
+  async #logins(signal?: AbortSignal): Promise<string[] | undefined> {
+    try {
+      return await this.#options.client.control.logins(signal)
+    } catch (error) {
+      if (error instanceof XnatError && error.code === 'forbidden') return undefined
+      throw error
+    }
+  }
+}
+
+function includes(members: readonly Member[], { role, login }: Member): boolean {
+  return members.some((member) => member.role === role && member.login === login)
+}
+
+/** @throws FsError EINVAL when there is something against it */
+function refuseIf(name: string, refusal: string | undefined): void {
+  if (refusal !== undefined) throw new FsError('EINVAL', `${name}: ${refusal}`)
+}
+
+/** What the server finds wrong with a text is the writer's mistake, and no failure of the server. */
+const refusals: readonly (number | undefined)[] = [400, 406, 412, 415, 417, 422]
+
+function asRefusal(error: unknown, name: string): unknown {
+  if (!(error instanceof XnatError) || !refusals.includes(error.status)) return error
+  return new FsError('EINVAL', `${name}: the server does not take it: ${error.message}`, { cause: error })
+}
