@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import { Argument, Command } from 'commander'
 import type { ExitCode } from './exit.js'
 import type {
   CacheFlags,
@@ -16,6 +16,8 @@ import type {
   StatusFlags,
   UmountFlags,
 } from './flags.js'
+import { shells } from './manual/completions.js'
+import type { Shell } from './manual/completions.js'
 import { addOptions } from './options.js'
 import { settleOptions } from './settle-options.js'
 import { version } from './version.js'
@@ -168,6 +170,15 @@ function addPending(pending: Command, setExitCode: SetExitCode): void {
 }
 
 function addServing(program: Command, setExitCode: SetExitCode): void {
+  program
+    .command('completion')
+    .addArgument(new Argument('<shell>').choices(shells))
+    .description('print what makes a shell complete commands and options: source <(xnatfs completion bash)')
+    .action(async (shell: Shell) => {
+      const { completions } = await import('./manual/manual.js')
+      process.stdout.write(completions(shell))
+    })
+
   addOptions(program.command('serve'), 'serve')
     .description('run an XNAT of our own on this machine, to try things and for tests')
     .action(async (flags: ServeFlags) => {
@@ -185,7 +196,7 @@ function addServing(program: Command, setExitCode: SetExitCode): void {
     })
 }
 
-const examplesAndExitCodes = `
+export const examplesAndExitCodes = `
 Examples:
   xnatfs demo
   xnatfs mount ~/xnat --url https://xnat.example.org --user me
@@ -194,7 +205,7 @@ Examples:
 
 Exit codes: 0 success, 1 failure, 2 usage, 3 not logged in, 4 server not reachable, 5 not found, 6 FUSE missing`
 
-const passwordHelp = `
+export const passwordHelp = `
 The log-in is the first of: --password-stdin; XNAT_PASS with XNAT_USER; XNAT_JSESSION; ~/.netrc (mode 0600; a port belongs into
 the machine name: "machine localhost:8080"); what \`xnatfs login\` has kept; the answer to a question on the terminal. Without a
 user, or with --guest, the mount is a guest's. Where XNAT_HOST is set, XNAT_USER, XNAT_PASS and XNAT_JSESSION are for that server only.

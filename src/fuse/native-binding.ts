@@ -92,10 +92,10 @@ export const openNoFlush = 2
 
 const require = createRequire(import.meta.url)
 
-/** Where it is after `scripts/build-native`, and where a package brings it along. */
+/** Where it is after `scripts/build-native`, and where a package brings it along (named as node-gyp-build does). */
 const places = [
   '../../native/build/Release/xnatfs_fuse.node',
-  `../../native/prebuilds/linux-${process.arch}/xnatfs_fuse.node`,
+  `../../native/prebuilds/linux-${process.arch}/xnatfs_fuse.glibc.node`,
 ]
 
 /** @throws Error saying why none could be loaded */

@@ -15,7 +15,7 @@ export async function installForAnybody(addon: 'built' | 'prebuilt' | 'none'): P
   await mkdir(join(folder, 'node_modules'))
   for (const part of ['dist', 'package.json'])
     await cp(join(repository, part), join(folder, part), { recursive: true })
-  const places = { built, prebuilt: `native/prebuilds/linux-${process.arch}/xnatfs_fuse.node` }
+  const places = { built, prebuilt: `native/prebuilds/linux-${process.arch}/xnatfs_fuse.glibc.node` }
   if (addon !== 'none') await cp(join(repository, built), join(folder, places[addon]))
   const listed = await shell('npm ls --omit=dev --all --parseable 2>/dev/null | tail -n +2', {
     cwd: repository,
