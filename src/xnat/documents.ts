@@ -85,6 +85,17 @@ export function scanTypesDocument(project?: string): Document {
   return table(`${project === undefined ? '/data' : itemPath({ project })}/scan_types`, 'type')
 }
 
+/** The sessions that wait to be archived, of a project or of all that this user may see. */
+export function prearchiveDocument(project?: string): Document {
+  const path = project === undefined ? '/data/prearchive' : `/data/prearchive/projects/${rawSegment(project)}`
+  return table(path, 'foldername')
+}
+
+/** The pipelines that a project can run. */
+export function pipelinesDocument(project: string): Document {
+  return table(`${itemPath({ project })}/pipelines`, 'path')
+}
+
 /** The people of a project with their roles, or those of the site. */
 export function usersDocument(project?: string): Document {
   return table(project === undefined ? '/data/users' : `${itemPath({ project })}/users`, 'login')

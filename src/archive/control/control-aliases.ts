@@ -14,6 +14,7 @@ const aliases: Readonly<Record<string, Targets>> = {
     current_arc: 'current_arc',
     archive_spec: 'archive_spec.xml',
     scan_types: 'scan_types.csv',
+    pipelines: 'pipelines.csv',
     users: 'users',
   },
   subject: { projects: 'projects' },

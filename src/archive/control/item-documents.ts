@@ -5,6 +5,8 @@ import {
   codeDocument,
   currentArcDocument,
   itemDocument,
+  pipelinesDocument,
+  prearchiveDocument,
   scanTypesDocument,
   statusDocument,
   usersDocument,
@@ -19,7 +21,11 @@ export type Directories = Readonly<Record<string, ControlKind>>
 
 /** The documents in the `.xnat` of each level, by the names of their files. */
 export const itemDocuments: Readonly<Record<ControlOwner, (place: ControlPlace) => Documents>> = {
-  root: () => ({ 'users.csv': usersDocument(), 'scan_types.csv': scanTypesDocument() }),
+  root: () => ({
+    'users.csv': usersDocument(),
+    'scan_types.csv': scanTypesDocument(),
+    'prearchive.csv': prearchiveDocument(),
+  }),
   project: ({ item }) => {
     const project = item.project!
     return {
@@ -31,6 +37,8 @@ export const itemDocuments: Readonly<Record<ControlOwner, (place: ControlPlace) 
       'archive_spec.xml': archiveSpecDocument(project),
       'scan_types.csv': scanTypesDocument(project),
       'users.csv': usersDocument(project),
+      'pipelines.csv': pipelinesDocument(project),
+      'prearchive.csv': prearchiveDocument(project),
     }
   },
   subject: ({ item }) => ({ 'subject.xml': itemDocument(item) }),

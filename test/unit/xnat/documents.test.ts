@@ -4,6 +4,8 @@ import {
   catalogDocument,
   codeDocument,
   itemDocument,
+  pipelinesDocument,
+  prearchiveDocument,
   savedSearchDocument,
   searchResultDocument,
   statusDocument,
@@ -45,6 +47,8 @@ it.each([
   [accessibilityDocument('P'), 'private'],
   [codeDocument('P', 'prearchive_code'), '11'],
   [usersDocument('P'), 'GROUP_ID,displayname,login\nP_owner,Owners,admin\n'],
+  [prearchiveDocument('P'), 'project,timestamp,folderName\n'],
+  [pipelinesDocument('P'), 'Name,Description,Path,Datatype,ApplicationName\n'],
   [usersDocument(), '"XDAT_USER_ID","LOGIN"\n'],
 ])('$path is believed when it is what was asked for, and a page is not', (document, text) => {
   expect(document.problem(text)).toBeUndefined()
