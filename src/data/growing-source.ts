@@ -75,6 +75,11 @@ export class GrowingSource {
   async *chunks(): AsyncGenerator<Buffer> {
     const file = await open(this.#options.path, 'r')
     const held: LentBytes[] = []
+    const spare: Buffer[] = []
+    const hold = (piece: LentBytes): void => {
+      held.push(piece)
+      if (held.length > heldPieces) held.shift()?.letGo()
+    }
     try {
       for (let position = 0; ;) {
         this.#position = position
@@ -83,17 +88,18 @@ export class GrowingSource {
         if (recent) {
           position += recent.bytes.length
           yield recent.bytes
-          held.push(recent)
-          if (held.length > heldPieces) held.shift()?.letGo()
+          hold(recent)
           continue
         }
         const end = this.#recent[0]?.position ?? this.#sizeBytes
         const lengthBytes = Math.min(end - position, chunkBytes)
         if (lengthBytes > 0) {
-          const chunk = await readChunk(file, position, lengthBytes)
+          const buffer = spare.pop() ?? Buffer.allocUnsafeSlow(chunkBytes)
+          const chunk = await readChunk(file, position, buffer.subarray(0, lengthBytes))
           if (this.#failure) throw this.#failure
           position += chunk.length
           yield chunk
+          hold({ bytes: chunk, letGo: () => void spare.push(buffer) })
         } else if (this.#isFinal) return
         else await this.#news()
       }
@@ -123,9 +129,8 @@ export class GrowingSource {
   }
 }
 
-async function readChunk(file: FileHandle, position: number, lengthBytes: number): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafe(lengthBytes)
-  const { bytesRead } = await file.read(buffer, 0, lengthBytes, position)
+async function readChunk(file: FileHandle, position: number, into: Buffer): Promise<Buffer> {
+  const { bytesRead } = await file.read(into, 0, into.length, position)
   if (bytesRead === 0) throw new FsError('EIO', 'a staging file is shorter than what was written to it')
-  return buffer.subarray(0, bytesRead)
+  return into.subarray(0, bytesRead)
 }

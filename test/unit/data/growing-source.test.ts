@@ -92,6 +92,20 @@ describe('GrowingSource', () => {
     expect(free.join('')).toBe('abc')
   })
 
+  it('reads from the disk into memory that nobody has any more', async () => {
+    const source = new GrowingSource({ path, idleMs: 60_000 })
+    const chunks = source.chunks()
+    const pieces: Buffer[] = []
+    for (let end = 1; end <= 10; end++) {
+      source.grow(end)
+      const { value } = await chunks.next()
+      pieces.push(value as Buffer)
+      const last = pieces.slice(-4).map((piece) => piece.toString())
+      expect(last.join('')).toBe('0123456789'.slice(Math.max(0, end - 4), end))
+    }
+    expect(new Set(pieces.map(({ buffer }) => buffer)).size).toBeLessThan(7)
+  })
+
   it('fails for whoever reads it when it is abandoned, for good', async () => {
     const source = new GrowingSource({ path, idleMs: 60_000 })
     const reading = textOf(source)
