@@ -32,7 +32,7 @@ export async function loginCommand(server: string | undefined, flags: LoginFlags
   }).catch((error: unknown) => {
     throw explainLogIn(error, url)
   })
-  const end = new Date(expiresMs).toLocaleString()
+  const end = isoMinute(expiresMs)
   process.stdout.write(
     `logged in at ${url} as ${user}; the token is good until ${end}, and mounts renew it\n`,
   )
@@ -57,7 +57,7 @@ export async function logoutCommand(server: string | undefined, flags: LogoutFla
       continue
     }
     exitCode = exitCodes.notReachable
-    const end = new Date(expiresMs).toLocaleString()
+    const end = isoMinute(expiresMs)
     const what = `the token of ${user} is removed here, and stays valid at ${url} until ${end}`
     process.stderr.write(`xnatfs: ${what}: ${causeChain(failure)}\n`)
   }
@@ -108,4 +108,9 @@ async function askPassword(url: string, flags: LoginFlags): Promise<PasswordLogI
     exitCodes.notLoggedIn,
     `no password for user '${user}': there is no terminal to ask on; pipe it into --password-stdin`,
   )
+}
+
+/** To the minute, in UTC: the same everywhere. */
+function isoMinute(timeMs: number): string {
+  return `${new Date(timeMs).toISOString().slice(0, 16).replace('T', ' ')} UTC`
 }

@@ -59,17 +59,26 @@ export function statusDocument(item: ItemAddress): Document {
 
 export function accessibilityDocument(project: string): Document {
   const levels = /^(public|protected|private)$/
-  return value(`${itemPath({ project })}/accessibility`, levels, levels)
+  return value(`${itemPath({ project })}/accessibility`, levels, {
+    pattern: levels,
+    words: 'public, protected or private',
+  })
 }
 
 export type ProjectCode = 'prearchive_code' | 'quarantine_code'
 
 export function codeDocument(project: string, code: ProjectCode): Document {
-  return value(`${itemPath({ project })}/${code}`, /^-?\d*$/, /^(0|[1-9]\d*)$/)
+  return value(`${itemPath({ project })}/${code}`, /^-?\d*$/, {
+    pattern: /^(0|[1-9]\d*)$/,
+    words: 'a whole number',
+  })
 }
 
 export function currentArcDocument(project: string): Document {
-  return value(`${itemPath({ project })}/current_arc`, /^[^<>\n]*$/, /^\w[\w.-]*$/)
+  return value(`${itemPath({ project })}/current_arc`, /^[^<>\n]*$/, {
+    pattern: /^\w[\w.-]*$/,
+    words: 'the name of a folder, such as arc001',
+  })
 }
 
 /** Where XNAT keeps the files of a project. */
@@ -143,13 +152,20 @@ export function searchResultDocument(id: string): Document {
   }
 }
 
-/** @param settable what it can be set to */
-function value(path: string, pattern: RegExp, settable?: RegExp): Document {
+/** What a value can be set to, and how to say that. */
+interface Settable {
+  readonly pattern: RegExp
+  readonly words: string
+}
+
+function value(path: string, pattern: RegExp, settable?: Settable): Document {
   const problem = (text: string): string | undefined =>
     pattern.test(text.trim()) ? undefined : `'${text.trim().slice(0, 40)}' came, which cannot be its value`
   if (!settable) return { path, isValue: true, problem }
   const refusal = (text: string): string | undefined =>
-    settable.test(text.trim()) ? undefined : `it cannot be '${text.trim().slice(0, 40)}'`
+    settable.pattern.test(text.trim())
+      ? undefined
+      : `it cannot be '${text.trim().slice(0, 40)}'; give ${settable.words}`
   const request = (bytes: Buffer): { path: string } => ({ path: `${path}/${bytes.toString().trim()}` })
   return { path, isValue: true, problem, change: { refusal, request } }
 }

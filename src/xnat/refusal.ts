@@ -36,8 +36,8 @@ export function wordsOfRefusal(refusal: Refusal): string | undefined {
   if (isRedirect) {
     return `the site ${baseUrl} wants something of '${user}' in a browser first; log in there once, then again here`
   }
-  const said =
-    sentence === '' || sentence.startsWith('Your login attempt failed') ? '' : ` (it says: ${sentence})`
+  const saysNothing = /^$|^Your login attempt failed|^Apache Tomcat\b/.test(sentence)
+  const said = saysNothing ? '' : ` (it says: ${sentence})`
   return refusal.proof === 'token'
     ? `the token of '${user}' is not valid any more${said}; run \`xnatfs login ${baseUrl}\``
     : `the server refused user '${user}'${said}: a wrong name or password, an account that is locked (for an hour, after 20 wrong passwords), or too many sessions; check user and password at ${baseUrl} in a browser before you try again`

@@ -94,7 +94,9 @@ describe.each(drivers)('orders in .xnat by the driver %s', (driver) => {
     const write = 'echo five | cp /dev/stdin TEST/.xnat/prearchive_code'
     await expect(inMount(write)).rejects.toThrow(/Invalid argument/)
     await expect(inMount('rmdir TEST/1/MR1/.xnat/projects/TEST')).rejects.toThrow(/not permitted/)
-    expect((await mount.complaints()).join('\n')).toContain("prearchive_code: it cannot be 'five'")
+    expect((await mount.complaints()).join('\n')).toContain(
+      "prearchive_code: it cannot be 'five'; give a whole number",
+    )
     expect(await rest('/data/projects/TEST/prearchive_code')).not.toContain('five')
   })
 

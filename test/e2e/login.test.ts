@@ -47,7 +47,10 @@ describe('xnatfs login', () => {
   }
 
   it('takes the password once; mounts need none; logout makes the token worthless', async () => {
-    expect(await logIn()).toMatchObject({ code: 0, stdout: expect.stringMatching(/as admin; .* good until/) })
+    expect(await logIn()).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/as admin; .* good until \d{4}-\d\d-\d\d \d\d:\d\d UTC/),
+    })
     const { alias, secret } = await storedToken()
     const mounted = await call(['mount', path, '--url', server.url, '--insecure'])
     expect([mounted.code, mounted.stderr]).toEqual([

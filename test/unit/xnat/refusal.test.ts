@@ -23,6 +23,13 @@ describe('the words for a refused log-in', () => {
   it.each([
     ['a wrong password', 401, LOGIN_FAILURE, undefined, /refused user 'me': a wrong name or password/],
     [
+      'a wrong password, where the page only says what the server is',
+      401,
+      '<html><body><h3>Apache Tomcat/9.0.70</h3></body></html>',
+      undefined,
+      /refused user 'me': a wrong name or password/,
+    ],
+    [
       'an expired password',
       403,
       'Your password has expired.',
