@@ -163,7 +163,7 @@ export class Session {
       throw response.error('bad-response', `the server sends us to ${target}; is that the URL to use?`)
     }
     const code = status === 200 ? 'bad-response' : codeOfStatus(status)
-    if (code === 'not-found' || code === 'bad-response') {
+    if (code === 'not-found' || code === 'bad-response' || isNoMethod(status)) {
       throw response.error('bad-response', `no XNAT answers here (status ${status}); check the URL`)
     }
     throw response.error(code, `log-in failed with status ${status}${sentence ? `: ${sentence}` : ''}`)
@@ -210,6 +210,11 @@ function notLoggedIn(response: HttpResponse, credentials: Credentials | undefine
     ? 'the server does not accept the session it gave, and asks for a log-in again'
     : 'the server lets no guests in and asks for a log-in; give --user and XNAT_PASS or a ~/.netrc, or run `xnatfs login`'
   return response.error('unauthorized', advice)
+}
+
+/** What servers of plain files answer to a POST. */
+function isNoMethod(status: number): boolean {
+  return status === 405 || status === 501
 }
 
 function withoutQuery(url: string): string {
