@@ -36,7 +36,7 @@ export class RawConnection {
 
   static async open(url: string): Promise<RawConnection> {
     const { hostname, port, host } = new URL(url)
-    const socket = connect(Number(port) || 80, hostname)
+    const socket = connect({ port: Number(port) || 80, host: hostname, noDelay: true })
     await new Promise<void>((resolve, reject) => {
       socket.once('connect', resolve)
       socket.once('error', reject)
@@ -79,6 +79,13 @@ export class RawConnection {
   async body(bytes: number): Promise<Buffer> {
     await this.#until(() => this.#received.length >= bytes)
     return this.#received
+  }
+
+  /** The next `bytes` of what came after the head, without what is behind them. */
+  async take(bytes: number): Promise<Buffer> {
+    const body = (await this.body(bytes)).subarray(0, bytes)
+    this.#received = this.#received.subarray(bytes)
+    return body
   }
 
   /** All that comes until the other side closes. */

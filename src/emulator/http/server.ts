@@ -41,6 +41,8 @@ export class HttpServer {
   readonly #router = new Router(ROUTES)
   readonly #throttles = new WeakMap<Socket, Throttle>()
   readonly #active = new Set<Promise<void>>()
+  /** The last request of each connection, as it is answered. */
+  readonly #last = new WeakMap<Socket, Promise<void>>()
   readonly #closing = new AbortController()
   #baseUrl = ''
 
@@ -83,13 +85,16 @@ export class HttpServer {
   }
 
   #accept(request: IncomingMessage, response: ServerResponse): void {
-    const task: Promise<void> = this.#handle(request, response)
+    const { socket } = request
+    const task: Promise<void> = this.#handle(request, response, this.#last.get(socket))
       .catch(() => void response.destroy())
       .finally(() => void this.#active.delete(task))
     this.#active.add(task)
+    this.#last.set(socket, task)
   }
 
-  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  /** @param before the request that came before on the connection: Tomcat begins none before the last is answered */
+  async #handle(request: IncomingMessage, response: ServerResponse, before?: Promise<void>): Promise<void> {
     const target = request.url ?? '/'
     if (target.startsWith(CONTROL_PREFIX)) {
       const { sessions } = this.#services
@@ -101,13 +106,18 @@ export class HttpServer {
       record.durationMs = performance.now() - started
     })
     const exchange = this.#newExchange(request, response, target, record)
-    const delay = this.#settings.latencyMs + exchange.effects.delayMs
-    if (delay > 0) await sleep(delay, undefined, { signal: this.#closing.signal })
+    // The way here and back does not take longer for those that come one behind the other.
+    await Promise.all([before, this.#wait(this.#settings.latencyMs)])
+    await this.#wait(exchange.effects.delayMs)
     try {
       await this.#answer(exchange, parseRequestTarget(target) !== undefined)
     } catch (error) {
       if (!(error instanceof BodyEnded)) throw error
     }
+  }
+
+  async #wait(ms: number): Promise<void> {
+    if (ms > 0) await sleep(ms, undefined, { signal: this.#closing.signal })
   }
 
   #newRecord(request: IncomingMessage, path: string): RequestRecord {
