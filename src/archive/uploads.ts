@@ -2,9 +2,11 @@ import { createHash } from 'node:crypto'
 import { FsError } from '../util/fs-error.js'
 import type { Log } from '../util/log.js'
 import { md5OfSource } from '../util/md5.js'
+import { withSignal } from '../util/single-flight.js'
 import { sleep } from '../util/sleep.js'
 import type { StoredFile } from '../xnat/catalog-xml.js'
 import { putFile, readFile } from '../xnat/file-transfer.js'
+import type { FileBytes, Stored } from '../xnat/file-transfer.js'
 import type { Session } from '../xnat/session.js'
 import { shownPath, storePath, storedAs } from '../xnat/wire-path.js'
 import { XnatError } from '../xnat/xnat-error.js'
@@ -41,10 +43,8 @@ export interface UploadPlan extends UploadTarget {
   readonly source: StoreSource
 }
 
-interface Sent {
+interface Sent extends Stored {
   readonly sizeBytes: number
-  /** Lower-case hex MD5. */
-  readonly md5: string
 }
 
 /** Sends files, and finds out what became of them: XNAT's answers are no proof (xnat-wire.md §5). */
@@ -53,6 +53,8 @@ export class Uploads {
   readonly #files: FreshFiles
   readonly #exact: ExactPaths
   readonly #log: Log
+  /** Until a server is seen not to answer as it should what is sent behind an upload. */
+  #readsBehind = true
 
   constructor(session: Session, files: FreshFiles, exact: ExactPaths, log: Log) {
     this.#session = session
@@ -63,9 +65,10 @@ export class Uploads {
 
   /**
    * Sends a file. One at a time in a resource: XNAT fails the second of two.
+   * @param isLast nobody else waits to store a file in the resource
    * @returns what was sent, to be verified
    */
-  async send(plan: UploadPlan, signal?: AbortSignal): Promise<Sent> {
+  async send(plan: UploadPlan, isLast: boolean, signal?: AbortSignal): Promise<Sent> {
     const { part, path, replaces, source } = plan
     if (replaces && (await this.#isThereAlready(plan, replaces))) {
       return { sizeBytes: source.sizeBytes, md5: await md5OfSource(source) }
@@ -73,13 +76,14 @@ export class Uploads {
     const stored = replaces && storedPathOf(replaces)
     const target = replaces ? { exact: await this.#exact.of(replaces) } : { new: path }
     let overwrite = stored !== undefined
+    const isReadBehind = isLast && this.#readsBehind && this.#isReadAsProof(plan, source.sizeBytes)
     for (let attempt = 1; ; attempt++) {
       try {
-        const upload = { source, overwrite }
-        const md5 =
-          (attempt === 1 ? await finishStarted(plan) : undefined) ??
-          (await putFile(this.#session, part.address, target, upload, signal))
-        return { sizeBytes: source.sizeBytes, md5 }
+        const started = attempt === 1 ? await finishStarted(plan) : undefined
+        if (started !== undefined) return { sizeBytes: source.sizeBytes, md5: started }
+        const upload = { source, overwrite, readBack: isReadBehind ? path : undefined }
+        const sent = await putFile(this.#session, part.address, target, upload, signal)
+        return { ...sent, sizeBytes: source.sizeBytes }
       } catch (error) {
         if (!(error instanceof XnatError) || attempt >= (attempts[error.code] ?? 1)) throw error
         await sleep(Math.min(retryMs * attempt, longestRetryMs) * (0.5 + Math.random()), signal)
@@ -99,18 +103,20 @@ export class Uploads {
    * @throws FsError EIO when it has not
    */
   async verify(
-    { part, path, replaces }: UploadPlan,
+    plan: UploadPlan,
     sent: Sent,
     others?: Promise<void>,
     signal?: AbortSignal,
   ): Promise<StoredFile> {
-    const wanted = replaces ? storedPathOf(replaces) : storedAs(path)
-    // A name that is no plain URL text is stored in one of several ways: the listing tells in which.
-    const isPlain = storePath(path) === path && wanted === path
-    if (!others && isPlain && this.#isCheaperToRead(part, sent.sizeBytes)) {
+    const { part, path, replaces } = plan
+    const proved = sent.readBack && (await this.#provedBehind(plan, sent, signal))
+    if (proved) return proved
+    if (!others && this.#isReadAsProof(plan, sent.sizeBytes)) {
       const stored = await this.#proveByReading(part, path, sent, signal)
+      if (stored && sent.readBack) this.#readNothingBehind()
       if (stored) return stored
     }
+    const wanted = wantedPathOf(plan)
     const files = others
       ? await this.#files.listWhen(part, () => Promise.race([others, sleep(longestBatchMs)]))
       : await this.#files.list(part)
@@ -124,6 +130,24 @@ export class Uploads {
     return listed
   }
 
+  /** @returns undefined where what came back behind the upload is no proof: whatever the reason, it is asked again */
+  async #provedBehind(
+    { part, path }: UploadPlan,
+    { sizeBytes, md5, readBack }: Sent,
+    signal: AbortSignal | undefined,
+  ): Promise<StoredFile | undefined> {
+    const bytes = await withSignal(readBack!, signal)
+    if (!bytes || (await md5Of(bytes.body).catch(() => undefined)) !== md5) return undefined
+    return this.#proved(part, path, { sizeBytes, md5 }, bytes)
+  }
+
+  #readNothingBehind(): void {
+    if (!this.#readsBehind) return
+    this.#readsBehind = false
+    const instead = 'each small file that is written takes a second round trip from now on'
+    this.#log.info(`the server does not answer right what is sent behind an upload: ${instead}`)
+  }
+
   /** @returns undefined where the file could not be read: then its listing must tell */
   async #proveByReading(
     part: ResourcePart,
@@ -132,14 +156,28 @@ export class Uploads {
     signal: AbortSignal | undefined,
   ): Promise<StoredFile | undefined> {
     try {
-      const modifiedMs = await this.#readBack(part, path, sent, signal)
-      const stored = { storedPath: path, sizeBytes: sent.sizeBytes, digest: sent.md5, modifiedMs }
-      this.#files.note(part, stored)
-      return stored
+      return this.#proved(part, path, sent, await this.#readBack(part, path, sent, signal))
     } catch (error) {
       if (error instanceof XnatError && error.code !== 'aborted') return undefined
       throw error
     }
+  }
+
+  /** Notes a file that came back as it was sent. */
+  #proved(part: ResourcePart, storedPath: string, sent: Sent, { lastModified }: FileBytes): StoredFile {
+    const time = lastModified === undefined ? Number.NaN : Date.parse(lastModified)
+    const modifiedMs = Number.isNaN(time) ? undefined : time
+    const stored = { storedPath, sizeBytes: sent.sizeBytes, digest: sent.md5, modifiedMs }
+    this.#files.note(part, stored)
+    return stored
+  }
+
+  /** Whether a file is read back rather than listed, once it is stored. */
+  #isReadAsProof(plan: UploadPlan, sizeBytes: number): boolean {
+    const { part, path } = plan
+    // A name that is no plain URL text is stored in one of several ways: the listing tells in which.
+    const isPlain = storePath(path) === path && wantedPathOf(plan) === path
+    return isPlain && this.#isCheaperToRead(part, sizeBytes)
   }
 
   /** Only where listings tell sizes and digests: else they alone know which version of a file they will show. */
@@ -180,22 +218,26 @@ export class Uploads {
     throw new XnatError('conflict', `another client has stored a file ${path} meanwhile`, { cause: failure })
   }
 
-  /** @returns the time that the server gives the file @throws FsError EIO when it has other bytes */
+  /** @throws FsError EIO when the server has other bytes */
   async #readBack(
     part: ResourcePart,
     storedPath: string,
     sent: Sent,
     signal: AbortSignal | undefined,
-  ): Promise<number | undefined> {
+  ): Promise<FileBytes> {
     const bytes = await readFile(this.#session, part.address, storedPath, { signal })
     if ((await md5Of(bytes.body)) !== sent.md5) throw otherBytes(storedPath)
-    const time = bytes.lastModified === undefined ? Number.NaN : Date.parse(bytes.lastModified)
-    return Number.isNaN(time) ? undefined : time
+    return bytes
   }
 
   async #digestOf(part: ResourcePart, storedPath: string): Promise<string> {
     return md5Of((await readFile(this.#session, part.address, storedPath)).body)
   }
+}
+
+/** The path under which a file is to be listed when it is stored. */
+function wantedPathOf({ path, replaces }: UploadPlan): string {
+  return replaces ? storedPathOf(replaces) : storedAs(path)
 }
 
 /** @returns the MD5 of what has been sent while it was written; undefined if nothing was */

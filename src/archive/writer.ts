@@ -67,7 +67,9 @@ export class Writer {
   ): Promise<StoredFile> {
     const plan = { ...fileIn(directory, name), replaces, source }
     const { resource } = plan.part.address
-    const sent = await this.#locks.run(resource, () => this.#uploads.send(plan, signal))
+    const sent = await this.#locks.run(resource, () =>
+      this.#uploads.send(plan, this.#locks.isLast(resource), signal),
+    )
     // The next file of the resource is sent meanwhile.
     const others = this.#locks.isBusy(resource) ? this.#locks.idle(resource) : undefined
     return this.#uploads.verify(plan, sent, others, signal)

@@ -7,6 +7,11 @@ export class Lock {
     return this.#waiting === 0
   }
 
+  /** One task is under way, and none waits. */
+  get isLast(): boolean {
+    return this.#waiting === 1
+  }
+
   /** Resolves when no task is under way and none waits. */
   async idle(): Promise<void> {
     while (!this.isIdle) await this.#tail
@@ -30,6 +35,11 @@ export class KeyedLock {
 
   isBusy(key: string): boolean {
     return this.#locks.has(key)
+  }
+
+  /** One task of the key is under way, and none waits. */
+  isLast(key: string): boolean {
+    return this.#locks.get(key)?.isLast ?? false
   }
 
   /** Resolves when no task of the key is under way and none waits. */

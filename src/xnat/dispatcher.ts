@@ -1,5 +1,5 @@
 import { rootCertificates } from 'node:tls'
-import { Agent, EnvHttpProxyAgent } from 'undici'
+import { Agent, Client, EnvHttpProxyAgent } from 'undici'
 import type { Dispatcher } from 'undici'
 
 /** How the server is reached, where it is not by its name and the usual certificates alone. Plain data. */
@@ -21,27 +21,44 @@ const keepAliveMs = 20_000
 
 /** The connections to one server. */
 export function createDispatcher(baseUrl: string, connections: number, reach: Reach = {}): Dispatcher {
-  const { caPem, isInsecure, proxy, noProxy } = reach
-  const tls = {
-    ...(caPem !== undefined && { ca: [...rootCertificates, caPem] }),
-    ...(isInsecure && { rejectUnauthorized: false }),
-  }
-  const options = {
-    connections,
-    pipelining: 1,
-    keepAliveTimeout: keepAliveMs,
-    bodyTimeout: bodyTimeoutMs,
-    connect: { timeout: connectTimeoutMs, ...tls },
-  }
-  if (proxy === undefined || isThisMachine(baseUrl)) return new Agent(options)
+  const { proxy, noProxy } = reach
+  const { tls, ...options } = optionsOf(reach)
+  if (proxy === undefined || isThisMachine(baseUrl))
+    return new Agent({ ...options, connections, pipelining: 1 })
   return new EnvHttpProxyAgent({
     ...options,
+    connections,
+    pipelining: 1,
     requestTls: tls,
     proxyTls: tls,
     httpProxy: proxy,
     httpsProxy: proxy,
     noProxy: noProxy ?? '',
   })
+}
+
+/**
+ * Makes single connections to the server, on which a second request may go behind a first.
+ * @returns undefined where a proxy is asked for the server: it may send each by another way
+ */
+export function createLine(baseUrl: string, reach: Reach = {}): (() => Dispatcher) | undefined {
+  if (reach.proxy !== undefined && !isThisMachine(baseUrl)) return undefined
+  const { tls: _, ...options } = optionsOf(reach)
+  const { origin } = new URL(baseUrl)
+  return () => new Client(origin, { ...options, pipelining: 2 })
+}
+
+function optionsOf({ caPem, isInsecure }: Reach) {
+  const tls = {
+    ...(caPem !== undefined && { ca: [...rootCertificates, caPem] }),
+    ...(isInsecure && { rejectUnauthorized: false }),
+  }
+  return {
+    tls,
+    keepAliveTimeout: keepAliveMs,
+    bodyTimeout: bodyTimeoutMs,
+    connect: { timeout: connectTimeoutMs, ...tls },
+  }
 }
 
 /** Never by a proxy, which would look for it on its own machine. */

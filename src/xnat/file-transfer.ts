@@ -42,6 +42,8 @@ export interface Upload {
   readonly source: { readonly path: string; readonly sizeBytes: number; readonly bytes?: Buffer }
   /** False: an existing file stays as it is, and the upload fails with 'conflict'. */
   readonly overwrite: boolean
+  /** Ask for the file of this stored path right behind the upload: small ones only. */
+  readonly readBack?: string | undefined
 }
 
 /**
@@ -55,11 +57,9 @@ export async function readFile(
   options: { range?: ByteRange | undefined; priority?: Priority; signal?: AbortSignal | undefined } = {},
 ): Promise<FileBytes> {
   const { range, priority, signal } = options
-  const path = readPath(storedPath)
-  if (path === undefined) throw new XnatError('bad-response', `no URL names the stored file '${storedPath}'`)
   const response = await session.send({
     method: 'GET',
-    path: `${resourcePath(resource, 'get')}/files/${path}`,
+    path: fileUrlPath(resource, storedPath),
     html: 'as-file',
     signal,
     ...(range && { headers: { range: `bytes=${range.first}-${range.last}` } }),
@@ -70,6 +70,20 @@ export async function readFile(
   throw await response.toError()
 }
 
+function fileUrlPath(resource: ResourceAddress, storedPath: string): string {
+  const path = readPath(storedPath)
+  if (path === undefined) throw new XnatError('bad-response', `no URL names the stored file '${storedPath}'`)
+  return `${resourcePath(resource, 'get')}/files/${path}`
+}
+
+/** What was sent, and what came back. */
+export interface Stored {
+  /** Lower-case hex MD5 of the bytes sent. */
+  readonly md5: string
+  /** The stored file, where it was asked for behind; undefined where it did not come. Consume or destroy its body. */
+  readonly readBack?: Promise<FileBytes | undefined> | undefined
+}
+
 /**
  * Sends a file as multipart/form-data. XNAT parses such a body completely before it touches the stored file, whereas
  * a plain body is written over it as it arrives and leaves a stump when it breaks off; and only multipart may be
@@ -77,7 +91,6 @@ export async function readFile(
  *
  * A success says that the server claims to have it: compare the listing afterwards.
  * @param path of a new file as it is meant, or of a stored one the `exactPath`
- * @returns the MD5 (lower-case hex) of the bytes sent
  * @throws XnatError 'conflict' when the file exists and `overwrite` is false; 'forbidden' when the server stored
  *   nothing for want of permission; 'locked' when another writer changed the resource's catalog meanwhile
  */
@@ -87,13 +100,13 @@ export async function putFile(
   path: { readonly new: string } | { readonly exact: string },
   upload: Upload,
   signal?: AbortSignal,
-): Promise<string> {
-  const { source, overwrite } = upload
+): Promise<Stored> {
+  const { source, overwrite, readBack } = upload
   const { path: sourcePath, sizeBytes } = source
   if (sizeBytes <= inOnePieceBytes) {
     const bytes = source.bytes ?? (await readLocalFile(sourcePath)).subarray(0, sizeBytes)
     if (bytes.length !== sizeBytes) throw new Error(`${sourcePath} has not ${sizeBytes} bytes`)
-    return putMultipart(session, resource, path, { bytes, sizeBytes, overwrite }, signal)
+    return putMultipart(session, resource, path, { bytes, sizeBytes, overwrite, readBack }, signal)
   }
   const bytes = (): AsyncIterable<Buffer> => bytesOfFile(sourcePath, sizeBytes)
   return putMultipart(session, resource, path, { bytes, sizeBytes, overwrite }, signal)
@@ -109,19 +122,22 @@ export interface GrowingUpload {
 /**
  * As `putFile`, for a file that is still being written: the body is sent in chunks, which XNAT takes for multipart (§5).
  * Where `bytes` throws, or the signal comes before their end, nothing is stored.
+ * @returns the MD5 (lower-case hex) of the bytes sent
  */
-export function putGrowing(
+export async function putGrowing(
   session: Session,
   resource: ResourceAddress,
   path: { readonly new: string } | { readonly exact: string },
   upload: GrowingUpload,
   signal?: AbortSignal,
 ): Promise<string> {
-  return putMultipart(session, resource, path, { ...upload, sizeBytes: undefined }, signal)
+  return (await putMultipart(session, resource, path, { ...upload, sizeBytes: undefined }, signal)).md5
 }
 
 /** The server digests and copies what it got before it answers. */
 const uploadTimeoutMs = 600_000
+/** A server that does not answer what was sent behind is asked once more, by a request of its own. */
+const readBackTimeoutMs = 10_000
 /** Streams cost more than the bytes of small files. */
 const inOnePieceBytes = 256 * 1024
 
@@ -133,10 +149,11 @@ async function putMultipart(
     readonly bytes: Buffer | (() => AsyncIterable<Buffer>)
     readonly sizeBytes: number | undefined
     readonly overwrite: boolean
+    readonly readBack?: string | undefined
   },
   signal: AbortSignal | undefined,
-): Promise<string> {
-  const { bytes, sizeBytes, overwrite } = upload
+): Promise<Stored> {
+  const { bytes, sizeBytes, overwrite, readBack } = upload
   const urlPath = 'new' in path ? storePath(path.new) : path.exact
   const boundary = `xnatfs-${randomBytes(12).toString('hex')}`
   const head = Buffer.from(
@@ -163,9 +180,23 @@ async function putMultipart(
     repeatable: false, // not before a listing shows what became of it
     headersTimeoutMs: uploadTimeoutMs,
     signal,
+    ...(readBack !== undefined && {
+      behind: { method: 'GET', path: fileUrlPath(resource, readBack), headersTimeoutMs: readBackTimeoutMs },
+    }),
   })
-  await checkStored(response)
-  return hash.digest('hex')
+  try {
+    await checkStored(response)
+  } catch (error) {
+    response.discardBehind()
+    throw error
+  }
+  return { md5: hash.digest('hex'), readBack: response.behind?.then(whereWhole, () => undefined) }
+}
+
+function whereWhole(response: HttpResponse): FileBytes | undefined {
+  if (response.status === 200) return wholeOf(response, true)
+  response.discard()
+  return undefined
 }
 
 async function* bytesOfFile(path: string, sizeBytes: number): AsyncGenerator<Buffer> {

@@ -3,10 +3,12 @@ import PQueue from 'p-queue'
 import { request as undiciRequest } from 'undici'
 import type { Dispatcher } from 'undici'
 import { decodedBody, isEncoded } from './content-encoding.js'
-import { createDispatcher } from './dispatcher.js'
+import { createDispatcher, createLine } from './dispatcher.js'
 import type { Reach } from './dispatcher.js'
 import { observed } from './http-observer.js'
 import type { HttpObserver } from './http-observer.js'
+import { RequestPairs, endOf } from './request-pairs.js'
+import type { Answer, RequestOptions } from './request-pairs.js'
 import { defaultRetryPolicy, failureOf, isPassingStatus, retryDelayMs } from './retry.js'
 import type { RetryPolicy } from './retry.js'
 import { XnatError, codeOfStatus, sentenceOfPage } from './xnat-error.js'
@@ -29,6 +31,11 @@ export interface HttpRequest {
   readonly priority?: Priority
   readonly headersTimeoutMs?: number
   readonly signal?: AbortSignal | undefined
+  /**
+   * A GET that goes right behind this request on the same connection: the server takes it when it is done with this
+   * one, whose body must be small. It is left out where a proxy is asked, which may send each by another way.
+   */
+  readonly behind?: HttpRequest | undefined
 }
 
 export interface HttpOptions {
@@ -50,13 +57,17 @@ export class HttpResponse {
   readonly url: string
   readonly status: number
   readonly body: Readable
-  readonly #headers: Dispatcher.ResponseData['headers']
+  /** The answer to the request that went behind; it comes when the body of this has been read. */
+  readonly behind: Promise<HttpResponse> | undefined
+  readonly #headers: Answer['headers']
   #bytes: Promise<Buffer> | undefined
 
-  constructor(method: HttpMethod, url: string, data: Dispatcher.ResponseData<unknown>) {
+  constructor(method: HttpMethod, url: string, data: Answer, behind?: Promise<HttpResponse>) {
     this.method = method
     this.url = url
     this.status = data.statusCode
+    this.behind = behind
+    behind?.catch(() => {}) // it may be that nobody asks
     this.#headers = data.headers
     const encoding = this.header('content-encoding')
     const body = decodedBody(data.body, encoding)
@@ -110,6 +121,15 @@ export class HttpResponse {
 
   discard(): void {
     this.body.destroy()
+    this.discardBehind()
+  }
+
+  /** To be called where `behind` is of no use: it holds a connection as well. */
+  discardBehind(): void {
+    void this.behind?.then(
+      (response) => response.discard(),
+      () => {},
+    )
   }
 
   /** The error this answer stands for; reads the page for the sentence it says. */
@@ -136,6 +156,7 @@ export class Http {
   readonly #userAgent: string
   readonly #agent: Dispatcher
   readonly #dispatcher: Dispatcher
+  readonly #pairs: RequestPairs | undefined
   readonly #queue: PQueue
   readonly #retry: RetryPolicy
   #downUntil = 0
@@ -146,8 +167,13 @@ export class Http {
     this.#retry = options.retry ?? defaultRetryPolicy
     const connections = options.connections ?? defaultConnections
     this.#queue = new PQueue({ concurrency: connections })
-    this.#agent = createDispatcher(options.baseUrl, connections, options.reach)
-    this.#dispatcher = options.observer ? observed(this.#agent, options.observer) : this.#agent
+    const { baseUrl, observer, reach } = options
+    const seen = (dispatcher: Dispatcher): Dispatcher =>
+      observer ? observed(dispatcher, observer) : dispatcher
+    this.#agent = createDispatcher(baseUrl, connections, reach)
+    this.#dispatcher = seen(this.#agent)
+    const line = createLine(baseUrl, reach)
+    this.#pairs = line && new RequestPairs(line, seen)
   }
 
   /** The answer, whatever its status. @throws XnatError when there is none */
@@ -179,12 +205,16 @@ export class Http {
   /** Whatever is under way, waits for its turn or comes later fails. */
   async hangUp(): Promise<void> {
     this.#downUntil = Infinity // no second attempts
-    await this.#agent.destroy()
+    await this.#destroy()
   }
 
   async close(): Promise<void> {
     this.#queue.clear()
-    await this.#agent.destroy()
+    await this.#destroy()
+  }
+
+  async #destroy(): Promise<void> {
+    await Promise.all([this.#agent.destroy(), this.#pairs?.destroy()])
   }
 
   async #pause(delayMs: number, request: HttpRequest): Promise<void> {
@@ -201,20 +231,44 @@ export class Http {
     return new Promise((resolve) => {
       const fail = (cause: unknown): void => resolve(failureOf(cause, request.method, url, request.signal))
       const exchange = async (): Promise<void> => {
-        const data = await undiciRequest(url, this.#undiciOptions(request))
-        data.body.on('error', () => {})
-        const closed = new Promise<void>((done) => data.body.once('close', done))
-        resolve(new HttpResponse(request.method, url, data))
-        await closed
+        const { answer, behind } = this.#begin(request)
+        const data = await answer
+        const ended = Promise.allSettled([endOf(data), behind?.then(endOf)])
+        const second = behind && this.#responseOf(request.behind!, behind)
+        resolve(new HttpResponse(request.method, url, data, second))
+        await ended
       }
       const priority = rank[request.priority ?? 'foreground']
       this.#queue.add(exchange, { priority, ...(request.signal && { signal: request.signal }) }).catch(fail)
     })
   }
 
-  #undiciOptions(request: HttpRequest): Parameters<typeof undiciRequest>[1] {
+  #begin(request: HttpRequest): {
+    answer: Promise<Answer>
+    behind?: Promise<Answer>
+  } {
+    const url = this.baseUrl + request.path
+    const { behind } = request
+    const options = this.#undiciOptions(request)
+    if (!behind || !this.#pairs)
+      return { answer: undiciRequest(url, { ...options, dispatcher: this.#dispatcher }) }
+    return this.#pairs.send(
+      { url, options },
+      { url: this.baseUrl + behind.path, options: this.#undiciOptions(behind) },
+    )
+  }
+
+  async #responseOf({ method, path, signal }: HttpRequest, data: Promise<Answer>): Promise<HttpResponse> {
+    const url = this.baseUrl + path
+    try {
+      return new HttpResponse(method, url, await data)
+    } catch (cause) {
+      throw cause instanceof XnatError ? cause : failureOf(cause, method, url, signal).error
+    }
+  }
+
+  #undiciOptions(request: HttpRequest): RequestOptions {
     return {
-      dispatcher: this.#dispatcher,
       method: request.method,
       headers: {
         'user-agent': this.#userAgent,

@@ -107,7 +107,8 @@ export class Session {
   #withCookies(request: HttpRequest): HttpRequest {
     if (this.#cookies.size === 0) return request
     const cookie = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ')
-    return { ...request, headers: { ...request.headers, cookie } }
+    const behind = request.behind && this.#withCookies(request.behind)
+    return { ...request, headers: { ...request.headers, cookie }, behind }
   }
 
   /** A guest's session lasts as long as its cookie comes back; otherwise each request would open one. */
