@@ -43,6 +43,8 @@ export interface BlockCache {
   has(key: VersionKey, index: number): boolean
   /** What the answers told when the blocks came that are kept of a listed version, if any are. */
   answerVersion(listed: ListedVersion): MaybePromise<string | undefined>
+  /** The same, looked at anew: other processes may have put something there since. */
+  refind(listed: ListedVersion): Promise<string | undefined>
   /** Not a promise where it is known at once: a hit in memory, or a miss. */
   get(key: VersionKey, index: number): MaybePromise<Uint8Array | undefined>
   /** The cache keeps `bytes`; the caller does not change them any more. */

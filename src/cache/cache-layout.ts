@@ -13,6 +13,7 @@ import type { CacheFs } from './cache-disk.js'
  *                       /parts/<id>/<writer>.part, .sums  the same of a large file that is not complete: sparse, and
  *                                                         written by one process only
  *                       /writers/<writer>                 a process that writes here, as long as it lives
+ *                       /leases/<name>                      a writer is about to fetch what it names
  *                       /tmp/<writer>-<n>                 on its way to its name
  *                       /users/<user>/identity.json       a log-in that succeeded
  *                       /users/<user>/listings/<name>     what this user was listed

@@ -47,6 +47,11 @@ export async function survey(fs: CacheFs, root: string): Promise<Survey> {
         if (facts) entries.push({ kind: 'listing', server, path: join(listings, file), ...facts })
       }
     }
+    for (const file of await list(fs, join(server, 'leases'))) {
+      const path = join(server, 'leases', file)
+      const facts = await factsOf(fs, path)
+      if (facts) leftovers.push({ server, path, writer: undefined, changedMs: facts.usedMs })
+    }
     for (const folder of ['tmp', 'writers']) {
       for (const file of await list(fs, join(server, folder))) {
         const writer = file.split('-')[0]

@@ -93,6 +93,12 @@ export class DiskBlockCache implements BlockCache {
     return file.answerVersion
   }
 
+  async refind(listed: ListedVersion): Promise<string | undefined> {
+    const file = this.#file(listed)
+    await file.refind()
+    return file.answerVersion
+  }
+
   get(key: VersionKey, index: number): MaybePromise<Uint8Array | undefined> {
     const file = this.#file(key)
     const pending = file.pending(key, index)
@@ -105,7 +111,7 @@ export class DiskBlockCache implements BlockCache {
   put(key: VersionKey, index: number, bytes: Uint8Array, trust: Trust): void {
     if (!this.#admits(key, trust)) return
     const file = this.#file(key)
-    if (file.has(key, index) || file.pending(key, index)) return
+    if (file.hasOwn(key, index) || file.pending(key, index)) return
     if (this.#pendingBytes + bytes.length > pendingBudgetBytes) {
       this.counters.dropped++
       return
@@ -132,7 +138,7 @@ export class DiskBlockCache implements BlockCache {
   async storedBytes(key: VersionKey): Promise<number> {
     const file = this.#file(key)
     await file.load()
-    return bytesOfBlocks(key, this.blockSizeBytes, (index) => file.has(key, index))
+    return bytesOfBlocks(key, this.blockSizeBytes, (index) => file.hasOwn(key, index))
   }
 
   async completePath(key: VersionKey): Promise<string | undefined> {
@@ -172,7 +178,10 @@ export class DiskBlockCache implements BlockCache {
 
   async #read(file: DiskFile, key: VersionKey, index: number): Promise<Uint8Array | undefined> {
     await file.load()
-    return this.#count(file.pending(key, index) ?? (await file.read(key, index)))
+    const bytes = file.pending(key, index) ?? (await file.read(key, index))
+    // What another process has is for its own file: so ours becomes complete too, whoever is killed.
+    if (bytes && !file.hasOwn(key, index)) this.put(key, index, bytes, 'unproven')
+    return this.#count(bytes)
   }
 
   #count(bytes: Uint8Array | undefined): Uint8Array | undefined {

@@ -16,6 +16,7 @@ import {
 } from './cache-layout.js'
 import type { CacheWriterId } from './cache-writer-id.js'
 import type { OpenHandles } from './open-handles.js'
+import { OtherParts } from './other-parts.js'
 import { PartFile } from './part-file.js'
 import { fileState, proveBlocks } from './proven-file.js'
 import { proveFile } from './taken-file.js'
@@ -53,6 +54,7 @@ export class DiskFile {
   readonly #changes = new Lock()
   #sums: BlockSums | undefined
   #part: PartFile | undefined
+  #others: OtherParts | undefined
   /** Blocks on their way to the disk. */
   readonly #pending = new Map<number, PendingBlock>()
   /** A record may have been written by half: it can be read, and is mended before it is written to. */
@@ -87,7 +89,7 @@ export class DiskFile {
   }
 
   get answerVersion(): string | undefined {
-    return this.#newestPending?.key.answerVersion ?? this.#sums?.key.answerVersion
+    return (this.#newestPending ?? this.#sums)?.key.answerVersion ?? this.#others?.answerVersion
   }
 
   /** Looks what is there. */
@@ -125,7 +127,31 @@ export class DiskFile {
   }
 
   has(key: VersionKey, index: number): boolean {
+    return this.hasOwn(key, index) || (this.#others?.has(key, index) ?? false)
+  }
+
+  /** Not only in what another process has of it. */
+  hasOwn(key: VersionKey, index: number): boolean {
     return this.#sums?.key.id === key.id && this.#sums.has(index)
+  }
+
+  /** Looks what other processes have put there since: the complete file, or more of their parts. */
+  refind(): Promise<void> {
+    return this.#changes.run(async () => {
+      const { disk, writer, blockSizeBytes } = this.#context
+      const known = this.#sums
+      if (known && !this.#part) return // complete
+      const sums = await disk.read(() => this.#loadComplete())
+      this.#others = undefined
+      if (sums && (!known || known.key.id === sums.key.id)) {
+        const part = this.#part
+        this.#part = undefined
+        this.#sums = sums
+        this.#isLoaded = true
+        await part?.discard()
+        await part?.close()
+      } else this.#others = await OtherParts.look(this.#context, this.#listed, blockSizeBytes, writer.id)
+    })
   }
 
   /** A block whose sum is right, or undefined. */
@@ -133,7 +159,7 @@ export class DiskFile {
     const { disk } = this.#context
     const sums = this.#sums
     const part = this.#part
-    if (!sums || !this.has(key, index)) return undefined
+    if (!sums || !this.hasOwn(key, index)) return this.#others?.read(key, index)
     let isShort = false
     const bytes = await disk.read(async () => {
       const read = part ? await part.read(index) : await this.#readComplete(sums, index)

@@ -38,6 +38,10 @@ export class MemoryBlockCache implements BlockCache {
     return undefined
   }
 
+  refind(): Promise<undefined> {
+    return Promise.resolve(undefined)
+  }
+
   has(key: VersionKey, index: number): boolean {
     return this.#blocks.has(`${index} ${key.id}`)
   }

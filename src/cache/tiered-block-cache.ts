@@ -35,6 +35,10 @@ export class TieredBlockCache implements BlockCache {
     return this.#disk.answerVersion(listed)
   }
 
+  refind(listed: ListedVersion): Promise<string | undefined> {
+    return this.#disk.refind(listed)
+  }
+
   get(key: VersionKey, index: number): MaybePromise<Uint8Array | undefined> {
     const known = this.#memory.get(key, index)
     if (known || index >= blockCount(key.sizeBytes, this.blockSizeBytes)) return known

@@ -1,4 +1,5 @@
 import { XnatArchive } from '../archive/xnat-archive.js'
+import { FetchTurns } from '../data/fetch-turns.js'
 import { FileReaders } from '../data/file-readers.js'
 import { Counters } from '../util/counters.js'
 import type { Log } from '../util/log.js'
@@ -76,6 +77,7 @@ export function assemble(plan: AssemblyPlan): Assembly {
     log,
     spoolDirectory: stagingDirectory,
     counters,
+    turns: cache.leases && new FetchTurns({ leases: cache.leases, cache: cache.blocks, log }),
   })
   const vfs = new Vfs({
     archive,

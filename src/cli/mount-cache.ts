@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import type { BlockCache } from '../cache/block-cache.js'
 import { CacheDisk } from '../cache/cache-disk.js'
 import { formatDirectory, serverDirectory, userDirectory } from '../cache/cache-layout.js'
+import { CacheLeases } from '../cache/cache-leases.js'
 import { CacheRoom } from '../cache/cache-room.js'
 import { CacheWriterId } from '../cache/cache-writer-id.js'
 import { DiskBlockCache } from '../cache/disk-block-cache.js'
@@ -37,6 +38,7 @@ export class MountCache {
   readonly blocks: BlockCache
   readonly listings: DiskListings | undefined
   readonly user: KnownUser | undefined
+  readonly leases: CacheLeases | undefined
   readonly #memory: MemoryBlockCache
   readonly #parts: DiskParts | undefined
   readonly #disk: DiskBlockCache | undefined
@@ -46,6 +48,7 @@ export class MountCache {
     this.blocks = parts ? new TieredBlockCache(memory, parts.disk) : memory
     this.listings = parts?.listings
     this.user = parts?.user
+    this.leases = parts?.leases
     this.#memory = memory
     this.#parts = parts
     this.#disk = parts?.disk
@@ -61,7 +64,9 @@ export class MountCache {
     try {
       await prepareCacheRoot(root)
       const maxBytes = flags.cacheSize ?? (await defaultCacheBytes(root))
-      return new MountCache(memory, openDisk(plan, root, maxBytes))
+      const parts = openDisk(plan, root, maxBytes)
+      await parts.leases.announce()
+      return new MountCache(memory, parts)
     } catch (error) {
       log.warn(`no disk cache in ${root}: ${causeChain(error)}; going on with memory only`)
       return new MountCache(memory)
@@ -98,6 +103,7 @@ export class MountCache {
 
   async close(): Promise<void> {
     await this.listings?.settled()
+    await this.leases?.close()
     await this.#disk?.close()
     await this.#room?.close()
   }
@@ -109,6 +115,7 @@ interface DiskParts {
   readonly disk: DiskBlockCache
   readonly listings: DiskListings
   readonly user: KnownUser
+  readonly leases: CacheLeases
   readonly room: CacheRoom
 }
 
@@ -124,6 +131,7 @@ function openDisk({ url, user, log }: MountCachePlan, root: string, maxBytes: nu
     room,
     disk: new DiskBlockCache({ blockSizeBytes, disk, server, room, writer }),
     listings: new DiskListings({ disk, server, user: own, room, writer }),
+    leases: new CacheLeases({ server, disk, writer }),
     user: new KnownUser(disk, server, own, writer),
   }
 }

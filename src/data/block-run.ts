@@ -74,6 +74,31 @@ export class BlockRun {
   }
 }
 
+/** Makes blocks of what comes, from the next one of a run on. More than was asked for is passed over. */
+export async function cutIntoBlocks(
+  body: AsyncIterable<Uint8Array>,
+  run: BlockRun,
+  lengthOf: (index: number) => number,
+  take: (block: Buffer) => void,
+): Promise<void> {
+  let block = Buffer.allocUnsafe(lengthOf(run.next))
+  let filled = 0
+  for await (const chunk of body) {
+    for (let taken = 0; taken < chunk.length;) {
+      if (run.isDone) return
+      const part = chunk.subarray(taken, taken + block.length - filled)
+      block.set(part, filled)
+      filled += part.length
+      taken += part.length
+      if (filled < block.length) continue
+      take(block)
+      if (run.isDone) continue
+      block = Buffer.allocUnsafe(lengthOf(run.next))
+      filled = 0
+    }
+  }
+}
+
 function deferred(): Deferred {
   let resolve!: Deferred['resolve']
   let reject!: Deferred['reject']

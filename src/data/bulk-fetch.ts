@@ -2,6 +2,7 @@ import PQueue from 'p-queue'
 import type { Archive, DirectoryEntry, FileEntry } from '../archive/archive.js'
 import type { BlockCache } from '../cache/block-cache.js'
 import { causeChain } from '../util/log.js'
+import type { FetchTurns } from './fetch-turns.js'
 import type { FileReader } from './file-reader.js'
 import { planPrefetch } from './prefetch-plan.js'
 import { isSized } from './sized-file.js'
@@ -23,6 +24,8 @@ export interface BulkFetchOptions {
   readonly keep: (file: SizedFile, bytes: Uint8Array) => void
   readonly acquire: (file: SizedFile) => FileReader
   readonly release: (reader: FileReader) => void
+  /** Where other processes share the cache. */
+  readonly turns?: FetchTurns | undefined
 }
 
 /** What there is, and what fetching the rest costs. */
@@ -137,8 +140,12 @@ export class BulkFetch {
   async #carryOut(task: Task, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return
     if (task.kind === 'singly') return this.#fetchFile(task.missing, signal)
+    const { turns } = this.#options
+    const claim = await turns?.claim(task.missing.map(({ file }) => file))
+    const rest = turns && !claim ? task.missing : await this.#fetchTogether(task, signal)
+    claim?.end()
     // What did not come with the others, or not as it is listed, is asked for alone.
-    for (const missing of await this.#fetchTogether(task, signal)) {
+    for (const missing of rest) {
       if (!signal.aborted) await this.#fetchFile(missing, signal)
     }
   }

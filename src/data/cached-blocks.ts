@@ -73,6 +73,11 @@ export class CachedBlocks {
     return this.#recovery instanceof Promise ? withSignal(this.#recovery, signal) : undefined
   }
 
+  /** Asks the cache anew: another process may have brought what it did not have. */
+  async refind(): Promise<void> {
+    await this.#adopt(this.#options.cache.refind(this.#listed))
+  }
+
   #ask(): MaybePromise<void> {
     const known = this.#options.cache.answerVersion(this.#listed)
     if (known === undefined) {

@@ -1,11 +1,11 @@
-import type { Archive, FetchedBytes, MaybePromise, Urgency } from '../archive/archive.js'
-import type { BlockCache, Trust } from '../cache/block-cache.js'
+import type { FetchedBytes, MaybePromise, Urgency } from '../archive/archive.js'
+import type { Trust } from '../cache/block-cache.js'
 import { Attempts } from '../util/attempts.js'
 import { inBackground } from '../util/background.js'
+import type { FileReaderOptions } from './file-reader-options.js'
 import { FsError } from '../util/fs-error.js'
-import type { Log } from '../util/log.js'
 import { sleep } from '../util/sleep.js'
-import { BlockRun } from './block-run.js'
+import { BlockRun, cutIntoBlocks } from './block-run.js'
 import type { ByteSpan } from './byte-ranges.js'
 import { CachedBlocks, isAtHand } from './cached-blocks.js'
 import type { FoundBlock } from './cached-blocks.js'
@@ -13,28 +13,6 @@ import { listedVersion, provedVersion } from './sized-file.js'
 import type { SizedFile } from './sized-file.js'
 import { Spool } from './spool.js'
 import { fetchWholeFile } from './whole-file.js'
-
-export interface FileReaderOptions {
-  readonly archive: Pick<Archive, 'fetch' | 'contradict' | 'isReachable'>
-  readonly cache: BlockCache
-  readonly log: Log
-  /** The version that earlier answers for this listed version belonged to, if any: only its blocks may be mixed. */
-  readonly answerVersion: string | undefined
-  /** No cache need be asked for it. */
-  readonly isAbsent?: boolean
-  readonly onAnswerVersion: (answerVersion: string) => void
-  /** The MD5 of an earlier download of this file that did not fit its catalog. */
-  readonly damagedDigest: string | undefined
-  readonly onDamaged: (md5: string) => void
-  /** The bytes of the whole file, proved by their digest, if they are about to come with others of its directory. */
-  readonly awaited?: (signal: AbortSignal) => Promise<Uint8Array | undefined>
-  /** Files up to this size are fetched in one piece, whatever part is asked for. */
-  readonly wholeFileBytes: number
-  /** Where the bytes of a large file go when the server sends it whole. */
-  readonly spoolDirectory: string
-  /** Waits between attempts; a parameter for tests. */
-  readonly sleep?: (ms: number, signal?: AbortSignal) => Promise<void>
-}
 
 /** One request brings at most this; larger stretches become several at once. */
 const longestRunBytes = 8 * 1024 * 1024
@@ -229,7 +207,8 @@ export class FileReader {
     this.#runs.add(run)
     for (let index = run.first; index <= run.last; index++) this.#pending.set(index, run)
     try {
-      await (this.#isWhole ? this.#fetchWhole(run, urgency) : this.#fetchRange(run, urgency))
+      if (this.#isWhole) await this.#fetchWhole(run, urgency)
+      else await this.#inTurn(run, () => this.#fetchRange(run, urgency))
     } catch (error) {
       run.fail(error)
     } finally {
@@ -238,6 +217,31 @@ export class FileReader {
         if (this.#pending.get(index) === run) this.#pending.delete(index)
       }
     }
+  }
+
+  /** Another process that shares the cache may have brought these blocks, or be about to. */
+  async #inTurn(run: BlockRun, fetch: () => Promise<void>): Promise<void> {
+    const stretch = { first: run.next, last: run.last, isWhole: this.#isWhole }
+    const turn = await this.#options.turns?.take(this.file, stretch, () => this.#findHere(run), run.signal)
+    try {
+      if (!run.isDone) await fetch()
+    } finally {
+      turn?.end()
+    }
+  }
+
+  /** @returns whether nothing is left to fetch */
+  async #findHere(run: BlockRun): Promise<boolean> {
+    await this.#cached.refind()
+    const span = { start: run.next * this.#blockSize, end: this.#endOf(run.last) }
+    const blocks = await this.#cached.lookUp(this.#indexes(span))
+    if (this.#stale) throw this.#stale
+    if (this.#isWhole && blocks.includes(undefined)) return false
+    for (const block of blocks) {
+      if (!block) break
+      run.deliver(block)
+    }
+    return run.isDone
   }
 
   /** Blocks are handed on as they come; what breaks off is taken up again where it stopped. */
@@ -262,23 +266,15 @@ export class FileReader {
   }
 
   async #deliver(bytes: FetchedBytes, run: BlockRun): Promise<void> {
-    let block = Buffer.allocUnsafe(this.#lengthOf(run.next))
-    let filled = 0
-    for await (const chunk of bytes.body) {
-      for (let taken = 0; taken < chunk.length;) {
-        if (run.isDone) return // more than was asked for
-        const part = chunk.subarray(taken, taken + block.length - filled)
-        block.set(part, filled)
-        filled += part.length
-        taken += part.length
-        if (filled < block.length) continue
+    await cutIntoBlocks(
+      bytes.body,
+      run,
+      (index) => this.#lengthOf(index),
+      (block) => {
         this.#cached.put(run.next, block, this.#trustOf(bytes, 'unproven'))
         run.deliver(block)
-        if (run.isDone) continue
-        block = Buffer.allocUnsafe(this.#lengthOf(run.next))
-        filled = 0
-      }
-    }
+      },
+    )
     if (!run.isDone) throw new FsError('EIO', `read ${this.file.name}: the answer ended too early`)
   }
 
@@ -289,6 +285,10 @@ export class FileReader {
       while (!run.isDone) run.deliver(awaited.subarray(run.next * this.#blockSize, this.#endOf(run.next)))
       return
     }
+    await this.#inTurn(run, () => this.#download(run, urgency))
+  }
+
+  async #download(run: BlockRun, urgency: Urgency): Promise<void> {
     run.signal.throwIfAborted()
     let last: FetchedBytes | undefined
     const { blocks, trust } = await fetchWholeFile({

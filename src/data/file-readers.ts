@@ -8,9 +8,10 @@ import type { Log } from '../util/log.js'
 import { BulkFetch } from './bulk-fetch.js'
 import type { FilesOf } from './bulk-fetch.js'
 import type { ByteSpan } from './byte-ranges.js'
+import type { FetchTurns } from './fetch-turns.js'
 import { FileReader } from './file-reader.js'
 import { Prefetch } from './prefetch.js'
-import { keyOf, listedVersion, provedVersion } from './sized-file.js'
+import { isSized, keyOf, listedVersion, provedVersion } from './sized-file.js'
 import type { SizedFile } from './sized-file.js'
 import type { Surroundings, Walk } from './walk.js'
 
@@ -21,6 +22,8 @@ export interface FileReadersOptions {
   /** For the bytes of large files whose server sends files whole only. */
   readonly spoolDirectory: string
   readonly counters?: Counters
+  /** Where other processes share the cache. */
+  readonly turns?: FetchTurns | undefined
   readonly now?: () => number
 }
 
@@ -73,12 +76,14 @@ export class FileReaders {
   constructor(options: FileReadersOptions) {
     this.#options = options
     this.#counters = options.counters ?? new Counters()
+    const { turns } = options
     this.prefetch = new Prefetch({
       ...options,
       counters: this.#counters,
       budgetBytes: options.cache.memoryBytes / 2,
       roomBytes: () => options.cache.capacityBytes / 2,
       isSmall,
+      claim: turns && ((files) => turns.claim(files.filter(isSized))),
       cached: { isHere: (file) => this.#isHere(file), isKept: (file) => this.#isKept(file) },
       keep: (file, bytes) => this.#keep(file, bytes),
       fetch: (file, signal) => this.#fetchAhead(file, signal),
@@ -270,6 +275,8 @@ export class FileReaders {
       cache.put(version, index, block.length === bytes.length ? block : Buffer.from(block), 'proven')
     }
     this.#open.get(key)?.reader.adoptProved()
+    if (this.#options.turns?.isShared)
+      inBackground(this.#options.log, 'write to the disk cache', cache.settled())
   }
 
   async #fetchAhead(file: SizedFile, signal: AbortSignal): Promise<void> {

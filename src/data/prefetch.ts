@@ -1,8 +1,9 @@
 import { LRUCache } from 'lru-cache'
-import type { Archive, MaybePromise } from '../archive/archive.js'
+import type { Archive, FileEntry, MaybePromise } from '../archive/archive.js'
 import type { Counters } from '../util/counters.js'
 import { causeChain } from '../util/log.js'
 import type { Log } from '../util/log.js'
+import type { Turn } from './fetch-turns.js'
 import { BundleRun } from './bundle-run.js'
 import type { SizedFile } from './sized-file.js'
 import { planPrefetch } from './prefetch-plan.js'
@@ -26,6 +27,8 @@ export interface PrefetchOptions {
   readonly keep: (file: SizedFile, bytes: Uint8Array) => void
   /** Brings one file into the cache; never fails. */
   readonly fetch: (file: SizedFile, signal: AbortSignal) => Promise<void>
+  /** Undefined: another process is about to fetch them, and they come into the cache by and by. */
+  readonly claim?: ((files: readonly FileEntry[]) => Promise<Turn | undefined>) | undefined
   readonly counters?: Counters
   readonly now?: () => number
 }
@@ -156,9 +159,19 @@ export class Prefetch {
   }
 
   async #newRun(walk: Walk): Promise<PrefetchRun | undefined> {
-    const { directory } = walk.surroundings
     const files = walk.surroundings.files()
     if (!files || !this.#options.archive.isReachable) return undefined
+    // What another process brings meanwhile is not planned for: first the claim, then the plan.
+    const claim = await this.#options.claim?.(files)
+    if (this.#options.claim && !claim) return undefined
+    const run = await this.#plannedRun(walk, files)
+    if (run instanceof BundleRun) void run.done.then(() => claim?.end())
+    else claim?.end()
+    return run
+  }
+
+  async #plannedRun(walk: Walk, files: readonly FileEntry[]): Promise<PrefetchRun | undefined> {
+    const { directory } = walk.surroundings
     const isSingly = this.#now() < (this.#singlyUntil.get(walk) ?? 0)
     const plan = await planPrefetch({
       files,

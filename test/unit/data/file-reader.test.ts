@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { MemoryBlockCache } from '../../../src/cache/memory-block-cache.js'
 import { FileReader } from '../../../src/data/file-reader.js'
-import type { FileReaderOptions } from '../../../src/data/file-reader.js'
+import type { FileReaderOptions } from '../../../src/data/file-reader-options.js'
 import { Log } from '../../../src/util/log.js'
 import { ByteSource, fileEntry, md5, patternBytes } from '../../support/byte-source.js'
 
