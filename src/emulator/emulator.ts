@@ -1,4 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises'
+import { Accounts } from './auth/accounts.js'
+import type { AccountStates } from './auth/accounts.js'
 import { AliasTokens } from './auth/alias-tokens.js'
 import { Authenticator } from './auth/authenticator.js'
 import { SessionStore } from './auth/sessions.js'
@@ -13,6 +15,7 @@ import { CatalogStore } from './store/catalog-store.js'
 import { Database } from './store/database.js'
 import { USERS } from './users.js'
 
+export type { AccountStates } from './auth/accounts.js'
 export type { Fault, FaultRule } from './faults/fault-rule.js'
 export type { RequestRecord } from './faults/request-log.js'
 
@@ -40,6 +43,8 @@ export interface EmulatorOptions {
   sessionTimeoutMs?: number
   /** Default true: a closed site. */
   requireLogin?: boolean
+  /** Users who are not let in, whatever their password. */
+  accounts?: AccountStates
   /** Clock, for tests. */
   now?: () => number
 }
@@ -52,6 +57,8 @@ export interface EmulatorControl {
   resetRequests(): void
   /** Every server session is gone: the next request with a cookie is unauthenticated. */
   expireSessions(): void
+  /** Replaces who is not let in. */
+  setAccounts(states: AccountStates): void
 }
 
 export interface RunningEmulator {
@@ -119,6 +126,7 @@ function control(faults: FaultTable, log: RequestLog, services: Services): Emula
     requests: () => log.all(),
     resetRequests: () => log.reset(),
     expireSessions: () => services.sessions.clear(),
+    setAccounts: (states) => services.accounts.replace(states),
   }
 }
 
@@ -138,12 +146,14 @@ async function openServices(options: EmulatorOptions, state: StateDirectory): Pr
   }
   const sessions = new SessionStore(options.sessionTimeoutMs ?? DEFAULT_SESSION_TIMEOUT_MS, now)
   const tokens = new AliasTokens(now)
+  const accounts = new Accounts(options.accounts)
   return {
     database,
     catalogs,
     sessions,
     tokens,
-    authenticator: new Authenticator(sessions, tokens, options.requireLogin ?? true, now),
+    accounts,
+    authenticator: new Authenticator(sessions, tokens, options.requireLogin ?? true, accounts, now),
     archiveRoot: state.archive,
     prearchiveRoot: state.prearchive,
     temporary: state.temporary,

@@ -1,3 +1,4 @@
+import type { Accounts } from './auth/accounts.js'
 import type { AliasTokens } from './auth/alias-tokens.js'
 import type { Authenticator } from './auth/authenticator.js'
 import type { SessionStore } from './auth/sessions.js'
@@ -10,6 +11,7 @@ export interface Services {
   readonly catalogs: CatalogStore
   readonly sessions: SessionStore
   readonly tokens: AliasTokens
+  readonly accounts: Accounts
   readonly authenticator: Authenticator
   /** Folder of the archive, of the prearchive and of uploads under way; absolute. */
   readonly archiveRoot: string

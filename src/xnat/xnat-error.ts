@@ -75,12 +75,13 @@ export function codeOfStatus(status: number): XnatErrorCode {
 
 /**
  * The sentence an HTML error page says, for the log. XNAT's pages carry it in `<h3>` (Restlet) or `<b>Message</b>`
- * (Tomcat); a proxy's page has at least a title.
+ * (Tomcat, which names itself in an `<h3>`); a proxy's page has at least a title.
  */
 export function sentenceOfPage(body: string): string {
   const text =
-    /<h3>([\s\S]*?)<\/h3>/i.exec(body)?.[1] ??
-    /<b>(?:Message|Description)<\/b>([\s\S]*?)<\/p>/i.exec(body)?.[1] ??
+    /<b>Message<\/b>([\s\S]*?)<\/p>/i.exec(body)?.[1] ??
+    /<h3>(?!Apache Tomcat)([\s\S]*?)<\/h3>/i.exec(body)?.[1] ??
+    /<b>Description<\/b>([\s\S]*?)<\/p>/i.exec(body)?.[1] ??
     /<h1>([\s\S]*?)<\/h1>/i.exec(body)?.[1] ??
     /<title>([\s\S]*?)<\/title>/i.exec(body)?.[1] ??
     (/<html|<!doctype/i.test(body) ? '' : body)

@@ -1,8 +1,12 @@
-import { readFile, readdir, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { MountStatus } from '../../src/cli/mount-status.js'
 import { Mount } from '../support/mount.js'
+import type { AccountStates } from '../../src/emulator/emulator.js'
+import { xnatfs } from '../support/processes.js'
+import type { Outcome } from '../support/processes.js'
 import { Server } from '../support/server.js'
 
 /** docs/semantics.md, 2.14. */
@@ -64,5 +68,84 @@ describe('a password that is changed while it is mounted', () => {
       .not.toEqual([])
     expect(await logIns()).toBe(3)
     expect((await status()).server.logInNeeded).toBeNull()
+  })
+})
+
+/** docs/semantics.md, 9.3. */
+describe('an account that is not let in', () => {
+  let server: Server
+  let folder: string
+  beforeAll(async () => {
+    server = await Server.start()
+    folder = await mkdtemp(join(tmpdir(), 'xnatfs-refused-'))
+  })
+  afterAll(async () => {
+    await server.stop()
+    await rm(folder, { recursive: true })
+  })
+  beforeEach(() => server.resetRequests())
+  afterEach(() => server.setAccounts({}))
+  const call = (parameters: readonly string[]): Promise<Outcome> =>
+    xnatfs(parameters, {
+      env: {
+        XDG_STATE_HOME: join(folder, 'state'),
+        XDG_CACHE_HOME: join(folder, 'cache'),
+        XDG_CONFIG_HOME: join(folder, 'config'),
+        XDG_RUNTIME_DIR: folder,
+        NETRC: '/dev/null',
+        XNAT_HOST: server.url,
+        XNAT_USER: 'member',
+        XNAT_PASS: 'member-pass',
+      },
+    })
+  const attempts = async (): Promise<number> =>
+    (await server.requests()).filter(({ path }) => path === '/data/JSESSION').length
+
+  it.each<[string, AccountStates, RegExp]>([
+    [
+      'because its password has expired',
+      { expired: ['member'] },
+      /the password of 'member' has expired; set a new one at http:\S+ in a browser, then log in again/,
+    ],
+    [
+      'because it is locked',
+      { locked: ['member'] },
+      /the server refused user 'member': .*an account that is locked \(for an hour.*check user and password at http/,
+    ],
+    [
+      'because it is disabled',
+      { disabled: ['member'] },
+      /the account 'member' is not active \(disabled, .*\); ask the administrators of http/,
+    ],
+    [
+      'because the site is closed to log-ins',
+      { isSetUp: false },
+      /the site http:\S+ is not set up yet, and lets nobody in but its administrators; ask them/,
+    ],
+  ])('%s: login and mount say so, after one attempt each', async (_, states, words) => {
+    await server.setAccounts(states)
+    const login = await call(['login', server.url])
+    expect([login.code, login.stderr, await attempts()]).toEqual([3, expect.stringMatching(words), 1])
+    await server.resetRequests()
+    const mount = await call(['mount', join(folder, 'xnat')])
+    expect([mount.code, mount.stderr, await attempts()]).toEqual([3, expect.stringMatching(words), 1])
+  })
+
+  it('any more: a mount tries it once, and says why', async () => {
+    const mount = await Mount.start(server, { user: { name: 'member', password: 'member-pass' } })
+    try {
+      await readdir(join(mount.path, 'TEST'))
+      await server.resetRequests()
+      await server.setAccounts({ expired: ['member'] })
+      for (const subject of ['1', '2'])
+        await expect(readdir(join(mount.path, 'TEST/1/MR1/scans', subject))).rejects.toMatchObject({
+          code: 'EACCES',
+        })
+      expect(await attempts()).toBe(1)
+      const said = (await mount.complaints()).join('\n')
+      expect(said).toMatch(/log-in is needed: .*the password of 'member' has expired; set a new one at http/)
+    } finally {
+      await mount.stop([/./])
+    }
   })
 })

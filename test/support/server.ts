@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { request } from 'undici'
-import type { FaultRule, RequestRecord } from '../../src/emulator/emulator.js'
+import type { AccountStates, FaultRule, RequestRecord } from '../../src/emulator/emulator.js'
 import { end, firstLine, program } from './processes.js'
 
 /** An embedded XNAT in a process of its own, as `xnatfs serve` runs it. */
@@ -35,6 +35,10 @@ export class Server {
 
   async setFaults(rules: readonly FaultRule[]): Promise<void> {
     await this.#control('PUT', 'faults', JSON.stringify(rules))
+  }
+
+  async setAccounts(states: AccountStates): Promise<void> {
+    await this.#control('PUT', 'accounts', JSON.stringify(states))
   }
 
   async requests(): Promise<RequestRecord[]> {

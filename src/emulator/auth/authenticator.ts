@@ -1,5 +1,6 @@
 import type { Exchange } from '../http/exchange.js'
 import { GUEST, findUser, isGuest, type UserAccount } from '../users.js'
+import type { Accounts } from './accounts.js'
 import { isAliasFormat, type AliasTokens } from './alias-tokens.js'
 import type { SessionStore } from './sessions.js'
 
@@ -18,23 +19,40 @@ export type AuthOutcome =
   | { readonly kind: 'anonymous' }
   /** Credentials were given and are wrong: 401 with this text. */
   | { readonly kind: 'failed'; readonly message: string }
+  /** The credentials are right, and do not let in: 403 with this text. */
+  | { readonly kind: 'forbidden'; readonly message: string }
+  /** … or something is to be done in a browser first: 302 to this page. */
+  | { readonly kind: 'redirected'; readonly page: string }
   /** An Authorization header that is no Basic credentials: a servlet exception, 500. */
   | { readonly kind: 'malformed' }
 
 export const LOGIN_FAILURE =
   'Your login attempt failed because the username and password combination you provided was invalid or your user already has the maximum number of user sessions open. After 20 failed login attempts, your user account will be locked. If you believe your account is currently locked, you can:<ul><li>Unlock it by resetting your password</li><li>Wait one hour for it to unlock automatically</li></ul>'
 
+const PASSWORD_EXPIRED = 'Your password has expired. Please update your password and try again.'
+const NOT_SET_UP = 'Site has not yet been configured.'
+const CHANGE_PASSWORD_PAGE = '/app/template/ChangePassword.vm'
+const INACTIVE_PAGE = '/app/template/InactiveAccount.vm'
+
 export class Authenticator {
   readonly #sessions: SessionStore
   readonly #tokens: AliasTokens
   readonly #requireLogin: boolean
+  readonly #accounts: Accounts
   readonly #now: () => number
   readonly #failures = new Map<string, { count: number; lastMs: number }>()
 
-  constructor(sessions: SessionStore, tokens: AliasTokens, requireLogin: boolean, now: () => number) {
+  constructor(
+    sessions: SessionStore,
+    tokens: AliasTokens,
+    requireLogin: boolean,
+    accounts: Accounts,
+    now: () => number,
+  ) {
     this.#sessions = sessions
     this.#tokens = tokens
     this.#requireLogin = requireLogin
+    this.#accounts = accounts
     this.#now = now
   }
 
@@ -52,7 +70,7 @@ export class Authenticator {
     if (basic && !this.#speaksFor(session?.user, basic.username)) return this.#login(exchange, basic)
     if (session?.user && !isGuest(session.user)) {
       exchange.user = session.user
-      return { kind: 'authenticated' }
+      return this.#hindrance(session.user, 'cookie') ?? { kind: 'authenticated' }
     }
     if (!session) this.#open(exchange, undefined)
     exchange.user = GUEST
@@ -65,7 +83,8 @@ export class Authenticator {
     if (isAliasFormat(login)) return this.#tokens.validate(login, password)
     const failures = this.#failures.get(login)
     const locked =
-      failures !== undefined && failures.count >= MAX_FAILURES && this.#now() - failures.lastMs < LOCK_MS
+      this.#accounts.is('locked', login) ||
+      (failures !== undefined && failures.count >= MAX_FAILURES && this.#now() - failures.lastMs < LOCK_MS)
     const user = findUser(login)
     if (!locked && user && !isGuest(user) && user.password === password) {
       this.#failures.delete(login)
@@ -93,8 +112,24 @@ export class Authenticator {
 
   #login(exchange: Exchange, basic: { username: string; password: string }): AuthOutcome {
     const user = this.check(basic.username, basic.password)
+    const hindrance = user && this.#hindrance(user, 'basic')
+    if (hindrance) return hindrance
     if (!user || !this.startSession(exchange, user)) return { kind: 'failed', message: LOGIN_FAILURE }
     return { kind: 'authenticated' }
+  }
+
+  /** What is wrong beside the password. A cookie is for browsers: they are sent where it can be put right. */
+  #hindrance(user: UserAccount, by: 'basic' | 'cookie'): AuthOutcome | undefined {
+    const { login } = user
+    if (this.#accounts.is('disabled', login)) return { kind: 'redirected', page: INACTIVE_PAGE }
+    if (this.#accounts.is('expired', login)) {
+      return by === 'basic'
+        ? { kind: 'forbidden', message: PASSWORD_EXPIRED }
+        : { kind: 'redirected', page: CHANGE_PASSWORD_PAGE }
+    }
+    if (!this.#accounts.isSetUp && user.siteRole !== 'admin')
+      return { kind: 'forbidden', message: NOT_SET_UP }
+    return undefined
   }
 
   #speaksFor(user: UserAccount | undefined, username: string): boolean {

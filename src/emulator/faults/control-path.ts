@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Accounts } from '../auth/accounts.js'
 import type { SessionStore } from '../auth/sessions.js'
 import { messageOf } from '../unknown.js'
 import type { FaultTable } from './fault-table.js'
@@ -13,6 +14,7 @@ export interface ControlParts {
   readonly faults: FaultTable
   readonly log: RequestLog
   readonly sessions: SessionStore
+  readonly accounts: Accounts
 }
 
 function isLoopback(address: string | undefined): boolean {
@@ -54,7 +56,11 @@ export async function handleControl(
     case 'GET faults':
       return reply(response, 200, parts.faults.rules())
     case 'PUT faults':
-      return putFaults(request, response, parts.faults)
+      return replace(request, response, parts.faults, () => parts.faults.rules())
+    case 'GET accounts':
+      return reply(response, 200, parts.accounts.states)
+    case 'PUT accounts':
+      return replace(request, response, parts.accounts, () => parts.accounts.states)
     case 'GET requests':
       return reply(response, 200, parts.log.all())
     case 'DELETE requests':
@@ -65,19 +71,20 @@ export async function handleControl(
       return reply(response, 200, {})
     default:
       return reply(response, 404, {
-        error: `${action} is unknown; there are GET and PUT faults, GET and DELETE requests, POST expire-sessions`,
+        error: `${action} is unknown; there are GET and PUT faults, GET and PUT accounts, GET and DELETE requests, POST expire-sessions`,
       })
   }
 }
 
-async function putFaults(
+async function replace(
   request: IncomingMessage,
   response: ServerResponse,
-  faults: FaultTable,
+  what: { replace(value: unknown): void },
+  now: () => unknown,
 ): Promise<void> {
   try {
-    faults.replace(JSON.parse(await readBody(request)))
-    reply(response, 200, faults.rules())
+    what.replace(JSON.parse(await readBody(request)))
+    reply(response, 200, now())
   } catch (error) {
     reply(response, 400, { error: messageOf(error) })
   }

@@ -97,8 +97,8 @@ export class HttpServer {
   async #handle(request: IncomingMessage, response: ServerResponse, before?: Promise<void>): Promise<void> {
     const target = request.url ?? '/'
     if (target.startsWith(CONTROL_PREFIX)) {
-      const { sessions } = this.#services
-      return handleControl(request, response, { faults: this.#faults, log: this.#log, sessions })
+      const { sessions, accounts } = this.#services
+      return handleControl(request, response, { faults: this.#faults, log: this.#log, sessions, accounts })
     }
     const record = this.#newRecord(request, target)
     const started = performance.now()
@@ -181,6 +181,9 @@ export class HttpServer {
     exchange.record.user = exchange.user.login
     if (outcome.kind === 'malformed') return sendTomcatError(exchange, 500)
     if (outcome.kind === 'failed') return sendTomcatError(exchange, 401, outcome.message)
+    if (outcome.kind === 'forbidden') return sendTomcatError(exchange, 403, outcome.message)
+    if (outcome.kind === 'redirected' && !isBelow(exchange.path, '/app'))
+      return sendPlain(exchange, 302, undefined, '', [['Location', `${this.#baseUrl}${outcome.page}`]])
     if (exchange.path.startsWith(LOGIN_PATH)) return this.#sendLoginPage(exchange)
     if (outcome.kind === 'anonymous' && !isPublic(exchange)) return this.#challenge(exchange)
     return this.#dispatch(exchange)

@@ -36,6 +36,13 @@ describe('the words for a refused log-in', () => {
       undefined,
       /password of 'me' has expired; set a new one/,
     ],
+    [
+      'an expired password, on a page of Tomcat',
+      403,
+      '<html><h1>HTTP Status 403</h1><p><b>Message</b> Your password has expired.</p><p><b>Description</b> No.</p><h3>Apache Tomcat/9.0.70</h3></html>',
+      undefined,
+      /password of 'me' has expired/,
+    ],
     ['an expired password, by redirect', 302, '', '/app/template/ChangePassword.vm', /has expired/],
     ['a locked account', 401, 'User account is locked', undefined, /account 'me' is locked; wait an hour/],
     ['a disabled account', 403, 'User is disabled', undefined, /account 'me' is not active/],
