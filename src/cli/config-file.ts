@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { parse } from 'smol-toml'
+import { TomlError, parse } from 'smol-toml'
 import { hasErrorCode } from '../util/fs-error.js'
 import { causeChain } from '../util/log.js'
 import { CliError, exitCodes } from './exit.js'
@@ -66,7 +66,9 @@ async function readToml(path: string): Promise<Values> {
     return parse(text)
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.split('\n')[0] : ''
-    throw new CliError(exitCodes.usage, `${path} is no TOML: ${reason}`, { cause })
+    const where = cause instanceof TomlError ? ` (line ${cause.line})` : ''
+    // Without its cause, which shows the line: somebody may have put a password there.
+    throw new CliError(exitCodes.usage, `${path} is no TOML${where}: ${reason}; mend it, or remove it`)
   }
 }
 

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process'
 import { open } from 'node:fs/promises'
-import type { Environment } from './credentials.js'
 import { CliError, exitCodes } from './exit.js'
 import type { ExitCode } from './exit.js'
 import type { MountPlan } from './mount.js'
+import { withoutSecrets } from './secret-environment.js'
 
 type DaemonReport =
   | { readonly kind: 'ready' }
@@ -60,13 +60,6 @@ export async function report(result: DaemonReport): Promise<void> {
     process.send!(result, undefined, {}, () => resolve())
   })
   if (process.connected) process.disconnect()
-}
-
-/** A process keeps its first environment readable for as long as it lives, whatever it forgets later. */
-function withoutSecrets(env: Environment): Environment {
-  const isSecret = (name: string, value = ''): boolean =>
-    /^XNAT_(PASS|JSESSION)$/.test(name) || (/_proxy$/i.test(name) && value.includes('@'))
-  return Object.fromEntries(Object.entries(env).filter(([name, value]) => !isSecret(name, value)))
 }
 
 function failed(message: string): DaemonReport {

@@ -43,12 +43,6 @@ function readable<T>(read: () => Promise<T | undefined>): Promise<T | undefined>
   return read().catch(() => undefined)
 }
 
-/** Secrets of the environment are not for programs that are started from here. */
-export function hideSecrets(): void {
-  delete process.env['XNAT_PASS']
-  delete process.env['XNAT_JSESSION']
-}
-
 async function userOfSession(url: string, jsession: string, flags: ConnectionFlags): Promise<string> {
   const credentials = { user: 'the session of XNAT_JSESSION', jsession }
   const user = await withSession(url, credentials, flags, (session) =>

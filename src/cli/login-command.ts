@@ -6,9 +6,9 @@ import { XnatError } from '../xnat/xnat-error.js'
 import { foreignLogIn, isForServer, logInOf } from './credentials.js'
 import { CliError, exitCodes } from './exit.js'
 import type { ExitCode } from './exit.js'
-import { hideSecrets } from './find-log-in.js'
 import type { LoginFlags, LogoutFlags } from './flags.js'
 import { explainLogIn } from './log-in.js'
+import { forgetSecrets } from './secret-environment.js'
 import { withSession } from './server-access.js'
 import { parseServerUrl } from './server-url.js'
 import { firstLineOfInput, terminalPrompt, terminalQuestion } from './terminal.js'
@@ -19,7 +19,7 @@ import type { StoredToken } from './token-store.js'
 export async function loginCommand(server: string | undefined, flags: LoginFlags): Promise<ExitCode> {
   const url = parseServerUrl(server ?? process.env['XNAT_HOST'])
   const credentials = await askPassword(url, flags)
-  hideSecrets()
+  forgetSecrets()
   const store = await TokenStore.open()
   const { user, expiresMs } = await withSession(url, credentials, flags, async (session) => {
     const user = await new XnatClient(session).whoAmI()

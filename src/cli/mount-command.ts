@@ -7,11 +7,12 @@ import { receivePlan, report, startDaemon } from './daemon.js'
 import { defaultLogFile } from './directories.js'
 import { CliError, exitCodes } from './exit.js'
 import type { ExitCode } from './exit.js'
-import { findLogIn, hideSecrets } from './find-log-in.js'
+import { findLogIn } from './find-log-in.js'
 import type { MountFlags } from './flags.js'
 import { resolveMountpoint } from './mount-point.js'
 import { RunningMount } from './mount.js'
 import type { MountPlan } from './mount.js'
+import { forgetSecrets, secretNames } from './secret-environment.js'
 import { insecureWarning, reachOf } from './server-access.js'
 import { parseServerUrl, pathInArchive } from './server-url.js'
 import { tellSystemd } from './systemd-notify.js'
@@ -27,7 +28,7 @@ export async function mountCommand(path: string, given: MountFlags): Promise<Exi
   const reach = reachOf(url, flags, process.env)
   if (reach.isInsecure) process.stderr.write(`xnatfs: ${insecureWarning(url)}\n`)
   const plan = { url, part, mountpoint, flags, reach, logIn: await findLogIn(url, flags) }
-  hideSecrets()
+  forgetSecrets(secretNames(process.env))
   if (flags.foreground) return serveUntilEnd(plan, await RunningMount.start(plan, logTo(flags)))
   const logFile = flags.logFile ?? (await defaultLogFile(mountpoint))
   await startDaemon(process.argv.slice(2), logFile, plan)

@@ -1,3 +1,4 @@
+import { redactText } from '../util/redact.js'
 import { CliError, exitCodes } from './exit.js'
 
 /**
@@ -33,10 +34,10 @@ function parseUrl(text: string | undefined): URL {
   let url: URL
   try {
     url = new URL(withScheme)
-  } catch (cause) {
-    throw new CliError(exitCodes.usage, `'${text}' is no URL; write it as https://xnat.example.org`, {
-      cause,
-    })
+  } catch {
+    // Without its cause, which has the text as it stands: a password may be in it.
+    const shown = redactText(withScheme)
+    throw new CliError(exitCodes.usage, `'${shown}' is no URL; write it as https://xnat.example.org`)
   }
   if (url.protocol !== 'https:' && url.protocol !== 'http:') {
     throw new CliError(exitCodes.usage, `'${text}': XNAT is reached by https or http, not ${url.protocol}`)

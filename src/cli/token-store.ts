@@ -67,9 +67,8 @@ export class TokenStore {
     } catch (error) {
       if (hasErrorCode(error, 'ENOENT')) return undefined // logged out this moment
       if (error instanceof SyntaxError) {
-        throw new CliError(exitCodes.failure, `${path} is damaged; remove it and run \`xnatfs login\``, {
-          cause: error,
-        })
+        // Without its cause, which shows a part of the text.
+        throw new CliError(exitCodes.failure, `${path} is damaged; remove it and run \`xnatfs login\``)
       }
       throw error
     }

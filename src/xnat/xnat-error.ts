@@ -1,3 +1,5 @@
+import { redactText } from '../util/redact.js'
+
 /** What a server or the network did, as a closed set: `archive/errors.ts` gives each its errno. */
 export type XnatErrorCode =
   | 'unauthorized'
@@ -17,7 +19,7 @@ export type XnatErrorCode =
 
 export interface XnatErrorDetails {
   readonly method?: string
-  /** Without user info, tokens or session ids. */
+  /** Tokens and session IDs in it are not kept. */
   readonly url?: string
   readonly status?: number
   readonly cause?: unknown
@@ -31,7 +33,8 @@ export class XnatError extends Error {
   readonly status: number | undefined
 
   constructor(code: XnatErrorCode, reason: string, details: XnatErrorDetails = {}) {
-    const { method, url, status, cause } = details
+    const { method, status, cause } = details
+    const url = details.url && redactText(details.url)
     const what = method && url ? `${method} ${url}: ` : ''
     super(what + reason, cause === undefined ? undefined : { cause })
     this.code = code

@@ -86,6 +86,22 @@ describe('what is said of commands and options', () => {
     ['xnatfs mount --driver lib', ['libfuse3']],
     ['xnatfs pending re', ['retry']],
     ['xnatfs pending retry --take', ['--take-over']],
+    ['xnatfs config show --prof', ['--profile']],
+  ])('zsh completes %j', async (line, expected) => {
+    const output = join(folder, `offered-${expected[0]}`)
+    const script = join(repository, 'test/support/complete.zsh')
+    const { code } = await run('zsh', ['-f', script, join(folder, 'zsh'), output, line], {
+      timeoutMs: 20_000,
+    })
+    expect([code, (await readFile(output, 'utf8')).trim().split('\n')]).toEqual([0, [...expected, 'END']])
+  })
+
+  it.each([
+    ['xnatfs pre', ['prefetch']],
+    ['xnatfs mount --allow-o', ['--allow-other']],
+    ['xnatfs mount --driver lib', ['libfuse3']],
+    ['xnatfs pending re', ['retry']],
+    ['xnatfs pending retry --take', ['--take-over']],
   ])('fish completes %j', async (line, expected) => {
     const { stdout } = await run('fish', [
       '--no-config',

@@ -1,8 +1,10 @@
-import { readFile, readdir, stat, writeFile } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Mount } from '../support/mount.js'
-import { run, xnatfs } from '../support/processes.js'
+import { end, program, run, xnatfs } from '../support/processes.js'
 import type { Outcome } from '../support/processes.js'
 import { Server } from '../support/server.js'
 
@@ -91,6 +93,40 @@ describe('secrets', () => {
       await expectNoneInFiles(mount, undefined)
     } finally {
       await mount.stop([/./])
+    }
+  })
+
+  it('with --foreground: not in what is seen of the process, nor with the programs that it starts', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'xnatfs-secrets-'))
+    const [bin, path, seen] = [join(folder, 'bin'), join(folder, 'xnat'), join(folder, 'seen')]
+    await mkdir(bin)
+    await writeFile(join(bin, 'systemd-notify'), `#!/bin/sh\nenv > ${seen}.new; mv ${seen}.new ${seen}\n`)
+    await chmod(join(bin, 'systemd-notify'), 0o755)
+    const child = spawn(process.execPath, [program, 'mount', '--foreground', path], {
+      env: {
+        ...process.env,
+        ...environment(),
+        HOME: folder,
+        PATH: `${bin}:${process.env['PATH']}`,
+        NOTIFY_SOCKET: '/run/x',
+        XDG_RUNTIME_DIR: folder,
+        NETRC: '/dev/null',
+        XNAT_HOST: server.url,
+        XNAT_USER: server.user,
+        XNAT_PASS: server.password,
+      },
+      stdio: 'ignore',
+    })
+    try {
+      await expect.poll(() => readFile(seen, 'utf8').catch(() => ''), { timeout: 20_000 }).toContain('HOME=')
+      expectNoSecret('the environment of a program that it starts', await readFile(seen, 'utf8'))
+      const own = await readFile(`/proc/${child.pid}/environ`, 'utf8')
+      expect(own).toMatch(/XNAT_PASS=\*+\0/)
+      expectNoSecret('/proc/PID/environ', own)
+      expect(await readdir(path)).toContain('TEST')
+    } finally {
+      await end(child)
+      await rm(folder, { recursive: true })
     }
   })
 

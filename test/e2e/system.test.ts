@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { spawn } from 'node:child_process'
 import { tmpdir } from 'node:os'
@@ -122,6 +123,32 @@ describe('living with the system', () => {
     expect([mounted.code, mounted.stderr]).toEqual([0, ''])
     expect(await readdir(path)).toContain('TEST')
     await expect(writeFile(join(path, 'TEST/resources/x'), 'x')).rejects.toMatchObject({ code: 'EROFS' })
+  })
+
+  // In a mount namespace of its own: mount(8) looks for helpers in /sbin only, which is everybody's.
+  it.runIf(process.getuid!() === 0)('is mounted and unmounted by mount -t xnatfs and umount', async () => {
+    await mkdir(path)
+    const script = [
+      'set -e',
+      'mount -t tmpfs none "$(readlink -f /sbin)"',
+      `ln -s ${join(repository, 'dist/cli/mount-helper.js')} /sbin/mount.xnatfs`,
+      `mount -t xnatfs -o ro,listing_ttl=5,noauto,_netdev ${server.url} ${path}`,
+      `grep ' ${path} ' /proc/self/mounts`,
+      `ls ${path}`,
+      `md5sum < ${path}/TEST/1/MR1/scans/1/DICOM/1.dcm`,
+      `! touch ${path}/TEST/resources/x 2>&1`,
+      `umount ${path}`,
+      `! grep ' ${path} ' /proc/self/mounts`,
+    ].join('\n')
+    const { code, stdout, stderr } = await run('unshare', ['--mount', 'sh', '-c', script], { env })
+    expect([code, stderr]).toEqual([0, ''])
+    expect(stdout).toMatch(new RegExp(`^${server.url} ${path} fuse\\S* ro,.*\n`, 'm'))
+    expect(stdout).toMatch(/^TEST$/m)
+    expect(stdout).toContain('Read-only file system')
+    const uri = '/data/projects/TEST/subjects/1/experiments/MR1/scans/1/resources/DICOM/files/1.dcm'
+    const { body } = await server.rest('GET', uri)
+    expect(stdout).toContain(createHash('md5').update(body).digest('hex'))
+    await expect.poll(async () => (await run('pgrep', ['-f', '--', path])).stdout).toBe('')
   })
 
   it('has a unit that systemd understands', async () => {
