@@ -78,7 +78,7 @@ export class CacheDisk {
     try {
       return await task()
     } catch (error) {
-      if (!isAbsent(error)) this.#rest('read', error)
+      if (!isGone(error)) this.#rest('read', error)
       return undefined
     }
   }
@@ -91,7 +91,7 @@ export class CacheDisk {
       this.#recover()
       return true
     } catch (error) {
-      if (!isAbsent(error)) this.#rest('write', error)
+      if (!isGone(error)) this.#rest('write', error)
       return false
     }
   }
@@ -122,6 +122,11 @@ export class CacheDisk {
     this.log.info('the disk cache works again')
     this.#lastReason = undefined
   }
+}
+
+/** On a network file system ESTALE says that another machine has removed what was open or looked up here. */
+function isGone(error: unknown): boolean {
+  return isAbsent(error) || (error instanceof Error && 'code' in error && error.code === 'ESTALE')
 }
 
 export function isAbsent(error: unknown): boolean {

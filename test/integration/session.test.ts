@@ -39,6 +39,16 @@ describe('Session', () => {
     expect(emulator.control.requests()).toHaveLength(1)
   })
 
+  it.each([404, 405, 501])('says that no XNAT answers where a log-in is status %i', async (status) => {
+    emulator.control.setFaults([{ path: '/data/JSESSION', fault: { kind: 'status', status } }])
+    const session = new Session(http, { user: emulator.user, password: emulator.password })
+    await expect(new XnatClient(session).projects()).rejects.toMatchObject({
+      code: 'bad-response',
+      message: expect.stringMatching(/no XNAT answers here \(status \d+\); check the URL/),
+    })
+    expect(logIns()).toBe(1)
+  })
+
   it('tells of a refused password once, and tries it again only when it is asked to', async () => {
     const refusals: string[] = []
     const session = new Session(

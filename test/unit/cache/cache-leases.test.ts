@@ -120,6 +120,19 @@ describe('leases in a cache directory', () => {
     expect(await slow.isElsewhere('a')).toBe(true)
   })
 
+  it('that another machine has just removed are no trouble of the disk', async () => {
+    const { leases } = open({
+      ...nodeFs,
+      open: (path, ...how) =>
+        how[0] === 'r'
+          ? Promise.reject(Object.assign(new Error('stale'), { code: 'ESTALE' }))
+          : nodeFs.open(path, ...how),
+    })
+    expect(await leases.isElsewhere('a')).toBe(false)
+    await taken(leases)
+    expect(lines).toEqual([])
+  })
+
   it('that the disk refuses are done without', async () => {
     const fails = (): Promise<never> => Promise.reject(Object.assign(new Error('no'), { code: 'EROFS' }))
     const { leases } = open({ ...nodeFs, open: fails })

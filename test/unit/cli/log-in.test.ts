@@ -1,0 +1,20 @@
+import { expect, it } from 'vitest'
+import { exitCodes } from '../../../src/cli/exit.js'
+import { explainLogIn } from '../../../src/cli/log-in.js'
+import { XnatError } from '../../../src/xnat/xnat-error.js'
+
+it('a guest who finds no XNAT is told to check the URL', () => {
+  const error = explainLogIn(new XnatError('not-found', '404 Error response'), 'https://www.example.org')
+  expect(error).toMatchObject({
+    exitCode: exitCodes.notFound,
+    message: 'cannot use https://www.example.org: 404 Error response; no XNAT answers here; check the URL',
+  })
+})
+
+it('a refused log-in is told with the place that it is from', () => {
+  const refused = new XnatError('unauthorized', 'no')
+  expect(explainLogIn(refused, 'https://xnat.example.org', '~/.netrc')).toMatchObject({
+    exitCode: exitCodes.notLoggedIn,
+    message: 'cannot use https://xnat.example.org: no (the log-in is from ~/.netrc)',
+  })
+})
