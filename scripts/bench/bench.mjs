@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { measure } from './measure.mjs'
-import { dropCaches, syncDisks } from './page-cache.mjs'
+import { dropCaches, syncDisks, useMemory } from './page-cache.mjs'
 import { shell } from './processes.mjs'
 import { XnatfsMount } from './xnatfs-mount.mjs'
 
@@ -51,5 +51,9 @@ export class Bench {
 
   syncDisks() {
     syncDisks()
+  }
+
+  useMemory(bytes) {
+    useMemory(bytes)
   }
 }

@@ -1,5 +1,5 @@
 // What is written, by whom, and what the figures should be.
-import { mkdirSync, readdirSync } from 'node:fs'
+import { mkdirSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { curlConfig } from './curl.mjs'
@@ -45,6 +45,12 @@ async function intoNewResource(bench, source, write) {
   }
 }
 
+/** As much as the files take where they are kept on their way, by the server and by whoever sends them. */
+function useMemory(bench, source) {
+  const sizes = readdirSync(source).map((name) => statSync(join(source, name)).size)
+  bench.useMemory(3 * sizes.reduce((sum, size) => sum + size, 0))
+}
+
 /** What the server has now is what was to be written. */
 async function check(bench, source, label) {
   const folder = bench.newFolder()
@@ -78,6 +84,7 @@ function curlPut(name, from, line) {
         const config = await curlConfig(bench, folder, transfers)
         const cookie = `JSESSIONID=${await bench.server.logIn()}`
         const variables = { CONFIG: config, FROM: source, FILES: url, COOKIE: cookie }
+        useMemory(bench, source)
         record(name, await bench.measure(() => bench.shell(line, variables)))
         bench.remove(folder)
       })
@@ -99,6 +106,7 @@ function xnatfsCopy(from) {
       await intoNewResource(bench, source, async (label) => {
         const mount = await bench.mount(directory)
         try {
+          useMemory(bench, source)
           record(xnatfs, await mount.measure(() => copyInto(bench, source, mount, label)))
         } finally {
           await mount.end()
