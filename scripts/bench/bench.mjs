@@ -1,5 +1,5 @@
 // What the subjects of a row work with: servers, samples, folders, and the programs that are measured.
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { measure } from './measure.mjs'
 import { dropCaches, syncDisks, useMemory } from './page-cache.mjs'
@@ -21,8 +21,14 @@ export class Bench {
     return mkdtempSync(join(this.folder, 'run-'))
   }
 
+  /**
+   * Gives the space of a folder back, while its files stay until the end: for minutes after thousands of files have been
+   * deleted, ext4 is slow to make new ones, and whoever is measured next would pay for it.
+   */
   remove(path) {
-    rmSync(path, { recursive: true, force: true })
+    for (const entry of readdirSync(path, { recursive: true, withFileTypes: true })) {
+      if (entry.isFile()) truncateSync(join(entry.parentPath, entry.name))
+    }
   }
 
   shell(line, variables = {}) {

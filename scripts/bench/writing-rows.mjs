@@ -14,6 +14,8 @@ const curlLoop = 'curl -T, a process each'
 const localCopy = 'local disk, cp'
 const syncedCopy = 'local disk, fsync each'
 
+const smallBytes = 64 * mib
+
 const sources = {
   'write-big': (folder, sizes) => writeRandomFile(join(folder, 'big.bin'), sizes.writeBytes),
   'write-small': (folder, sizes) => {
@@ -32,7 +34,7 @@ function sourceOf(bench, name) {
   return bench.sources[name]
 }
 
-/** Runs `write(resource)` with a new resource that is removed afterwards, on quiet disks. */
+/** Runs `write(resource)` with a new resource, on quiet disks. It is removed afterwards only if it is large: see `Bench.remove`. */
 async function intoNewResource(bench, source, write) {
   const label = await bench.server.newResource()
   try {
@@ -41,14 +43,18 @@ async function intoNewResource(bench, source, write) {
     await write(label)
     if (bench.isChecked) await check(bench, source, label)
   } finally {
-    await bench.server.removeResource(label)
+    if (bytesOf(source) > smallBytes) await bench.server.removeResource(label)
   }
 }
 
 /** As much as the files take where they are kept on their way, by the server and by whoever sends them. */
 function useMemory(bench, source) {
-  const sizes = readdirSync(source).map((name) => statSync(join(source, name)).size)
-  bench.useMemory(3 * sizes.reduce((sum, size) => sum + size, 0))
+  bench.useMemory(3 * bytesOf(source))
+}
+
+function bytesOf(folder) {
+  const sizes = readdirSync(folder).map((name) => statSync(join(folder, name)).size)
+  return sizes.reduce((sum, size) => sum + size, 0)
 }
 
 /** What the server has now is what was to be written. */

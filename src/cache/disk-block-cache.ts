@@ -27,8 +27,8 @@ const provenAtOnceBytes = 8 * 1024 * 1024
  * hundreds of small files that come at once cost the reader who waits for them more than their bytes.
  */
 const quietMs = 100
-const longestWaitMs = 1500
-const waitingBudgetBytes = 16 * 1024 * 1024
+const longestWaitMs = 3000
+const waitingBudgetBytes = 32 * 1024 * 1024
 /** Files whose state on the disk is remembered, and among them files that are kept in part: two descriptors each. */
 const filesKept = 2000
 const partsKept = 32

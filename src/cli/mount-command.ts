@@ -14,11 +14,13 @@ import { RunningMount } from './mount.js'
 import type { MountPlan } from './mount.js'
 import { forgetSecrets, secretNames } from './secret-environment.js'
 import { insecureWarning, reachOf } from './server-access.js'
+import { compilePatiently } from './patient-compiler.js'
 import { parseServerUrl, pathInArchive } from './server-url.js'
 import { tellSystemd } from './systemd-notify.js'
 
 /** `xnatfs mount`: returns when the mount answers, or with --foreground when it has ended. */
 export async function mountCommand(path: string, given: MountFlags): Promise<ExitCode> {
+  compilePatiently()
   const url = parseServerUrl(given.url)
   const part = pathInArchive(given.url)
   const flags = part === '' ? given : { ...given, readOnly: true }
@@ -39,6 +41,7 @@ export async function mountCommand(path: string, given: MountFlags): Promise<Exi
 
 /** In the process that `xnatfs mount` has started for that. */
 export async function serveInBackground(): Promise<ExitCode> {
+  compilePatiently()
   const plan = await receivePlan()
   chdir('/') // never inside a mountpoint
   let mount: RunningMount

@@ -115,22 +115,22 @@ describe('writing', () => {
       },
     }
     const one = start({ fs })
-    const files = Array.from({ length: 33 }, (_, i) => testFile(`1/${i}.dcm`, 512 * blockSizeBytes))
+    const files = Array.from({ length: 65 }, (_, i) => testFile(`1/${i}.dcm`, 512 * blockSizeBytes))
     const put = ({ key, blocks }: (typeof files)[0]): void =>
       blocks.forEach((block, index) => one.cache.put(key, index, block, 'proven'))
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }) // nothing becomes quiet by itself
     try {
-      files.slice(0, 31).forEach(put)
+      files.slice(0, 62).forEach(put)
       for (let i = 0; i < 200; i++) await stat(tmpdir()) // as much as writing one would take, many times
       expect(renamed).toEqual([])
-      files.slice(31).forEach(put)
+      files.slice(62).forEach(put)
       for (let i = 0; i < 10_000 && renamed.length === 0; i++) await stat(tmpdir())
       expect(renamed).not.toEqual([])
     } finally {
       vi.useRealTimers()
     }
     await one.cache.settled()
-    for (const file of [files[0]!, files[32]!])
+    for (const file of [files[0]!, files[64]!])
       expect((await stat(pathOf(one, file))).size).toBe(file.bytes.length)
   })
 })
