@@ -3,7 +3,10 @@ import { join } from 'node:path'
 import { repository } from './processes.js'
 
 /** The data beside the project, where they exist: real DICOM of three vendors with known digests and conversions. */
-export const sharedData = join(process.env['XNATFS_SHARED'] ?? join(repository, '..', 'shared'), 'data')
+const shared = process.env['XNATFS_SHARED'] ?? join(repository, '..', 'shared')
+export const sharedData = join(shared, 'data')
+/** Answers of real servers, as they were recorded. */
+export const recordedAnswers = join(shared, 'recorded', 'rows')
 export const manifestPath = join(sharedData, 'dev.manifest.json')
 export const hasSharedData = existsSync(manifestPath)
 
