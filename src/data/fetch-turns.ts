@@ -30,8 +30,6 @@ const nobodys: Turn = { end: () => {} }
 
 /** Blocks are fetched by stretches of this size, so that two processes can share a large file between them. */
 const stripeBytes = 8 * 1024 * 1024
-/** Smaller files cost little more than a lease: they are fetched twice at most, while nobody knows of the other yet. */
-const smallBytes = 256 * 1024
 /** Who waits longer than this for another process fetches it too. */
 const patienceMs = 10_000
 const shortestPollMs = 10
@@ -68,20 +66,17 @@ export class FetchTurns {
     signal: AbortSignal,
   ): Promise<Turn> {
     const { leases } = this.#options
-    const isShared = await leases.hasCompany()
-    if (stretch.isWhole && file.sizeBytes < smallBytes && !isShared) return nobodys
+    if (!(await leases.hasCompany())) return nobodys // a lease costs as much as a small file
     const names = this.#namesOf(file, stretch)
     const untilMs = this.#now() + patienceMs
-    let isLate = isShared
     for (let pollMs = shortestPollMs; ; pollMs = Math.min(pollMs * 1.5, longestPollMs)) {
-      if (isLate && (await isHere())) return nobodys
+      if (await isHere()) return nobodys
       if (!(stretch.isWhole && (await leases.isElsewhere(directoryName(file))))) {
         const taken = await this.#takeAll(names)
         if (taken === 'none') return nobodys
-        if (taken) return this.#begin(taken, isLate, isHere)
+        if (taken) return this.#begin(taken, isHere)
       }
       if (this.#now() > untilMs) return nobodys
-      isLate = true
       await this.#sleep(pollMs, signal)
     }
   }
@@ -97,10 +92,10 @@ export class FetchTurns {
     return lease && this.#turn([lease])
   }
 
-  async #begin(taken: readonly Lease[], mayBeHere: boolean, isHere: () => Promise<boolean>): Promise<Turn> {
+  async #begin(taken: readonly Lease[], isHere: () => Promise<boolean>): Promise<Turn> {
     const turn = this.#turn(taken)
     try {
-      if (!mayBeHere || !(await isHere())) return turn // somebody may have ended just before
+      if (!(await isHere())) return turn // somebody may have ended just before
     } catch (error) {
       turn.end()
       throw error
