@@ -13,6 +13,7 @@ import { resourcePart, resourcesOf } from './resources.js'
 import { mergedEntry, mergedFiles, mergedResources, selectionEntry } from './selections.js'
 import type { Sources } from './sources.js'
 import { isResourceList, scanOfZipFolder } from './wildcard.js'
+import { packedName, zipEntry } from './zip-entries.js'
 
 /** What a reserved name stands for: known without asking anybody. */
 export function reservedEntry(directory: DirectoryEntry, name: string): Entry | undefined {
@@ -62,8 +63,34 @@ export async function unlistedEntry(
   }
   const control = controlAlias(place.level, name)
   if (control) return control
-  return unlistedBy[place.level]?.(directory, listing, name, sources)
+  const other = await unlistedBy[place.level]?.(directory, listing, name, sources)
+  return other ?? (await packedEntry(directory, listing, name, sources))
 }
+
+/** `<RESOURCE>.zip`, beside a directory of files of the same name. */
+async function packedEntry(
+  directory: DirectoryEntry,
+  listing: DirectoryListing,
+  name: string,
+  sources: Sources,
+): Promise<Entry | undefined> {
+  const packed = hasZips.has(placeOf(directory).level) ? packedName(name) : undefined
+  if (packed === undefined) return undefined
+  const canonical = listing.canonicalName(packed)
+  const entry = listing.get(canonical ?? packed) ?? (await unlistedEntry(directory, listing, packed, sources))
+  return entry?.kind === 'directory' ? zipEntry(name, entry, sources) : undefined
+}
+
+/** Where directories of files lie. */
+const hasZips: ReadonlySet<string> = new Set([
+  'scan',
+  'side',
+  'resources',
+  'scan-selection',
+  'derived-selection',
+  'side-selection',
+  'resource-selection',
+])
 
 type Unlisted = (
   directory: DirectoryEntry,

@@ -32,7 +32,8 @@ export async function listDirectory(
   const place = placeOf(directory)
   if (isTree(place)) return listTree(directory, place, sources, corrections)
   if (place.level === 'control') return listControl(directory, place, sources)
-  if (place.level === 'link' || place.level === 'file' || place.level === 'control-file') return undefined
+  const { level } = place
+  if (level === 'link' || level === 'file' || level === 'zip' || level === 'control-file') return undefined
   return builders[place.level](directory, place, sources)
 }
 

@@ -3,6 +3,7 @@ import type { Entry, Listing, Place } from './archive.js'
 import type { ControlFilePlace, ControlPlace } from './control/control-place.js'
 import { nameSiblings } from './names.js'
 import type { Query } from './query.js'
+import type { ZipPlace } from './zip-entries.js'
 
 /**
  * The mounted tree, as one table of levels (docs/semantics.md, "The tree"). Canonical names are listed; every other
@@ -193,7 +194,8 @@ export interface LinkPlace extends Place {
   readonly item: ItemAddress
 }
 
-export type ArchivePlace = ItemPlace | TreePlace | FilePlace | LinkPlace | ControlPlace | ControlFilePlace
+export type ArchivePlace =
+  ItemPlace | TreePlace | FilePlace | LinkPlace | ZipPlace | ControlPlace | ControlFilePlace
 
 /** Every entry was made by this archive, so its place is one of these. */
 export function placeOf(entry: Entry): ArchivePlace {

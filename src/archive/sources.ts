@@ -24,6 +24,7 @@ import type { Text } from './control/text.js'
 import type { ResourcePart } from './layout.js'
 import type { ListingCache, Source } from './listing-cache.js'
 import type { StaleListings } from './stale-listings.js'
+import type { Zips } from './zips.js'
 
 type Filters = Readonly<Record<string, string>>
 
@@ -36,6 +37,7 @@ export class Sources {
   isCertain = true
   /** The searches that were run here. */
   readonly runs: SearchRuns
+  readonly zips: Zips | undefined
   readonly #client: XnatClient
   readonly #cache: Pick<ListingCache, 'load'>
   readonly #signal: AbortSignal | undefined
@@ -46,8 +48,10 @@ export class Sources {
     cache: ListingCache | StaleListings,
     signal: AbortSignal | undefined,
     runs = new SearchRuns(),
+    zips?: Zips,
   ) {
     this.runs = runs
+    this.zips = zips
     this.#client = client
     this.#cache = cache
     this.#signal = signal

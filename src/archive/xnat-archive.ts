@@ -25,6 +25,7 @@ import type {
   SymlinkEntry,
   Urgency,
 } from './archive.js'
+import type { BuiltDirectory } from './built-directory.js'
 import { Bundles } from './bundles.js'
 import { missingCapability } from './capabilities.js'
 import type { CapabilityOptions } from './capabilities.js'
@@ -46,7 +47,6 @@ import { isTree, levels, placeOf } from './layout.js'
 import type { DirectoryListing, FilePlace, ItemPlace, Level, TreePlace } from './layout.js'
 import { linkTarget } from './link-target.js'
 import { ListingCache } from './listing-cache.js'
-import type { Source } from './listing-cache.js'
 import type { ListingStore } from './listing-store.js'
 import { unescapeName } from './names.js'
 import { Reachability } from './reachability.js'
@@ -55,6 +55,8 @@ import { Sources, isFilesOf } from './sources.js'
 import { requireCurrent } from './require-current.js'
 import { StaleListings } from './stale-listings.js'
 import { Writer, takesOthers } from './writer.js'
+import { isZip } from './zip-entries.js'
+import type { Zips } from './zips.js'
 
 export interface XnatArchiveOptions extends CapabilityOptions {
   readonly session: Session
@@ -67,15 +69,9 @@ export interface XnatArchiveOptions extends CapabilityOptions {
   readonly mostStreams?: number
   /** The data type of new experiments. */
   readonly sessionType?: string | undefined
+  /** Without it, no zip of a resource resolves. */
+  readonly zips?: Zips | undefined
   readonly now?: () => number
-}
-
-interface BuiltDirectory {
-  readonly directory: DirectoryEntry
-  readonly listing: DirectoryListing
-  readonly sources: readonly Source[]
-  /** False: something could not be asked, and is not shown; the next one asks again. */
-  readonly isCertain: boolean
 }
 
 /** Entries of built directories kept, some 500 bytes each. */
@@ -209,6 +205,7 @@ export class XnatArchive implements Archive {
     signal?: AbortSignal,
   ): Promise<FetchedBytes> {
     if (isControl(file)) return fetchText(file, range, this.#sources(signal))
+    if (isZip(file)) return this.#reachability.watch(this.#options.zips!.fetch(file, range, signal))
     return this.#reachability.watch(fetchBytes(this.#options.session, file, range, urgency, signal))
   }
 
@@ -217,6 +214,7 @@ export class XnatArchive implements Archive {
   }
 
   contradict(file: FileEntry, facts: FileFacts): void {
+    if (isZip(file)) return // its next entry tells what it is
     const { address, listedVersion } = placeOf(file) as FilePlace
     this.#corrections.note(file.key, { listedVersion, facts })
     this.#cache.forget(isFilesOf(address.resource))
@@ -395,6 +393,6 @@ export class XnatArchive implements Archive {
   }
 
   #sources(signal: AbortSignal | undefined): Sources {
-    return new Sources(this.#client, this.#listings, signal, this.#runs)
+    return new Sources(this.#client, this.#listings, signal, this.#runs, this.#options.zips)
   }
 }

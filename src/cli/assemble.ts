@@ -1,3 +1,4 @@
+import { Zips } from '../archive/zips.js'
 import { XnatArchive } from '../archive/xnat-archive.js'
 import { FetchTurns } from '../data/fetch-turns.js'
 import { FileReaders } from '../data/file-readers.js'
@@ -59,6 +60,7 @@ export function assemble(plan: AssemblyPlan): Assembly {
     ...(latest && { latest }),
     ...(onRefused && { onRefused }),
   })
+  const zips = new Zips({ session, log, directory: stagingDirectory })
   const archive = new XnatArchive({
     session,
     log,
@@ -70,6 +72,7 @@ export function assemble(plan: AssemblyPlan): Assembly {
     allowCreate: flags.allowCreate === 'entities',
     allowDelete: flags.allowDelete === 'entities',
     sessionType: flags.sessionType,
+    zips,
   })
   const readers = new FileReaders({
     archive,
@@ -101,6 +104,7 @@ export function assemble(plan: AssemblyPlan): Assembly {
     hangUp: () => http.hangUp(),
     close: async () => {
       await readers.stop()
+      zips.close()
       await session.end().catch(() => {}) // the server forgets the session by itself
       await http.close()
       await cache.close()

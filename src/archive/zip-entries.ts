@@ -1,0 +1,110 @@
+import { createHash } from 'node:crypto'
+import { isNameableScan, itemPath, resourcePath } from '../xnat/address.js'
+import type { ItemAddress } from '../xnat/address.js'
+import type { DirectoryEntry, Entry, FileEntry, Place } from './archive.js'
+import { versionOf } from './catalog.js'
+import { isTree, placeOf } from './layout.js'
+import type { ResourcePart } from './layout.js'
+import type { Sources } from './sources.js'
+
+/** `<RESOURCE>.zip` beside a resource, or beside the view of several: what the server packs of it. */
+export interface ZipPlace extends Place {
+  readonly level: 'zip'
+  readonly url: string
+  /** Of the files in it, as they are listed. */
+  readonly listedVersion: string
+  readonly fileSizes: readonly (number | undefined)[]
+  /** It cannot be changed. */
+  readonly isView: true
+}
+
+export function isZip({ place }: Entry): boolean {
+  return place.level === 'zip'
+}
+
+const ending = '.zip'
+/** Longer ones are refused by servers and by what is before them. */
+const longestUrl = 6000
+
+/** The name of the directory of which this would be the zip. */
+export function packedName(name: string): string | undefined {
+  return name.length > ending.length && name.endsWith(ending) ? name.slice(0, -ending.length) : undefined
+}
+
+/** Its size is known once it is here. Undefined where there is nothing to pack. */
+export async function zipEntry(
+  name: string,
+  directory: DirectoryEntry,
+  sources: Sources,
+): Promise<FileEntry | undefined> {
+  const tree = placeOf(directory)
+  const { zips } = sources
+  if (!zips || !isTree(tree)) return undefined
+  const url = urlOf(tree.parts)
+  if (url === undefined) return undefined
+  const listings = await Promise.all(tree.parts.map((part) => sources.files(part)))
+  const files = listings.flatMap((listed, i) =>
+    listed.map(
+      (file) => [`${tree.parts[i]!.address.resource}/${file.storedPath} ${versionOf(file)}`, file] as const,
+    ),
+  )
+  if (files.length === 0) return undefined
+  // Without digests the same listing may be of other bytes, unless it is the very same.
+  const isTold = files.every(([, { digest }]) => digest !== undefined)
+  const versions = [url, files.map(([version]) => version).toSorted(), isTold ? [] : listings.map(serialOf)]
+  const hash = createHash('md5').update(JSON.stringify(versions))
+  const listedVersion = hash.digest('hex')
+  const known = zips.known(listedVersion)
+  const fileSizes = files.map(([, { sizeBytes }]) => sizeBytes)
+  const place: ZipPlace = { level: 'zip', url, listedVersion, fileSizes, isView: true }
+  return {
+    kind: 'file',
+    name,
+    id: `zip:${name}`,
+    mtimeMs: Math.max(directory.mtimeMs, ...newest(files.map(([, { modifiedMs }]) => modifiedMs ?? 0))),
+    place,
+    key: `zip ${url}`,
+    sizeBytes: known?.sizeBytes,
+    version: known?.version ?? listedVersion,
+    digest: known?.digest,
+    isSeriesMember: false,
+  }
+}
+
+const serials = new WeakMap<object, number>()
+let lastSerial = 0
+
+function serialOf(listing: object): number {
+  let serial = serials.get(listing)
+  if (serial === undefined) serials.set(listing, (serial = ++lastSerial))
+  return serial
+}
+
+function newest(times: readonly number[]): number[] {
+  return [times.reduce((a, b) => Math.max(a, b), 0)]
+}
+
+/** The numbers of resources are those of the site, so that they alone select them out of all items of a kind. */
+function urlOf(parts: readonly ResourcePart[]): string | undefined {
+  const [part, ...others] = parts
+  if (!part) return undefined
+  if (others.length === 0) return `${resourcePath(part.address, 'get')}/files?format=zip`
+  const numbers = parts.map(({ address }) => encodeURIComponent(address.resource)).join(',')
+  const path = pathOfAll(parts.map(({ address }) => address))
+  const url = path && `${path}/resources/${numbers}/files?format=zip`
+  return url !== undefined && url.length <= longestUrl ? url : undefined
+}
+
+function pathOfAll(items: readonly ItemAddress[]): string | undefined {
+  const { scan, reconstruction, assessor, side, ...owner } = items[0]!
+  const isOfOwner = (item: ItemAddress): boolean => item.experiment === owner.experiment && item.side === side
+  if (!items.every(isOfOwner)) return undefined
+  const kind = scan !== undefined ? 'scan' : reconstruction !== undefined ? 'reconstruction' : 'assessor'
+  const ids = [...new Set(items.map((item) => item[kind]))]
+  if (scan === undefined && reconstruction === undefined && assessor === undefined) return itemPath(owner)
+  if (owner.experiment === undefined || ids.includes(undefined)) return undefined
+  const isAll = kind === 'scan' && !ids.every((id) => isNameableScan(id!))
+  const names = isAll ? 'ALL' : ids.map((id) => encodeURIComponent(id!)).join(',')
+  const path = `${itemPath({ experiment: owner.experiment })}/${kind}s/${names}`
+  return side === undefined ? path : `${path}/${side}`
+}
