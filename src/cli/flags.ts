@@ -85,6 +85,13 @@ export interface PrefetchFlags {
   readonly check?: boolean
 }
 
+export interface BenchFlags extends ConnectionFlags, CredentialFlags {
+  readonly rounds: number
+  /** For `sh`, with the folders IN and OUT in its environment. */
+  readonly run?: string
+  readonly large?: boolean
+}
+
 export interface MountsFlags {
   readonly json?: boolean
 }

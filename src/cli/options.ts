@@ -47,12 +47,17 @@ const logoutOptions: readonly OptionRow[] = [
   ...connectionOptions,
 ]
 
-const mountOptions: readonly OptionRow[] = [
-  { flags: '--url <url>', env: 'XNAT_HOST', help: 'the XNAT server, such as https://xnat.example.org' },
+/** Who asks, and how. */
+const accessOptions: readonly OptionRow[] = [
   { flags: '--user <name>', env: 'XNAT_USER', help: 'user name, or alias of an alias token' },
   { flags: '--guest', help: 'do not log in, whatever passwords there are' },
   passwordStdinOption,
   ...connectionOptions,
+]
+
+const mountOptions: readonly OptionRow[] = [
+  { flags: '--url <url>', env: 'XNAT_HOST', help: 'the XNAT server, such as https://xnat.example.org' },
+  ...accessOptions,
   { flags: '--read-only', help: 'refuse every change' },
   { flags: '--allow-other', help: 'let other users of this machine use the mount' },
   { flags: '--uid <n>', parse: idNumber, help: 'who owns everything in the mount (default: you)' },
@@ -197,6 +202,21 @@ const prefetchOptions: readonly OptionRow[] = [
   { flags: '--check', help: 'say how much is cached; exit code 1 unless it is all; fetch nothing' },
 ]
 
+const benchOptions: readonly OptionRow[] = [
+  {
+    flags: '--rounds <n>',
+    default: 3,
+    parse: positiveNumber,
+    help: 'how often each way is measured; medians count',
+  },
+  {
+    flags: '--run <command>',
+    help: 'measure this instead of plain reading: it finds the folder in $IN and may write to $OUT, such as \'dcm2niix -d 9 -o "$OUT" "$IN"\'',
+  },
+  { flags: '--large', help: 'also more than 2 GiB, which each round gets from the server three times' },
+  ...accessOptions,
+]
+
 const mountsOptions: readonly OptionRow[] = [jsonOption]
 
 const pendingListOptions: readonly OptionRow[] = [jsonOption]
@@ -218,6 +238,7 @@ const table = {
   status: statusOptions,
   mounts: mountsOptions,
   prefetch: prefetchOptions,
+  bench: benchOptions,
   'pending list': pendingListOptions,
   'pending retry': pendingRetryOptions,
   'pending discard': pendingDiscardOptions,

@@ -1,6 +1,7 @@
 import { Argument, Command } from 'commander'
 import type { ExitCode } from './exit.js'
 import type {
+  BenchFlags,
   CacheFlags,
   DemoFlags,
   DoctorFlags,
@@ -128,6 +129,15 @@ function addKeeping(program: Command, setExitCode: SetExitCode): void {
     .action(async (paths: string[], flags: PrefetchFlags) => {
       const { prefetchCommand } = await import('./prefetch-command.js')
       setExitCode(await prefetchCommand(paths, flags))
+    })
+
+  addOptions(program.command('bench <path>'), 'bench')
+    .description(
+      'how fast a mount reads what is at this path, beside a zip and plain requests, on your server',
+    )
+    .action(async (path: string, flags: BenchFlags) => {
+      const { benchCommand } = await import('./bench/bench-command.js')
+      setExitCode(await benchCommand(path, flags))
     })
 
   addPending(program.command('pending'), setExitCode)
