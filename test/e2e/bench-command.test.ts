@@ -1,9 +1,12 @@
-import { readdir } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { listMounts } from '../../src/fuse/mountpoint.js'
 import { Mount } from '../support/mount.js'
+import { program } from '../support/processes.js'
 import { Server } from '../support/server.js'
 
 const leftovers = async (): Promise<string[]> => [
@@ -72,6 +75,29 @@ describe('xnatfs bench', () => {
       expect.stringMatching(/ended with 3 in .*: no such luck/),
     ])
     expect((await leftovers()).filter((path) => !before.includes(path))).toEqual([])
+  })
+
+  it('is ended by Ctrl-C with its tool, which has files of the mount open, and leaves nothing behind', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'xnatfs-test-'))
+    const mark = join(folder, 'reading')
+    const holdOpen = `exec 3< "$(find "$IN" -type f | head -n 1)"; touch ${mark}; sleep 60; true`
+    const tool = `case "$IN" in */xnat/*) ${holdOpen} ;; esac`
+    try {
+      const bench = spawn(process.execPath, [program, 'bench', join(mount.path, scan), '--run', tool], {
+        env: { ...process.env, ...mount.env },
+        stdio: ['ignore', 'ignore', 'pipe'],
+      })
+      let said = ''
+      bench.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()))
+      const ended = new Promise((resolve) => bench.once('close', resolve))
+      await expect.poll(() => existsSync(mark), { timeout: 30_000 }).toBe(true)
+      bench.kill('SIGINT')
+      expect(await ended).toBe(1)
+      expect(said).toContain('xnatfs: interrupted')
+      expect((await leftovers()).filter((path) => !before.includes(path))).toEqual([])
+    } finally {
+      await rm(folder, { recursive: true })
+    }
   })
 
   it('ends with a reason and an exit code where it cannot measure', async () => {

@@ -241,19 +241,26 @@ class Bench {
     await rm(out, { recursive: true })
   }
 
+  /** In a process group of its own: who ends it ends all that it has started, which may have files of a mount open. */
   async #shell(line: string, variables: Record<string, string>): Promise<void> {
+    const { signal } = this.#abort
+    signal.throwIfAborted()
     let said = ''
     const child = spawn('sh', ['-c', line], {
       cwd: this.#folder,
       env: { ...withoutSecrets(process.env), ...variables },
       stdio: ['ignore', 'ignore', 'pipe'],
-      signal: this.#abort.signal,
+      detached: true,
     })
+    const endAll = (): void => killGroup(child.pid)
+    signal.addEventListener('abort', endAll)
+    child.once('close', () => signal.removeEventListener('abort', endAll))
     child.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-1000)))
     const code = await new Promise<number | null>((resolve, reject) => {
       child.once('error', reject)
-      child.once('close', resolve)
+      child.once('close', resolve) // when nothing of it is left that could say something
     })
+    signal.throwIfAborted()
     if (code === 0) return
     const how = code === null ? 'was killed' : `ended with ${code}`
     throw new CliError(
@@ -266,6 +273,15 @@ class Bench {
     const folder = join(this.#folder, String(++this.#count))
     await mkdir(folder)
     return folder
+  }
+}
+
+function killGroup(leader: number | undefined): void {
+  if (leader === undefined) return // it did not start
+  try {
+    process.kill(-leader, 'SIGKILL')
+  } catch {
+    return // all have ended
   }
 }
 

@@ -42,10 +42,11 @@ export class TemporaryMount {
     return { ...wireOf(status!.requests), ...(await usageOf(status!.pid)) }
   }
 
+  /** Whatever still looks there keeps what it has open: nothing can be lost, and nothing may stay behind. */
   async end(): Promise<void> {
     if (!this.#isMounted) return
     this.#isMounted = false
-    const answer = await askMount(this.mountpoint, { command: 'unmount', lazy: false })
+    const answer = await askMount(this.mountpoint, { command: 'unmount', lazy: true })
     if (!answer.isDone) throw new CliError(exitCodes.failure, `${this.mountpoint}: ${answer.message}`)
   }
 }
