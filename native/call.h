@@ -1,8 +1,11 @@
 // One call from JavaScript: its session and its parameters, checked.
 #pragma once
 
+#include <sys/uio.h>
+
 #include <array>
 #include <cmath>
+#include <vector>
 
 #include "session.h"
 
@@ -61,6 +64,23 @@ class Call {
       return false;
     }
     *data = static_cast<const char*>(at);
+    return true;
+  }
+  // An array of them; valid as long.
+  bool pieces(size_t index, std::vector<iovec>* pieces) const {
+    uint32_t count = 0;
+    if (napi_get_array_length(env_, parameters_[index], &count) != napi_ok) return false;
+    pieces->resize(count);
+    for (uint32_t i = 0; i < count; i++) {
+      napi_value piece = nullptr;
+      napi_typedarray_type type;
+      iovec& at = (*pieces)[i];
+      if (napi_get_element(env_, parameters_[index], i, &piece) != napi_ok ||
+          napi_get_typedarray_info(env_, piece, &type, &at.iov_len, &at.iov_base, nullptr, nullptr) != napi_ok ||
+          type != napi_uint8_array) {
+        return false;
+      }
+    }
     return true;
   }
   napi_value parameter(size_t index) const { return parameters_[index]; }

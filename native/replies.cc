@@ -144,6 +144,21 @@ napi_value replyBytes(napi_env env, napi_callback_info info) {
   return answer(call, [&](fuse_req_t req) { return fuse_reply_buf(req, bytes, size); });
 }
 
+// (token, array of bytes): they go one behind the other
+napi_value replyPieces(napi_env env, napi_callback_info info) {
+  const Call call(env, info, 2);
+  if (!call) return nullptr;
+  std::vector<iovec> pieces;
+  if (!call.pieces(1, &pieces)) {
+    call.fail("the bytes of a reply must be an array of Uint8Array");
+    return nullptr;
+  }
+  for (const iovec& piece : pieces) call.session().counters().bytesRead += piece.iov_len;
+  return answer(call, [&](fuse_req_t req) {
+    return fuse_reply_iov(req, pieces.data(), static_cast<int>(pieces.size()));
+  });
+}
+
 // (token, text)
 napi_value replyText(napi_env env, napi_callback_info info) {
   const Call call(env, info, 2);
@@ -231,7 +246,8 @@ std::vector<napi_property_descriptor> replyMethods() {
   return {method("replyErrno", replyErrno),       method("replyEntry", replyEntry),
           method("replyAbsent", replyAbsent),     method("replyAttributes", replyAttributes),
           method("replyOpen", replyOpen),         method("replyCreate", replyCreate),
-          method("replyBytes", replyBytes),       method("replyText", replyText),
+          method("replyBytes", replyBytes),       method("replyPieces", replyPieces),
+          method("replyText", replyText),
           method("replyXattr", replyXattr), method("replyWritten", replyWritten),   method("replyDirectory", replyDirectory),
           method("copiedBytes", copiedBytes)};
 }

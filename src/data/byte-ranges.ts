@@ -1,3 +1,5 @@
+import type { Pieces } from '../util/pieces.js'
+
 /** A stretch of bytes, `end` excluded. */
 export interface ByteSpan {
   readonly start: number
@@ -44,4 +46,20 @@ export class ByteRanges {
     if (from < end) gaps.push({ start: from, end })
     return gaps
   }
+}
+
+/** What blocks that follow one another have of a span, uncopied. @param start where the first of them begins */
+export function bytesOfBlocks(blocks: readonly Uint8Array[], start: number, span: ByteSpan): Pieces {
+  const pieces: Uint8Array[] = []
+  for (const block of blocks) {
+    pieces.push(block.subarray(Math.max(span.start - start, 0), Math.max(span.end - start, 0)))
+    start += block.length
+  }
+  return pieces.length === 1 ? pieces[0]! : pieces
+}
+
+/** The numbers of the blocks that a span touches. */
+export function indexesOf(span: ByteSpan, blockSizeBytes: number): number[] {
+  const first = Math.floor(span.start / blockSizeBytes)
+  return Array.from({ length: Math.ceil(span.end / blockSizeBytes) - first }, (_, i) => first + i)
 }

@@ -4,8 +4,11 @@ import { Attempts } from '../util/attempts.js'
 import { inBackground } from '../util/background.js'
 import type { FileReaderOptions } from './file-reader-options.js'
 import { FsError } from '../util/fs-error.js'
+import { joined } from '../util/pieces.js'
+import type { Pieces } from '../util/pieces.js'
 import { sleep } from '../util/sleep.js'
 import { BlockRun, cutIntoBlocks } from './block-run.js'
+import { bytesOfBlocks, indexesOf } from './byte-ranges.js'
 import type { ByteSpan } from './byte-ranges.js'
 import { CachedBlocks, isAtHand } from './cached-blocks.js'
 import type { FoundBlock } from './cached-blocks.js'
@@ -55,6 +58,12 @@ export class FileReader {
 
   /** The bytes from `offset`, fewer than asked for only at the end of the file. */
   read(offset: number, lengthBytes: number, signal?: AbortSignal): MaybePromise<Uint8Array> {
+    const pieces = this.readPieces(offset, lengthBytes, signal)
+    return isAtHand(pieces) ? joined(pieces) : pieces.then(joined)
+  }
+
+  /** As `read`; what lies in several blocks is not copied together. */
+  readPieces(offset: number, lengthBytes: number, signal?: AbortSignal): MaybePromise<Pieces> {
     const end = Math.min(offset + lengthBytes, this.file.sizeBytes)
     if (offset >= end) return new Uint8Array(0)
     if (this.#stale) throw this.#stale
@@ -64,13 +73,14 @@ export class FileReader {
     return recovery.then(() => this.#readBlocks(offset, end, signal))
   }
 
-  #readBlocks(offset: number, end: number, signal: AbortSignal | undefined): MaybePromise<Uint8Array> {
-    const indexes = this.#indexes({ start: offset, end })
+  #readBlocks(offset: number, end: number, signal: AbortSignal | undefined): MaybePromise<Pieces> {
+    const span = { start: offset, end }
+    const indexes = indexesOf(span, this.#blockSize)
     const first = indexes[0]!
-    const use = (blocks: readonly FoundBlock[]): MaybePromise<Uint8Array> =>
+    const use = (blocks: readonly FoundBlock[]): MaybePromise<Pieces> =>
       blocks.every((block) => block !== undefined)
-        ? this.#assemble(blocks, first, offset, end)
-        : this.#readMissing(blocks, first, offset, end, signal)
+        ? bytesOfBlocks(blocks, first * this.#blockSize, span)
+        : this.#readMissing(blocks, first, span, signal)
     const found = this.#cached.lookUp(indexes)
     return isAtHand(found) ? use(found) : found.then(use)
   }
@@ -79,7 +89,7 @@ export class FileReader {
   readAhead(span: ByteSpan): { readonly sizeBytes: number; readonly done: Promise<unknown> } {
     if (this.#stale || this.#spool || this.#isWhole) return { sizeBytes: 0, done: Promise.resolve() }
     const recovery = this.#cached.recover(undefined)
-    const indexes = this.#indexes(span)
+    const indexes = indexesOf(span, this.#blockSize)
     const fetch = (blocks: readonly FoundBlock[]): { sizeBytes: number; done: Promise<unknown> } => {
       if (this.#stale || this.#spool) return { sizeBytes: 0, done: Promise.resolve() }
       const runs = this.#start(indexes[0]!, blocks, 'read-ahead')
@@ -96,7 +106,7 @@ export class FileReader {
   /** Brings a stretch (a small file: all) into the cache; those who read go before. @throws FsError */
   async bring(span: ByteSpan, signal: AbortSignal): Promise<void> {
     await this.#cached.recover(signal)
-    const indexes = this.#indexes(this.#isWhole ? { start: 0, end: this.file.sizeBytes } : span)
+    const indexes = indexesOf(this.#isWhole ? { start: 0, end: this.file.sizeBytes } : span, this.#blockSize)
     const blocks = await this.#cached.lookUp(indexes)
     if (this.#stale) throw this.#stale
     if (!this.#usableSpool()) {
@@ -120,12 +130,12 @@ export class FileReader {
   async #readMissing(
     blocks: readonly FoundBlock[],
     first: number,
-    offset: number,
-    end: number,
+    span: ByteSpan,
     signal: AbortSignal | undefined,
-  ): Promise<Uint8Array> {
+  ): Promise<Pieces> {
+    const lengthBytes = span.end - span.start
     if (this.#stale) throw this.#stale // it came to be while the disk was asked
-    if (this.#usableSpool()) return this.#spool!.read(offset, end - offset, signal)
+    if (this.#usableSpool()) return this.#spool!.read(span.start, lengthBytes, signal)
     this.#start(first, blocks, 'foreground')
     // All blocks of a small file come at once: those that were here may be of another download.
     const waits = blocks.map(
@@ -133,10 +143,11 @@ export class FileReader {
         (this.#isWhole ? undefined : block) ?? this.#pending.get(first + i)?.wait(first + i, signal) ?? block,
     )
     const arrived = await Promise.all(waits)
-    if (arrived.every((block) => block !== undefined)) return this.#assemble(arrived, first, offset, end)
+    if (arrived.every((block) => block !== undefined))
+      return bytesOfBlocks(arrived, first * this.#blockSize, span)
     if (this.#stale) throw this.#stale
     if (!this.#spool) throw new FsError('EIO', `read ${this.file.name}: its download failed`)
-    return this.#spool.read(offset, end - offset, signal)
+    return this.#spool.read(span.start, lengthBytes, signal)
   }
 
   /** A download that failed is forgotten, so that the next reader begins another. */
@@ -147,13 +158,6 @@ export class FileReader {
       inBackground(this.#options.log, 'remove a failed download', failed.remove())
     }
     return this.#spool !== undefined
-  }
-
-  #assemble(blocks: readonly Uint8Array[], first: number, offset: number, end: number): Uint8Array {
-    const skip = offset - first * this.#blockSize
-    const [only] = blocks
-    if (blocks.length === 1) return only!.subarray(skip, skip + end - offset)
-    return Buffer.concat(blocks).subarray(skip, skip + end - offset)
   }
 
   /**
@@ -168,11 +172,6 @@ export class FileReader {
     } catch (error) {
       if (archive.isReachable) throw error
     }
-  }
-
-  #indexes(span: ByteSpan): number[] {
-    const first = Math.floor(span.start / this.#blockSize)
-    return Array.from({ length: Math.ceil(span.end / this.#blockSize) - first }, (_, i) => first + i)
   }
 
   /** Requests for those blocks of a stretch that are neither here nor on their way. */
@@ -234,7 +233,7 @@ export class FileReader {
   async #findHere(run: BlockRun): Promise<boolean> {
     await this.#cached.refind()
     const span = { start: run.next * this.#blockSize, end: this.#endOf(run.last) }
-    const blocks = await this.#cached.lookUp(this.#indexes(span))
+    const blocks = await this.#cached.lookUp(indexesOf(span, this.#blockSize))
     if (this.#stale) throw this.#stale
     if (this.#isWhole && blocks.includes(undefined)) return false
     for (const block of blocks) {

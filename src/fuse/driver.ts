@@ -4,6 +4,7 @@
  */
 import type { Attributes } from '../vfs/attributes.js'
 import type { DirectoryItem } from '../vfs/vfs.js'
+import type { Pieces } from '../util/pieces.js'
 
 /** What `--driver` may say. */
 export const driverNames = ['auto', 'libfuse3', 'fuse-native'] as const
@@ -65,7 +66,7 @@ export interface FuseOperations {
     offset: number,
     lengthBytes: number,
     signal?: AbortSignal,
-  ): MaybePromise<Uint8Array | Errno>
+  ): MaybePromise<Pieces | Errno>
   write(handle: number, offset: number, bytes: Uint8Array): MaybePromise<Errno>
   flush(handle: number, signal?: AbortSignal): MaybePromise<Errno>
   fsync(handle: number, signal?: AbortSignal): MaybePromise<Errno>

@@ -64,6 +64,7 @@ export interface NativeSession {
   replyOpen(token: number, handle: number, flags: number, backing: number): boolean
   replyCreate(token: number, handle: number, flags: number): boolean
   replyBytes(token: number, bytes: Uint8Array): boolean
+  replyPieces(token: number, pieces: readonly Uint8Array[]): boolean
   replyText(token: number, text: string): boolean
   /** @param sizeBytes what there is room for; 0 asks for the length */
   replyXattr(token: number, bytes: Uint8Array, sizeBytes: number): boolean

@@ -140,7 +140,10 @@ export class NativeRequests {
         this.#answer(
           request,
           (signal) => operations.read(handle, offset, lengthBytes, signal),
-          (bytes) => this.#session.replyBytes(token, bytes),
+          (bytes) =>
+            bytes instanceof Uint8Array
+              ? this.#session.replyBytes(token, bytes)
+              : this.#session.replyPieces(token, bytes),
         )
       },
       write: (request) => this.#write(request),

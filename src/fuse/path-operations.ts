@@ -2,6 +2,7 @@ import { constants } from 'node:os'
 import type { Operations, Stat } from 'fuse-native'
 import type { Attributes } from '../vfs/attributes.js'
 import { xattrPrefix } from '../vfs/extended-attributes.js'
+import type { Pieces } from '../util/pieces.js'
 import type { AttributeRequest, Errno, FuseOperations, MaybePromise } from './driver.js'
 import { directoryStat, finish, owners, reply, statfs, andThen, toStat } from './path-replies.js'
 
@@ -101,10 +102,14 @@ export class PathOperations {
   }
 
   #read(fd: number, buffer: Buffer, length: number, position: number, done: (count: number) => void): void {
-    const respond = (bytes: Uint8Array | Errno): void => {
+    const respond = (bytes: Pieces | Errno): void => {
       if (typeof bytes === 'number') return done(-bytes)
-      buffer.set(bytes)
-      done(bytes.length)
+      let filled = 0
+      for (const piece of bytes instanceof Uint8Array ? [bytes] : bytes) {
+        buffer.set(piece, filled)
+        filled += piece.length
+      }
+      done(filled)
     }
     const bytes = this.#operations.read(fd, position, length)
     if (bytes instanceof Promise) bytes.then(respond, () => done(-EIO))

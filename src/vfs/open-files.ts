@@ -7,6 +7,7 @@ import type { WriteBack } from '../data/write-back.js'
 import { FsError } from '../util/fs-error.js'
 import type { Log } from '../util/log.js'
 import { withSignal } from '../util/single-flight.js'
+import type { Pieces } from '../util/pieces.js'
 import { ascertain, sizedFile } from './ascertain.js'
 import { sizeOf } from './attributes.js'
 import { HandleTable } from './handle-table.js'
@@ -109,7 +110,7 @@ export class OpenFiles {
     if (lack) throw lack
   }
 
-  read(number: number, offset: number, lengthBytes: number, signal?: AbortSignal): MaybePromise<Uint8Array> {
+  read(number: number, offset: number, lengthBytes: number, signal?: AbortSignal): MaybePromise<Pieces> {
     const handle = this.#handles.get(number)
     const { node, file } = handle
     if (node.local) return node.local.staging.read(offset, lengthBytes, signal)
@@ -119,7 +120,7 @@ export class OpenFiles {
     handle.reading ??= this.#options.readers.open(file, this.#surroundings(node))
     handle.ahead ??= new ReadAhead(file.sizeBytes)
     const { reader } = handle.reading
-    const bytes = reader.read(offset, lengthBytes, signal)
+    const bytes = reader.readPieces(offset, lengthBytes, signal)
     const ahead = handle.ahead.observe(offset, lengthBytes)
     if (ahead) this.#options.readers.readAhead(reader, ahead)
     return bytes

@@ -6,6 +6,7 @@ import type { JournalEntry } from '../data/journal-record.js'
 import { FsError } from '../util/fs-error.js'
 import { causeChain } from '../util/log.js'
 import type { Log } from '../util/log.js'
+import type { Pieces } from '../util/pieces.js'
 import { attributesOf } from './attributes.js'
 import type { AttributeDefaults, Attributes } from './attributes.js'
 import { Changes } from './changes.js'
@@ -216,7 +217,7 @@ export class Vfs {
     return { ...opened, attributes: this.#report(node) }
   }
 
-  read(handle: number, offset: number, lengthBytes: number, signal?: AbortSignal): MaybePromise<Uint8Array> {
+  read(handle: number, offset: number, lengthBytes: number, signal?: AbortSignal): MaybePromise<Pieces> {
     return this.#files.read(handle, offset, lengthBytes, signal)
   }
 

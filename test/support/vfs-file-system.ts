@@ -1,6 +1,7 @@
 import type { Attributes } from '../../src/vfs/attributes.js'
 import type { Vfs } from '../../src/vfs/vfs.js'
 import { FsError } from '../../src/util/fs-error.js'
+import { joined } from '../../src/util/pieces.js'
 import type { FileFacts, FileSystem, OpenFile } from './file-system.js'
 
 const rootIno = 1
@@ -36,7 +37,7 @@ export function vfsFileSystem(vfs: Vfs): FileSystem {
   ): Promise<void> => task(...(await parentOf(path)))
 
   const openFile = (ino: number, handle: number, isAppending: boolean): OpenFile => ({
-    read: async (offset, lengthBytes) => Buffer.from(await vfs.read(handle, offset, lengthBytes)),
+    read: async (offset, lengthBytes) => Buffer.from(joined(await vfs.read(handle, offset, lengthBytes))),
     write: async (bytes, offset) => {
       const end = isAppending || offset === undefined ? (await vfs.getattr(ino)).sizeBytes : offset
       await vfs.write(handle, end, bytes)

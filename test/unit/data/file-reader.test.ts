@@ -61,6 +61,15 @@ describe('reading by ranges', () => {
     expect(await reader.read(bytes.length - 3, 10)).toHaveLength(3)
   })
 
+  it('hands out the bytes of several blocks where they lie', async () => {
+    const reader = readerOf(new ByteSource(bytes))
+    const pieces = (await reader.readPieces(block - 1, block + 2)) as readonly Uint8Array[]
+    expect(pieces.map((piece) => piece.length)).toEqual([1, block, 1])
+    expect(Buffer.concat(pieces)).toEqual(bytes.subarray(block - 1, 2 * block + 1))
+    const again = (await reader.readPieces(block, 2 * block)) as readonly Uint8Array[]
+    expect(again[0]!.buffer).toBe(pieces[1]!.buffer)
+  })
+
   it('never asks beyond the end of the file: XNAT promises such bytes and stalls', async () => {
     const source = new ByteSource(bytes)
     await expectRead(readerOf(source), bytes.length - 5, 5)
