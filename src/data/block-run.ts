@@ -81,19 +81,24 @@ export async function cutIntoBlocks(
   lengthOf: (index: number) => number,
   take: (block: Buffer) => void,
 ): Promise<void> {
-  let block = Buffer.allocUnsafe(lengthOf(run.next))
+  let block: Buffer | undefined
   let filled = 0
   for await (const chunk of body) {
     for (let taken = 0; taken < chunk.length;) {
       if (run.isDone) return
+      const lengthBytes = lengthOf(run.next)
+      if (filled === 0 && chunk.length === lengthBytes) {
+        take(Buffer.from(chunk.buffer, chunk.byteOffset, lengthBytes))
+        break
+      }
+      block ??= Buffer.allocUnsafeSlow(lengthBytes)
       const part = chunk.subarray(taken, taken + block.length - filled)
       block.set(part, filled)
       filled += part.length
       taken += part.length
       if (filled < block.length) continue
       take(block)
-      if (run.isDone) continue
-      block = Buffer.allocUnsafe(lengthOf(run.next))
+      block = undefined
       filled = 0
     }
   }

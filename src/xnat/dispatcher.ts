@@ -1,6 +1,7 @@
 import { rootCertificates } from 'node:tls'
 import { Agent, Client, EnvHttpProxyAgent } from 'undici'
 import type { Dispatcher } from 'undici'
+import { reusingConnector } from './reused-reads.js'
 
 /** How the server is reached, where it is not by its name and the usual certificates alone. Plain data. */
 export interface Reach {
@@ -24,7 +25,7 @@ export function createDispatcher(baseUrl: string, connections: number, reach: Re
   const { proxy, noProxy } = reach
   const { tls, ...options } = optionsOf(reach)
   if (proxy === undefined || isThisMachine(baseUrl))
-    return new Agent({ ...options, connections, pipelining: 1 })
+    return new Agent({ ...options, connect: reusingConnector(options.connect), connections, pipelining: 1 })
   return new EnvHttpProxyAgent({
     ...options,
     connections,

@@ -46,6 +46,9 @@ export interface Upload {
   readonly readBack?: string | undefined
 }
 
+/** The blocks of the cache: what is cut as it comes need not be copied once more. */
+const keptPieceBytes = 128 * 1024
+
 /**
  * @param range must lie within the file: beyond its end a real server promises bytes and never sends them (§3.2)
  * @throws XnatError
@@ -62,6 +65,7 @@ export async function readFile(
     path: fileUrlPath(resource, storedPath),
     html: 'as-file',
     signal,
+    pieceBytes: keptPieceBytes,
     ...(range && { headers: { range: `bytes=${range.first}-${range.last}` } }),
     ...(priority && { priority }),
   })

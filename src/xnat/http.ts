@@ -1,14 +1,14 @@
 import type { Readable } from 'node:stream'
 import PQueue from 'p-queue'
-import { request as undiciRequest } from 'undici'
 import type { Dispatcher } from 'undici'
 import { decodedBody, isEncoded } from './content-encoding.js'
 import { createDispatcher, createLine } from './dispatcher.js'
 import type { Reach } from './dispatcher.js'
+import { exchange } from './exchange.js'
+import type { Answer, ExchangeOptions } from './exchange.js'
 import { observed } from './http-observer.js'
 import type { HttpObserver } from './http-observer.js'
 import { RequestPairs, endOf } from './request-pairs.js'
-import type { Answer, RequestOptions } from './request-pairs.js'
 import { defaultRetryPolicy, failureOf, isPassingStatus, retryDelayMs } from './retry.js'
 import type { RetryPolicy } from './retry.js'
 import { XnatError, codeOfStatus, sentenceOfPage } from './xnat-error.js'
@@ -31,6 +31,8 @@ export interface HttpRequest {
   readonly priority?: Priority
   readonly headersTimeoutMs?: number
   readonly signal?: AbortSignal | undefined
+  /** The body comes in pieces of this many bytes, but for the last one. Default: as it arrives. */
+  readonly pieceBytes?: number | undefined
   /**
    * A GET that goes right behind this request on the same connection: the server takes it when it is done with this
    * one, whose body must be small. It is left out where a proxy is asked, which may send each by another way.
@@ -249,12 +251,11 @@ export class Http {
   } {
     const url = this.baseUrl + request.path
     const { behind } = request
-    const options = this.#undiciOptions(request)
-    if (!behind || !this.#pairs)
-      return { answer: undiciRequest(url, { ...options, dispatcher: this.#dispatcher }) }
+    const options = this.#exchangeOptions(request)
+    if (!behind || !this.#pairs) return { answer: exchange(this.#dispatcher, url, options) }
     return this.#pairs.send(
       { url, options },
-      { url: this.baseUrl + behind.path, options: this.#undiciOptions(behind) },
+      { url: this.baseUrl + behind.path, options: this.#exchangeOptions(behind) },
     )
   }
 
@@ -267,7 +268,7 @@ export class Http {
     }
   }
 
-  #undiciOptions(request: HttpRequest): RequestOptions {
+  #exchangeOptions(request: HttpRequest): ExchangeOptions {
     return {
       method: request.method,
       headers: {
@@ -280,6 +281,7 @@ export class Http {
       headersTimeout: request.headersTimeoutMs ?? headersTimeoutMs,
       ...(request.body && { body: request.body() }),
       ...(request.signal && { signal: request.signal }),
+      ...(request.pieceBytes !== undefined && { pieceBytes: request.pieceBytes }),
     }
   }
 }

@@ -1,12 +1,10 @@
-import { request as undiciRequest } from 'undici'
 import type { Dispatcher } from 'undici'
-
-export type Answer = Dispatcher.ResponseData<unknown>
-export type RequestOptions = Omit<NonNullable<Parameters<typeof undiciRequest>[1]>, 'dispatcher'>
+import { exchange } from './exchange.js'
+import type { Answer, ExchangeOptions } from './exchange.js'
 
 export interface PairMember {
   readonly url: string
-  readonly options: RequestOptions
+  readonly options: ExchangeOptions
 }
 
 /**
@@ -36,8 +34,8 @@ export class RequestPairs {
   send(first: PairMember, second: PairMember): { answer: Promise<Answer>; behind: Promise<Answer> } {
     const line = this.#idle.pop() ?? this.#newLine()
     const dispatcher = this.#seen(line)
-    const answer = undiciRequest(first.url, { ...first.options, dispatcher, blocking: false })
-    const behind = undiciRequest(second.url, { ...second.options, dispatcher })
+    const answer = exchange(dispatcher, first.url, { ...first.options, blocking: false })
+    const behind = exchange(dispatcher, second.url, second.options)
     // The answer to a request of which nobody knows whether it arrived means nothing.
     answer.catch(() => behind.then(({ body }) => body.destroy()).catch(() => {}))
     void Promise.allSettled([answer.then(endOf), behind.then(endOf)]).then(() => this.#idle.push(line))

@@ -81,7 +81,7 @@ class FakeServer {
 
 function answer(status: number, type = 'text/plain'): HttpResponse {
   const data = { statusCode: status, headers: { 'content-type': type }, body: Readable.from([]) }
-  return new HttpResponse('PUT', '/', data as unknown as ConstructorParameters<typeof HttpResponse>[2])
+  return new HttpResponse('PUT', '/', data)
 }
 
 describe('StreamedUpload', () => {

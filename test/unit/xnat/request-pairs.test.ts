@@ -1,6 +1,7 @@
 import { createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import { Client } from 'undici'
+import { text } from 'node:stream/consumers'
 import { afterEach, describe, expect, it } from 'vitest'
 import { RequestPairs } from '../../../src/xnat/request-pairs.js'
 
@@ -59,8 +60,8 @@ describe('requests that go in pairs', () => {
     )
     for (let round = 0; round < 6; round++) {
       const { answer, behind } = send()
-      expect(await (await answer).body.text()).toBe('')
-      expect(await (await behind).body.text()).toBe('new')
+      expect(await text((await answer).body)).toBe('')
+      expect(await text((await behind).body)).toBe('new')
     }
     // The first may not be free yet when the second pair is sent.
     expect(sockets.length).toBeLessThanOrEqual(2)
@@ -77,8 +78,8 @@ describe('requests that go in pairs', () => {
     await expect.poll(() => held.length).toBe(2)
     for (const answerNow of held) answerNow()
     for (const { answer, behind } of both) {
-      await (await answer).body.dump()
-      expect(await (await behind).body.text()).toBe('new')
+      await text((await answer).body)
+      expect(await text((await behind).body)).toBe('new')
     }
     expect(sockets).toHaveLength(2)
   })
@@ -90,14 +91,14 @@ describe('requests that go in pairs', () => {
     })
     const { answer, behind } = send()
     expect((await answer).headers['connection']).toBe('close')
-    await (await answer).body.dump()
-    expect(await (await behind).body.text()).toBe('new')
+    await text((await answer).body)
+    expect(await text((await behind).body)).toBe('new')
   })
 
   it('fail in the second alone where that is not answered', async () => {
     const send = await startPairs((received) => (received.includes(put) ? ok('') : undefined))
     const { answer, behind } = send()
-    await (await answer).body.dump()
+    await text((await answer).body)
     await expect(behind).rejects.toMatchObject({ code: 'UND_ERR_HEADERS_TIMEOUT' })
   })
 
