@@ -130,6 +130,8 @@ export interface StoreSource {
 export interface GrowingBytes {
   /** From the first on, as they come. Throws when they will not be those of the file after all. */
   chunks(): AsyncIterable<Buffer>
+  /** The MD5 (lower-case hex) of all of them, when they have ended. */
+  md5(): Promise<string>
   /** Nobody reads them any more. */
   abandon(reason: string): void
 }

@@ -27,9 +27,10 @@ export class StreamedUpload implements StartedStore {
   readonly #bytes: GrowingBytes
   readonly #abort = new AbortController()
   readonly #permission: Promise<void>
-  readonly #answer: Promise<string>
+  readonly #answer: Promise<void>
   #permit: () => void = () => {}
-  #isEnding = false
+  /** Of all bytes; from then on the server may have stored them. */
+  #md5: string | undefined
   #isAnswered = false
   #error: unknown
 
@@ -72,10 +73,10 @@ export class StreamedUpload implements StartedStore {
     if (this.#isAnswered) return undefined
     this.#permit()
     try {
-      const md5 = await this.#answer
-      return this.#isEnding ? md5 : undefined
+      await this.#answer
+      return this.#md5
     } catch (error) {
-      if (!this.#isEnding || this.isRefused) return undefined
+      if (this.#md5 === undefined || this.isRefused) return undefined
       throw error
     }
   }
@@ -84,19 +85,20 @@ export class StreamedUpload implements StartedStore {
     if (!this.#isAnswered) this.#abort.abort()
   }
 
-  async #send(session: Session, exact: ExactPaths): Promise<string> {
+  async #send(session: Session, exact: ExactPaths): Promise<void> {
     const { part, path, replaces } = this.#target
     const target = replaces ? { exact: await exact.of(replaces) } : { new: path }
     const upload = { bytes: () => this.#body(), overwrite: replaces !== undefined }
-    return putGrowing(session, part.address, target, upload, this.#abort.signal)
+    await putGrowing(session, part.address, target, upload, this.#abort.signal)
   }
 
   async *#body(): AsyncGenerator<Buffer> {
-    this.#isEnding = false
+    this.#md5 = undefined
     yield* this.#bytes.chunks()
     await this.#permission
+    const md5 = await this.#bytes.md5()
     this.#abort.signal.throwIfAborted()
-    this.#isEnding = true
+    this.#md5 = md5
   }
 
   #end(error: unknown): void {

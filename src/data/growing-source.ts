@@ -1,6 +1,8 @@
 import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
+import { FileDigest } from '../util/file-digest.js'
 import { FsError } from '../util/fs-error.js'
+import { md5OfFile } from '../util/md5.js'
 import type { LentBytes } from './staging-state.js'
 
 /** Each read costs a change of threads, each chunk some milliseconds of digesting in which nothing else is done. */
@@ -33,6 +35,7 @@ export class GrowingSource {
   #wake: () => void = () => {}
   /** Where the reader is. */
   #position = 0
+  #digest: FileDigest | undefined
   /** Pieces of the file, in order, that the reader comes to soon. */
   readonly #recent: (LentBytes & { readonly position: number })[] = []
 
@@ -52,6 +55,7 @@ export class GrowingSource {
   grow(sizeBytes: number, last?: LentBytes): boolean {
     const isKept = last !== undefined && this.#keep(last, sizeBytes - last.bytes.length)
     this.#sizeBytes = Math.max(this.#sizeBytes, sizeBytes)
+    this.#digest?.grow(this.#sizeBytes)
     this.#wake()
     return isKept
   }
@@ -65,6 +69,7 @@ export class GrowingSource {
   abandon(reason: string): void {
     this.#failure ??= new FsError('EIO', reason)
     this.#recent.length = 0
+    this.#digest?.end()
     this.#wake()
   }
 
@@ -73,6 +78,7 @@ export class GrowingSource {
    * as it is until four more were asked for.
    */
   async *chunks(): AsyncGenerator<Buffer> {
+    this.#startDigest()
     const file = await open(this.#options.path, 'r')
     const held: LentBytes[] = []
     const spare: Buffer[] = []
@@ -106,6 +112,19 @@ export class GrowingSource {
     } finally {
       await file.close()
     }
+  }
+
+  /** The MD5 (lower-case hex) of all bytes, when they have ended. @throws FsError when they are not those of the file */
+  async md5(): Promise<string> {
+    const md5 = await this.#digest?.finish(this.#sizeBytes).catch(() => undefined)
+    if (this.#failure) throw this.#failure
+    return md5 ?? md5OfFile(this.#options.path, this.#sizeBytes)
+  }
+
+  #startDigest(): void {
+    if (this.#digest) return
+    this.#digest = new FileDigest(this.#options.path)
+    this.#digest.grow(this.#sizeBytes)
   }
 
   /** A reader that is close behind the writer need not ask the disk. */

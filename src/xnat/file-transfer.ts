@@ -1,5 +1,4 @@
 import { createHash, randomBytes } from 'node:crypto'
-import type { Hash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { readFile as readLocalFile } from 'node:fs/promises'
 import { Readable } from 'node:stream'
@@ -110,10 +109,16 @@ export async function putFile(
   if (sizeBytes <= inOnePieceBytes) {
     const bytes = source.bytes ?? (await readLocalFile(sourcePath)).subarray(0, sizeBytes)
     if (bytes.length !== sizeBytes) throw new Error(`${sourcePath} has not ${sizeBytes} bytes`)
-    return putMultipart(session, resource, path, { bytes, sizeBytes, overwrite, readBack }, signal)
+    const body = { bytes, sizeBytes, overwrite, readBack }
+    const response = await sendMultipart(session, resource, path, body, signal)
+    const md5 = createHash('md5').update(bytes).digest('hex')
+    return { md5, readBack: response.behind?.then(whereWhole, () => undefined) }
   }
-  const bytes = (): AsyncIterable<Buffer> => bytesOfFile(sourcePath, sizeBytes)
-  return putMultipart(session, resource, path, { bytes, sizeBytes, overwrite }, signal)
+  let md5 = ''
+  const bytes = (): AsyncIterable<Buffer> =>
+    digesting(bytesOfFile(sourcePath, sizeBytes), (digest) => (md5 = digest))
+  await sendMultipart(session, resource, path, { bytes, sizeBytes, overwrite }, signal)
+  return { md5 }
 }
 
 /** A file whose size is not known yet. */
@@ -125,8 +130,7 @@ export interface GrowingUpload {
 
 /**
  * As `putFile`, for a file that is still being written: the body is sent in chunks, which XNAT takes for multipart (§5).
- * Where `bytes` throws, or the signal comes before their end, nothing is stored.
- * @returns the MD5 (lower-case hex) of the bytes sent
+ * Where `bytes` throws, or the signal comes before their end, nothing is stored. Their digest is the caller's affair.
  */
 export async function putGrowing(
   session: Session,
@@ -134,8 +138,8 @@ export async function putGrowing(
   path: { readonly new: string } | { readonly exact: string },
   upload: GrowingUpload,
   signal?: AbortSignal,
-): Promise<string> {
-  return (await putMultipart(session, resource, path, { ...upload, sizeBytes: undefined }, signal)).md5
+): Promise<void> {
+  await sendMultipart(session, resource, path, { ...upload, sizeBytes: undefined }, signal)
 }
 
 /** The server digests and copies what it got before it answers. */
@@ -145,7 +149,8 @@ const readBackTimeoutMs = 10_000
 /** Streams cost more than the bytes of small files. */
 const inOnePieceBytes = 256 * 1024
 
-async function putMultipart(
+/** @returns the answer of a server that says that it has stored them */
+async function sendMultipart(
   session: Session,
   resource: ResourceAddress,
   path: { readonly new: string } | { readonly exact: string },
@@ -156,7 +161,7 @@ async function putMultipart(
     readonly readBack?: string | undefined
   },
   signal: AbortSignal | undefined,
-): Promise<Stored> {
+): Promise<HttpResponse> {
   const { bytes, sizeBytes, overwrite, readBack } = upload
   const urlPath = 'new' in path ? storePath(path.new) : path.exact
   const boundary = `xnatfs-${randomBytes(12).toString('hex')}`
@@ -165,7 +170,6 @@ async function putMultipart(
       'Content-Type: application/octet-stream\r\n\r\n',
   )
   const tail = Buffer.from(`\r\n--${boundary}--\r\n`)
-  let hash = createHash('md5')
   const response = await session.send({
     method: 'PUT',
     path: `${resourcePath(resource)}/files/${urlPath}${overwrite ? '?overwrite=true' : ''}`,
@@ -174,13 +178,10 @@ async function putMultipart(
       'content-type': `multipart/form-data; boundary=${boundary}`,
       ...(sizeBytes !== undefined && { 'content-length': String(head.length + sizeBytes + tail.length) }),
     },
-    body: () => {
-      hash = createHash('md5')
-      if (typeof bytes === 'function')
-        return Readable.from(multipart(head, bytes(), hash, tail), { objectMode: false })
-      hash.update(bytes)
-      return Buffer.concat([head, bytes, tail])
-    },
+    body: () =>
+      typeof bytes === 'function'
+        ? Readable.from(multipart(head, bytes(), tail), { objectMode: false })
+        : Buffer.concat([head, bytes, tail]),
     repeatable: false, // not before a listing shows what became of it
     headersTimeoutMs: uploadTimeoutMs,
     signal,
@@ -194,7 +195,7 @@ async function putMultipart(
     response.discardBehind()
     throw error
   }
-  return { md5: hash.digest('hex'), readBack: response.behind?.then(whereWhole, () => undefined) }
+  return response
 }
 
 function whereWhole(response: HttpResponse): FileBytes | undefined {
@@ -207,17 +208,18 @@ async function* bytesOfFile(path: string, sizeBytes: number): AsyncGenerator<Buf
   if (sizeBytes > 0) yield* createReadStream(path, { end: sizeBytes - 1, highWaterMark: 256 * 1024 })
 }
 
-async function* multipart(
-  head: Buffer,
-  bytes: AsyncIterable<Buffer>,
-  hash: Hash,
-  tail: Buffer,
-): AsyncGenerator<Buffer> {
-  yield head
+async function* digesting(bytes: AsyncIterable<Buffer>, done: (md5: string) => void): AsyncGenerator<Buffer> {
+  const hash = createHash('md5')
   for await (const chunk of bytes) {
     hash.update(chunk)
     yield chunk
   }
+  done(hash.digest('hex'))
+}
+
+async function* multipart(head: Buffer, bytes: AsyncIterable<Buffer>, tail: Buffer): AsyncGenerator<Buffer> {
+  yield head
+  yield* bytes
   yield tail
 }
 

@@ -35,6 +35,11 @@ class Bytes {
     await this.#rest
   }
 
+  async md5(): Promise<string> {
+    await this.#rest
+    return md5
+  }
+
   abandon(reason: string): void {
     this.isAbandoned = true
     this.fail(new Error(reason))

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -40,6 +41,23 @@ describe('GrowingSource', () => {
     const last = chunks.next()
     source.end()
     expect((await last).done).toBe(true)
+  })
+
+  it('has the digest of all bytes when they have ended, and none where they changed', async () => {
+    const md5 = createHash('md5').update('0123456789').digest('hex')
+    const source = new GrowingSource({ path, idleMs: 60_000 })
+    source.grow(3)
+    const chunks = source.chunks()
+    await chunks.next()
+    source.grow(10)
+    source.end()
+    expect(await source.md5()).toBe(md5)
+    await chunks.return(undefined)
+    const changed = new GrowingSource({ path, idleMs: 60_000 })
+    changed.grow(10)
+    expect((await changed.chunks().next()).value?.toString()).toBe('0123456789')
+    changed.abandon('it was written over')
+    await expect(changed.md5()).rejects.toThrow('it was written over')
   })
 
   it('can be read again from its beginning', async () => {
