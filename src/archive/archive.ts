@@ -45,6 +45,8 @@ export interface FileEntry extends EntryBase {
    * bytes: size and time are all that XNAT tells, and it does not notice what others do on its disk.
    */
   readonly listing?: object
+  /** A listing that tells its name only: what was known of it before is not contradicted. */
+  readonly isUnread?: true
   /** One of many small files that are read together, as those of a DICOM series. */
   readonly isSeriesMember: boolean
 }
@@ -230,8 +232,8 @@ export interface Archive {
   /** The entry of a folder that exists only locally so far, where not `keepsEmpty`. */
   folder(parent: DirectoryEntry, name: string): DirectoryEntry
   /**
-   * Whether a file of this name gives an order to the server when it is closed, and is not stored: by what is written
-   * into it, or by being made.
+   * Whether what has this name gives an order to the server, and is not stored: by what is written into it when it is
+   * closed, or by being made. Removing it takes that back.
    */
   orders(directory: DirectoryEntry, name: string): 'by-text' | 'by-name' | undefined
   /** Gives the order of such a file. */

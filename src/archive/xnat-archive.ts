@@ -214,7 +214,7 @@ export class XnatArchive implements Archive {
   }
 
   contradict(file: FileEntry, facts: FileFacts): void {
-    if (isZip(file)) return // its next entry tells what it is
+    if (isZip(file) || isControl(file)) return // its next entry tells what it is
     const { address, listedVersion } = placeOf(file) as FilePlace
     this.#corrections.note(file.key, { listedVersion, facts })
     this.#cache.forget(isFilesOf(address.resource))

@@ -38,6 +38,8 @@ declare module 'fuse-native' {
     statfs(path: string, done: DoneWith<Statfs>): void
     getattr(path: string, done: DoneWith<Stat>): void
     access(path: string, mode: number, done: Done): void
+    opendir(path: string, flags: number, done: (errno: number, handle?: number) => void): void
+    releasedir(path: string, handle: number, done: (errno: number) => void): void
     readdir(path: string, done: (errno: number, names?: string[], stats?: Stat[]) => void): void
     getxattr(path: string, name: string, position: number, done: DoneWith<Buffer>): void
     listxattr(path: string, done: DoneWith<string[]>): void

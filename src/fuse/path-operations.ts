@@ -43,6 +43,14 @@ export class PathOperations {
           this.#at(path, (ino) => operations.access(ino, mode)),
           done,
         ),
+      // A directory counts as open as long as a program has it open, though each readdir has a handle of its own.
+      opendir: (path, _, done) =>
+        reply(
+          this.#at(path, (ino) => operations.opendir(ino)),
+          done,
+          (opened) => opened.handle,
+        ),
+      releasedir: (_, handle, done) => finish(operations.releasedir(handle), done),
       readdir: (path, done) => this.#readdir(path, done),
       readlink: (path, done) =>
         reply(

@@ -69,6 +69,7 @@ export class Changes {
     const node = await names.require(parent, name, signal)
     if (node.kind !== 'directory') throw new FsError('ENOTDIR', `${node.path} is no directory`)
     this.#requireCapability(node, 'remove')
+    this.#options.orders.requireMeant(parent, name)
     const inside = await names.list(node, signal)
     if (inside.length > 0) throw new FsError('ENOTEMPTY', `${node.path} has ${inside.length} entries`)
     await this.#finishRenamesFrom(node)
@@ -86,6 +87,7 @@ export class Changes {
     const node = await names.require(parent, name, signal)
     if (node.kind === 'directory') throw new FsError('EISDIR', `${node.path} is a directory`)
     this.#requireCapability(node, 'remove')
+    this.#options.orders.requireMeant(parent, name)
     // An upload that comes to its end meanwhile must not let go of bytes whose delete may be refused.
     const release = this.#options.locals.hold(node)
     try {
@@ -106,6 +108,7 @@ export class Changes {
     const { table, names } = this.#options
     const node = await names.require(parent, name, signal)
     this.#requireCapability(node, 'remove')
+    this.#options.orders.requireMeant(parent, name)
     if (node.local) await this.#stopSending(node, node.local)
     try {
       await node.local?.settleDoubt()

@@ -106,6 +106,7 @@ export class Node {
   /** Takes over what the archive says now. Times set here go when somebody else has changed the bytes. */
   adopt(entry: Entry): void {
     const old = this.file
+    if (old && entry.kind === 'file' && entry.isUnread) return
     const shown = this.shownTimeMs
     this.entry = entry
     if (!old || entry.kind !== 'file' || old.version === entry.version) return

@@ -1,4 +1,5 @@
 import type { Archive, FileEntry } from '../archive/archive.js'
+import { FsError } from '../util/fs-error.js'
 import type { InodeTable } from './inode-table.js'
 import type { Node } from './node.js'
 import { OrderText } from './order-text.js'
@@ -26,6 +27,37 @@ export class Orders {
 
   isGivenBy({ kind, parent, name }: Node): boolean {
     return kind === 'file' && parent !== undefined && this.areGivenIn(parent, name)
+  }
+
+  /**
+   * Removing a name here takes something from somebody. Who removes what he names has not opened the directory; `rm -r`
+   * and its like hold it open while they remove whatever they found in it, and mean files.
+   * @throws FsError EPERM while the directory is open
+   */
+  requireMeant(parent: Node, name: string): void {
+    if (parent.handles <= parent.holds || !this.areGivenIn(parent, name)) return
+    const advice = 'what is in .xnat is removed by its name only, not together with its directory'
+    throw new FsError('EPERM', `${parent.path}/${name}: ${advice}`)
+  }
+
+  /** Whether a rename asks for another of the same kind of the same item, as for another role of somebody. */
+  isExchange(node: Node, to: { readonly parent: Node; readonly name: string }): boolean {
+    const { parent, name } = node
+    if (!parent || name !== to.name || parent.parent === undefined || parent.parent !== to.parent.parent)
+      return false
+    const { archive } = this.#options
+    return [parent, to.parent].every((directory) => archive.orders(directory.directory, name) === 'by-name')
+  }
+
+  /** Gives the order of the new place, and takes back that of the old one where the server has not done so. */
+  async exchange(node: Node, to: Node, signal?: AbortSignal): Promise<void> {
+    const { archive, table } = this.#options
+    const old = node.file
+    await archive.give(to.directory, node.name, Buffer.alloc(0), signal)
+    if (old) await archive.remove(old, [], signal)
+    const now = await archive.lookup(to.directory, node.name, signal)
+    table.rename(node, to, node.name)
+    if (now) node.adopt(now)
   }
 
   /** A file that is not there yet, seen by its name while it is open. */

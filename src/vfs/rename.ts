@@ -36,11 +36,18 @@ export class Renames {
     if (displaced && !options.mayReplace) throw new FsError('EEXIST', `${displaced.path} exists`)
     if (node.kind === 'directory') return this.#renameDirectory(node, to.parent, to.name, displaced)
     if (displaced?.kind === 'directory') throw new FsError('EISDIR', `${displaced.path} is a directory`)
-    this.#requireAllowed(node, to, displaced)
+    const isExchange = this.#options.orders.isExchange(node, to)
+    this.#requireAllowed(node, to, displaced, isExchange)
+    if (isExchange) return this.#options.orders.exchange(node, to.parent, signal)
     return this.#renameFile(node, { ...to, displaced })
   }
 
-  #requireAllowed(node: Node, to: { parent: Node; name: string }, displaced: Node | undefined): void {
+  #requireAllowed(
+    node: Node,
+    to: { parent: Node; name: string },
+    displaced: Node | undefined,
+    isExchange: boolean,
+  ): void {
     const { archive, isReadOnly, orders } = this.#options
     if (isReadOnly) throw new FsError('EROFS', `${node.path}: the mount is read-only`)
     const lack =
@@ -48,6 +55,7 @@ export class Renames {
       archive.lacks(to.parent.directory, 'create', to.name) ??
       (displaced?.entry && archive.lacks(displaced.entry, 'write'))
     if (lack) throw lack
+    if (isExchange) return
     if (!orders.isGivenBy(node) && !orders.areGivenIn(to.parent, to.name)) return
     throw new FsError('EXDEV', `${node.path}: what gives orders to the server cannot be renamed; copy it`)
   }

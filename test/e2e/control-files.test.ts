@@ -59,6 +59,18 @@ describe.each(drivers)('orders in .xnat by the driver %s', (driver) => {
     await server.stop()
   })
   const inMount = (line: string): Promise<string> => shell(line, { cwd: mount.path })
+
+  it('are not given by a recursive delete', async () => {
+    const before = await inMount('ls TEST/.xnat/users/* TEST/1/MR1/.xnat/projects')
+    for (const line of [
+      'rm -rf TEST/1/MR1/.xnat TEST/.xnat',
+      'find TEST/1/MR1/.xnat TEST/.xnat -delete',
+      `python3 -c 'import shutil; shutil.rmtree("TEST/.xnat", True); shutil.rmtree("TEST/1/MR1/.xnat", True)'`,
+    ])
+      await inMount(`${line} 2>/dev/null || true`)
+    expect(before).toContain('member')
+    expect(await inMount('ls TEST/.xnat/users/* TEST/1/MR1/.xnat/projects')).toBe(before)
+  })
   const rest = async (path: string): Promise<string> => (await server.rest('GET', path)).body.toString()
 
   it('are given by echo, cp, touch, rm, mkdir and rmdir', async () => {

@@ -38,6 +38,8 @@ async function changes(task: () => Promise<unknown>): Promise<string[]> {
     .filter(({ method, path }) => method !== 'GET' && path !== '/data/JSESSION')
   return sent.map(({ method, path }) => `${method} ${path}`)
 }
+const xml = (id: string): string =>
+  `<xdat:stored_search ID="${id}" xmlns:xdat="http://nrg.wustl.edu/security"><xdat:root_element_name>xnat:subjectData</xdat:root_element_name><xdat:search_field><xdat:element_name>xnat:subjectData</xdat:element_name><xdat:field_ID>SUBJECT_LABEL</xdat:field_ID></xdat:search_field></xdat:stored_search>\n`
 const refused = (task: () => Promise<unknown>, code: string) => (): Promise<void> =>
   expect(task()).rejects.toMatchObject({ code })
 
@@ -171,10 +173,20 @@ describe('a role', () => {
     })
   })
 
-  it('is not renamed to another', async () => {
-    await expect(fs.rename(`${roles}/Members/member`, `${roles}/Owners/member`)).rejects.toMatchObject({
-      code: 'EXDEV',
-    })
+  it('is exchanged for another by renaming it, with one request', async () => {
+    const sent = await changes(() => fs.rename(`${roles}/Members/member`, `${roles}/Collaborators/member`))
+    expect(sent).toEqual(['PUT /data/projects/TEST/users/Collaborators/member'])
+    expect(await fs.list(`${roles}/Members`)).not.toContain('member')
+    expect(await fs.list(`${roles}/Collaborators`)).toContain('member')
+    expect((await fs.stat(`${roles}/Collaborators/member`)).kind).toBe('file')
+    await expect(fs.stat(`${roles}/Members/member`)).rejects.toMatchObject({ code: 'ENOENT' })
+    await fs.rename(`${roles}/Collaborators/member`, `${roles}/Members/member`)
+    expect(await fs.list(`${roles}/Members`)).toContain('member')
+  })
+
+  it('is not renamed to that of somebody else, or in another project', async () => {
+    for (const to of [`${roles}/Owners/outsider`, 'OTHER/.xnat/users/Members/member'])
+      expect(await changes(refused(() => fs.rename(`${roles}/Members/member`, to), 'EXDEV'))).toEqual([])
   })
 })
 
@@ -206,9 +218,52 @@ describe('a project among those that have an item', () => {
   })
 })
 
+describe('what a recursive delete does, which removes what it has listed while the directory is open', () => {
+  it.each([
+    ['TEST/.xnat/users/Members', 'member', false],
+    ['TEST/.xnat/users/Owners', 'admin', false],
+    [`${session}/.xnat/projects`, 'ODD', true],
+    ['TEST/1/.xnat/projects', 'ODD', true],
+    ['.xnat/search/saved', 'kept.xml', false],
+  ])('is EPERM in %s, and nothing is sent', async (path, name, isDirectory) => {
+    await put(emulator, '/data/search/saved/kept', xml('kept'))
+    local.archive.refresh()
+    const { vfs } = local
+    let ino = 1
+    for (const part of path.split('/')) ino = (await vfs.lookup(ino, part)).ino
+    const handle = vfs.opendir(ino)
+    try {
+      const names = (await vfs.readdir(handle)).map((item) => item.name)
+      expect(names).toContain(name)
+      const task = (): Promise<void> => (isDirectory ? vfs.rmdir(ino, name) : vfs.unlink(ino, name))
+      expect(await changes(refused(task, 'EPERM'))).toEqual([])
+    } finally {
+      vfs.releasedir(handle)
+    }
+    expect(await fs.list(path)).toContain(name)
+    await fs.unlink('.xnat/search/saved/kept.xml')
+  })
+})
+
 describe('a search', () => {
-  const xml = (id: string): string =>
-    `<xdat:stored_search ID="${id}" xmlns:xdat="http://nrg.wustl.edu/security"><xdat:root_element_name>xnat:subjectData</xdat:root_element_name><xdat:search_field><xdat:element_name>xnat:subjectData</xdat:element_name><xdat:field_ID>SUBJECT_LABEL</xdat:field_ID></xdat:search_field></xdat:stored_search>\n`
+  it('is run when its result is read, not when it is listed', async () => {
+    for (const id of ['one', 'two']) await put(emulator, `/data/search/saved/${id}`, xml(id))
+    local.archive.refresh()
+    emulator.control.resetRequests()
+    const names = await fs.list('.xnat/search/saved')
+    expect(names.toSorted()).toEqual(['one.csv', 'one.xml', 'two.csv', 'two.xml'])
+    expect(emulator.control.requests().map(({ path }) => path)).toEqual(['/data/search/saved?format=json'])
+    expect(await text('.xnat/search/saved/one.csv')).toContain('\n1')
+    expect(await text('.xnat/search/saved/one.xml')).toBe(xml('one'))
+    const paths = emulator.control.requests().map(({ path }) => path)
+    expect(paths.filter((path) => path.includes('two'))).toEqual([])
+    const open = await fs.open('.xnat/search/saved/two.csv', 'r')
+    local.archive.refresh()
+    await fs.list('.xnat/search/saved')
+    expect((await open.read(0, 1000)).toString()).toContain('\n1')
+    await open.close()
+    for (const id of ['one', 'two']) await fs.unlink(`.xnat/search/saved/${id}.xml`)
+  })
 
   it('is saved by writing it, and removed with its file', async () => {
     await writeFile(fs, '.xnat/search/saved/mine.xml', xml('mine'))

@@ -11,6 +11,12 @@ export function textEntry(parent: DirectoryEntry, name: string, document: Docume
   return fileEntry(parent, name, `text ${document.path}`, text, { document, isResult })
 }
 
+/** A document of which nobody has asked what it says: as long as that costs the server more than to tell its name. */
+export function unreadEntry(parent: DirectoryEntry, name: string, document: Document): FileEntry {
+  const entry = textEntry(parent, name, document, nothing)
+  return { ...entry, sizeBytes: undefined, digest: undefined, version: 'unread', isUnread: true }
+}
+
 /** A text that is known here only. */
 export function localEntry(parent: DirectoryEntry, name: string, text: Text, isResult: boolean): FileEntry {
   return fileEntry(parent, name, `run ${name}`, text, { text, isResult })

@@ -15,9 +15,9 @@ const made: Readonly<Partial<Record<ControlKind, { readonly pattern: RegExp; rea
   run: { pattern: /\.xml$/, reason: 'a search that is to be run has a name that ends in .xml' },
 }
 
-/** How a file of this name gives its order, wherever one of the name may be written. */
+/** How what has this name gives its order, wherever there may be one of the name. */
 export function orderOf(place: ControlPlace, name: string): 'by-text' | 'by-name' | undefined {
-  if (place.kind === 'role') return 'by-name'
+  if (place.kind === 'role' || place.kind === 'shares') return 'by-name'
   if (made[place.kind]?.pattern.test(name)) return 'by-text'
   if (place.kind !== 'item') return undefined
   const documents = itemDocuments[place.of](place)

@@ -12,7 +12,14 @@ import { DirectoryListing, isTree, placeOf } from '../layout.js'
 import type { ItemPlace } from '../layout.js'
 import { escapeName, unescapeName } from '../names.js'
 import type { Sources } from '../sources.js'
-import { controlDirectoryEntry, emptyEntry, localEntry, textEntry, within } from './control-entries.js'
+import {
+  controlDirectoryEntry,
+  emptyEntry,
+  localEntry,
+  textEntry,
+  unreadEntry,
+  within,
+} from './control-entries.js'
 import type { ControlKind, ControlOwner, ControlPlace } from './control-place.js'
 import { itemDirectories, itemDocuments } from './item-documents.js'
 import type { Directories, Documents } from './item-documents.js'
@@ -82,12 +89,12 @@ const rules: Readonly<Record<ControlKind, ControlRule>> = {
   saved: {
     list: async (directory, _, sources) => {
       const ids = await sources.savedSearches()
-      const entries = ids.flatMap((id) =>
+      // A listing that told their sizes would run each of them.
+      return ids.flatMap((id) =>
         Object.entries(savedDocuments(id)).map(([name, document]) =>
-          textIfAny(directory, escapeName(name), document, sources),
+          unreadEntry(directory, escapeName(name), document),
         ),
       )
-      return (await Promise.all(entries)).flat()
     },
     find: async (directory, _, name, sources) => {
       for (const id of await sources.savedSearches()) {
