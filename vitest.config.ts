@@ -13,6 +13,7 @@ export default defineConfig({
       {
         test: {
           name: 'budget',
+          globalSetup: './test/support/build.ts',
           include: ['test/budget/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,

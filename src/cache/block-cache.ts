@@ -1,3 +1,5 @@
+import type { MemoryBudget } from '../util/memory-budget.js'
+
 /** One version of one file as a listing has it. */
 export interface ListedVersion {
   /** Identity of the stored file on its server. */
@@ -34,6 +36,8 @@ export type Trust = 'proven' | 'unproven' | 'doubtful'
  */
 export interface BlockCache {
   readonly blockSizeBytes: number
+  /** The memory of the mount. */
+  readonly budget: MemoryBudget
   /** What it can keep in memory, and anywhere. */
   readonly memoryBytes: number
   readonly capacityBytes: number
@@ -57,6 +61,8 @@ export interface BlockCache {
   completePath(key: VersionKey): Promise<string | undefined>
   /** Bytes of a version that are here to stay: on the disk, where there is one. */
   storedBytes(key: VersionKey): Promise<number>
+  /** Resolves when it is time to bring more: a disk that is slower than the network is waited for, within reason. */
+  ready(signal: AbortSignal): MaybePromise<void>
   /** Resolves when everything given so far is stored, or is not going to be. */
   settled(): Promise<void>
   /** All bytes are in a file that is not changed any more. It may be removed when this resolves. */

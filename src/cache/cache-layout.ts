@@ -107,13 +107,14 @@ export async function writeAll(handle: Writable, bytes: Uint8Array, position: nu
   }
 }
 
-/** @returns undefined when the file ends before */
+/** @param into memory that is used again; default: memory of their own @returns undefined when the file ends before */
 export async function readExactly(
   handle: Writable,
   position: number,
   lengthBytes: number,
+  into?: Buffer,
 ): Promise<Buffer | undefined> {
-  const buffer = Buffer.allocUnsafe(lengthBytes)
+  const buffer = into?.subarray(0, lengthBytes) ?? Buffer.allocUnsafeSlow(lengthBytes)
   for (let done = 0; done < lengthBytes;) {
     const { bytesRead } = await handle.read(buffer, done, lengthBytes - done, position + done)
     if (bytesRead === 0) return undefined

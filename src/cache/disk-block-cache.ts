@@ -1,5 +1,7 @@
 import PQueue from 'p-queue'
+import type { MemoryBudget } from '../util/memory-budget.js'
 import { inBackground } from '../util/background.js'
+import { Backlog } from './backlog.js'
 import { bytesOfBlocks } from './block-cache.js'
 import type { BlockCache, ListedVersion, MaybePromise, Trust, VersionKey } from './block-cache.js'
 import type { CacheDisk } from './cache-disk.js'
@@ -16,19 +18,25 @@ export interface DiskBlockCacheOptions {
   readonly server: string
   readonly room: CacheRoom
   readonly writer: CacheWriterId
+  /** What waits to be written is part of it. */
+  readonly budget: MemoryBudget
 }
 
-/** What may wait to be written. A disk that is slower than the network keeps less. */
-const pendingBudgetBytes = 64 * 1024 * 1024
+const miB = 1024 * 1024
+/**
+ * What waits to be written, as shares of the budget: so much is not waited for any longer; with so much, who brings more
+ * waits; and more than so much, from who does not wait, is not kept. A whole file of a series may always wait.
+ */
+const waiting = { late: 1 / 4, full: 1 / 3, most: 2 / 3 }
+const leastWaitingBytes = 16 * miB
 /** Up to here it is a matter of milliseconds to look through a file, and who reads it will read all of it. */
 const provenAtOnceBytes = 8 * 1024 * 1024
 /**
- * Writing waits until nothing has come for a while, but not for longer than this, nor while more than this is waiting:
+ * Writing waits until nothing has come for a while, but not for longer than this, nor while much is waiting:
  * hundreds of small files that come at once cost the reader who waits for them more than their bytes.
  */
 const quietMs = 100
 const longestWaitMs = 3000
-const waitingBudgetBytes = 32 * 1024 * 1024
 /** Files whose state on the disk is remembered, and among them files that are kept in part: two descriptors each. */
 const filesKept = 2000
 const partsKept = 32
@@ -61,7 +69,8 @@ export class DiskBlockCache implements BlockCache {
   /** Complete files that are looked through while they are read in the usual way. */
   readonly #proofs = new PQueue({ concurrency: 1 })
   readonly #closing = new AbortController()
-  #pendingBytes = 0
+  readonly budget: MemoryBudget
+  readonly #backlog: Backlog
   #waitingSinceMs: number | undefined
   #quiet: NodeJS.Timeout | undefined
   #isClosed = false
@@ -70,6 +79,9 @@ export class DiskBlockCache implements BlockCache {
     this.#options = options
     this.blockSizeBytes = options.blockSizeBytes
     this.#handles = new OpenHandles(options.disk)
+    this.budget = options.budget
+    const fullBytes = this.budget.limitBytes * waiting.full
+    this.#backlog = new Backlog({ fullBytes, now: options.disk.now })
   }
 
   /** While it takes anything. */
@@ -112,13 +124,20 @@ export class DiskBlockCache implements BlockCache {
     if (!this.#admits(key, trust)) return
     const file = this.#file(key)
     if (file.hasOwn(key, index) || file.pending(key, index)) return
-    if (this.#pendingBytes + bytes.length > pendingBudgetBytes) {
+    const mostBytes = Math.max(this.budget.limitBytes * waiting.most, leastWaitingBytes)
+    if (this.#backlog.bytes + bytes.length > mostBytes) {
       this.counters.dropped++
       return
     }
     file.add(key, index, bytes, trust)
     this.#writeWhenQuiet()
     this.#flushSoon(file)
+  }
+
+  ready(signal: AbortSignal): MaybePromise<void> {
+    if (!this.#backlog.isFull || this.#isClosed || !this.#options.disk.canWrite()) return undefined
+    this.#startWriting()
+    return this.#backlog.room(signal)
   }
 
   async take(key: VersionKey, path: string, trust: Trust): Promise<void> {
@@ -207,7 +226,14 @@ export class DiskBlockCache implements BlockCache {
       writer,
       blockSizeBytes: this.blockSizeBytes,
       handles: this.#handles,
-      onPending: (deltaBytes) => (this.#pendingBytes += deltaBytes),
+      onPending: (bytes) => {
+        this.#backlog.add(bytes.length)
+        this.budget.pin(bytes)
+      },
+      onDone: (bytes) => {
+        this.#backlog.remove(bytes.length)
+        this.budget.unpin(bytes)
+      },
       onStored: (sizeBytes) => room.took(sizeBytes),
       onCorrupt: () => this.counters.corrupt++,
     }
@@ -230,7 +256,7 @@ export class DiskBlockCache implements BlockCache {
     const nowMs = this.#options.disk.now()
     this.#waitingSinceMs ??= nowMs
     const isLate = nowMs - this.#waitingSinceMs >= longestWaitMs
-    if (isLate || this.#pendingBytes >= waitingBudgetBytes) return this.#startWriting()
+    if (isLate || this.#backlog.bytes >= this.budget.limitBytes * waiting.late) return this.#startWriting()
     this.#writes.pause()
     clearTimeout(this.#quiet)
     this.#quiet = setTimeout(() => this.#startWriting(), quietMs).unref()

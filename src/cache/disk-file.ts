@@ -27,8 +27,9 @@ export interface DiskFileContext {
   readonly writer: CacheWriterId
   readonly blockSizeBytes: number
   readonly handles: OpenHandles
-  /** By how much the bytes that wait to be written have grown. */
-  readonly onPending: (deltaBytes: number) => void
+  /** Bytes that wait to be written, and no longer do. */
+  readonly onPending: (bytes: Uint8Array) => void
+  readonly onDone: (bytes: Uint8Array) => void
   /** So many bytes have come to lie on the disk. */
   readonly onStored: (sizeBytes: number) => void
   /** An entry was not what its sums say, and was removed. */
@@ -177,7 +178,7 @@ export class DiskFile {
   add(key: VersionKey, index: number, bytes: Uint8Array, trust: Trust): void {
     this.#drop(index)
     this.#pending.set(index, { key, bytes, isProven: trust === 'proven' })
-    this.#context.onPending(bytes.length)
+    this.#context.onPending(bytes)
   }
 
   /** Brings what is pending to the disk, as far as it can be. */
@@ -217,7 +218,7 @@ export class DiskFile {
   #drop(index: number): void {
     const block = this.#pending.get(index)
     if (!this.#pending.delete(index) || !block) return
-    this.#context.onPending(-block.bytes.length)
+    this.#context.onDone(block.bytes)
   }
 
   async #load(): Promise<void> {

@@ -1,24 +1,27 @@
 import { LRUCache } from 'lru-cache'
+import type { MemoryBudget } from '../util/memory-budget.js'
 import { bytesOfBlocks } from './block-cache.js'
 import type { BlockCache, VersionKey } from './block-cache.js'
 
-/** What a block costs beyond its bytes: keys, map entries, the Buffer object. */
-const overheadBytes = 256
-
-/** Blocks in memory, least recently used out first, bounded in bytes. */
+/** Blocks in memory, least recently used out first, as many as its budget leaves room for beside all else. */
 export class MemoryBlockCache implements BlockCache {
   readonly blockSizeBytes: number
   readonly memoryBytes: number
+  readonly budget: MemoryBudget
   readonly counters = { hits: 0, misses: 0 }
   readonly #blocks: LRUCache<string, Uint8Array>
 
-  constructor(options: { blockSizeBytes: number; maxBytes: number }) {
-    this.blockSizeBytes = options.blockSizeBytes
-    this.memoryBytes = options.maxBytes
+  constructor(options: { blockSizeBytes: number; budget: MemoryBudget }) {
+    const { blockSizeBytes, budget } = options
+    this.blockSizeBytes = blockSizeBytes
+    this.budget = budget
+    this.memoryBytes = budget.limitBytes
     this.#blocks = new LRUCache({
-      maxSize: Math.max(options.maxBytes, options.blockSizeBytes + overheadBytes),
-      sizeCalculation: (bytes) => bytes.length + overheadBytes,
+      maxSize: Math.max(budget.limitBytes, blockSizeBytes),
+      sizeCalculation: (bytes) => bytes.length,
+      dispose: (bytes) => budget.uncache(bytes),
     })
+    budget.onFull(() => this.#blocks.size > 1 && this.#blocks.pop() !== undefined)
   }
 
   get capacityBytes(): number {
@@ -53,11 +56,18 @@ export class MemoryBlockCache implements BlockCache {
   }
 
   put(key: VersionKey, index: number, bytes: Uint8Array): void {
-    this.#blocks.set(`${index} ${key.id}`, bytes)
+    const name = `${index} ${key.id}`
+    if (this.#blocks.get(name) === bytes) return
+    this.#blocks.set(name, bytes)
+    this.budget.cache(bytes)
   }
 
   storedBytes(key: VersionKey): Promise<number> {
     return Promise.resolve(bytesOfBlocks(key, this.blockSizeBytes, (index) => this.has(key, index)))
+  }
+
+  ready(): undefined {
+    return undefined
   }
 
   settled(): Promise<void> {

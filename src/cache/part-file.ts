@@ -17,9 +17,6 @@ import {
 
 type Handle = Awaited<ReturnType<CacheFs['open']>>
 
-/** What is read at once to compare a complete file with its digest. */
-const checkBytes = 1024 * 1024
-
 /**
  * The part of a large file that is here: a sparse file and its sums, written by this process only. When it is complete
  * and is what its digest says it takes its place among the complete files, and is never written to again.
@@ -124,9 +121,11 @@ export class PartFile {
     await this.#records.appendFile(record)
   }
 
-  read(index: number): Promise<Buffer | undefined> {
+  /** @param into memory that is used again */
+  read(index: number, into?: Buffer): Promise<Buffer | undefined> {
     const { key, blockSizeBytes } = this.sums
-    return readExactly(this.#data, index * blockSizeBytes, blockLength(key.sizeBytes, blockSizeBytes, index))
+    const lengthBytes = blockLength(key.sizeBytes, blockSizeBytes, index)
+    return readExactly(this.#data, index * blockSizeBytes, lengthBytes, into)
   }
 
   /**
@@ -168,14 +167,11 @@ export class PartFile {
     const { key, blockSizeBytes } = this.sums
     if ((await this.#data.stat()).size !== key.sizeBytes) return false
     const hash = createHash('md5')
-    const together = Math.max(1, Math.floor(checkBytes / blockSizeBytes))
-    const blocks = blockCount(key.sizeBytes, blockSizeBytes)
-    for (let first = 0; first < blocks; first += together) {
-      for (let index = first; index < Math.min(first + together, blocks); index++) {
-        const bytes = await this.read(index)
-        if (!bytes || !this.sums.matches(index, bytes)) return false
-        hash.update(bytes)
-      }
+    const buffer = Buffer.allocUnsafeSlow(blockSizeBytes)
+    for (let index = 0; index < blockCount(key.sizeBytes, blockSizeBytes); index++) {
+      const bytes = await this.read(index, buffer)
+      if (!bytes || !this.sums.matches(index, bytes)) return false
+      hash.update(bytes)
     }
     return key.digest === undefined || hash.digest('hex') === key.digest
   }

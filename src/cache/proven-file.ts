@@ -27,10 +27,11 @@ export async function proveBlocks(
   try {
     const before = await handle.stat({ bigint: true })
     if (before.size !== BigInt(key.sizeBytes)) return { kind: 'damaged' }
+    const buffer = Buffer.allocUnsafeSlow(blockSizeBytes)
     for (let index = 0; index < blockCount(key.sizeBytes, blockSizeBytes); index++) {
       if (signal.aborted) return { kind: 'given up' }
       const length = blockLength(key.sizeBytes, blockSizeBytes, index)
-      const bytes = await readExactly(handle, index * blockSizeBytes, length)
+      const bytes = await readExactly(handle, index * blockSizeBytes, length, buffer)
       if (!bytes || !sums.matches(index, bytes)) return { kind: 'damaged' }
     }
     const state = stateText(await handle.stat({ bigint: true }))

@@ -36,9 +36,10 @@ export async function proveFile(
     if ((await handle.stat()).size !== key.sizeBytes) return undefined
     const sums = new BlockSums(key, blockSizeBytes)
     const hash = createHash('md5')
+    const buffer = Buffer.allocUnsafeSlow(blockSizeBytes)
     for (let index = 0; index < blockCount(key.sizeBytes, blockSizeBytes); index++) {
       const length = blockLength(key.sizeBytes, blockSizeBytes, index)
-      const bytes = await readExactly(handle, index * blockSizeBytes, length)
+      const bytes = await readExactly(handle, index * blockSizeBytes, length, buffer)
       if (!bytes) return undefined
       sums.add(index, bytes)
       hash.update(bytes)

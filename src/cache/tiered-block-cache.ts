@@ -1,3 +1,4 @@
+import type { MemoryBudget } from '../util/memory-budget.js'
 import { blockCount } from './block-cache.js'
 import type { BlockCache, ListedVersion, MaybePromise, Trust, VersionKey } from './block-cache.js'
 import type { DiskBlockCache } from './disk-block-cache.js'
@@ -13,6 +14,10 @@ export class TieredBlockCache implements BlockCache {
     this.blockSizeBytes = memory.blockSizeBytes
     this.#memory = memory
     this.#disk = disk
+  }
+
+  get budget(): MemoryBudget {
+    return this.#memory.budget
   }
 
   get memoryBytes(): number {
@@ -57,6 +62,10 @@ export class TieredBlockCache implements BlockCache {
 
   storedBytes(key: VersionKey): Promise<number> {
     return this.#disk.storedBytes(key)
+  }
+
+  ready(signal: AbortSignal): MaybePromise<void> {
+    return this.#disk.ready(signal)
   }
 
   settled(): Promise<void> {

@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-import { runProgram } from './run-program.js'
+import { keepHeapSmall } from './small-heap.js'
+
+keepHeapSmall()
+const { runProgram } = await import('./run-program.js')
 
 // Open sockets and the FUSE library's handles must not keep a finished command running.
 process.exit(await runProgram(() => process.argv.slice(2)))

@@ -13,6 +13,7 @@ import { DiskListings } from '../cache/disk-listings.js'
 import { KnownUser } from '../cache/known-user.js'
 import { MemoryBlockCache } from '../cache/memory-block-cache.js'
 import { TieredBlockCache } from '../cache/tiered-block-cache.js'
+import { MemoryBudget } from '../util/memory-budget.js'
 import { causeChain } from '../util/log.js'
 import type { Log } from '../util/log.js'
 import type { MountStatus } from './mount-status.js'
@@ -58,13 +59,14 @@ export class MountCache {
   /** Never fails: without a disk there is memory. */
   static async open(plan: MountCachePlan): Promise<MountCache> {
     const { flags, log } = plan
-    const memory = new MemoryBlockCache({ blockSizeBytes, maxBytes: flags.memory * 1024 * 1024 })
+    const budget = new MemoryBudget(flags.memory * 1024 * 1024)
+    const memory = new MemoryBlockCache({ blockSizeBytes, budget })
     if (!flags.cache) return new MountCache(memory)
     const root = cacheRoot(flags.cacheDir)
     try {
       await prepareCacheRoot(root)
       const maxBytes = flags.cacheSize ?? (await defaultCacheBytes(root))
-      const parts = openDisk(plan, root, maxBytes)
+      const parts = openDisk(plan, root, maxBytes, budget)
       await parts.leases.announce()
       return new MountCache(memory, parts)
     } catch (error) {
@@ -119,7 +121,12 @@ interface DiskParts {
   readonly room: CacheRoom
 }
 
-function openDisk({ url, user, log }: MountCachePlan, root: string, maxBytes: number): DiskParts {
+function openDisk(
+  { url, user, log }: MountCachePlan,
+  root: string,
+  maxBytes: number,
+  budget: MemoryBudget,
+): DiskParts {
   const disk = new CacheDisk({ log })
   const room = new CacheRoom({ root, disk, maxBytes })
   const server = serverDirectory(root, url)
@@ -129,7 +136,7 @@ function openDisk({ url, user, log }: MountCachePlan, root: string, maxBytes: nu
     root,
     trouble: () => disk.trouble,
     room,
-    disk: new DiskBlockCache({ blockSizeBytes, disk, server, room, writer }),
+    disk: new DiskBlockCache({ blockSizeBytes, disk, server, room, writer, budget }),
     listings: new DiskListings({ disk, server, user: own, room, writer }),
     leases: new CacheLeases({ server, disk, writer }),
     user: new KnownUser(disk, server, own, writer),

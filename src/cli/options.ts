@@ -108,7 +108,12 @@ const mountOptions: readonly OptionRow[] = [
     parse: nonNegativeNumber,
     help: 'how long a listing of the server is believed',
   },
-  { flags: '--memory <MiB>', default: 96, parse: positiveNumber, help: 'memory for blocks of files' },
+  {
+    flags: '--memory <MiB>',
+    default: 48,
+    parse: positiveNumber,
+    help: 'memory for the bytes of files: those that are cached, on their way, and waiting for the disk cache',
+  },
   {
     flags: '--cache-dir <path>',
     parse: pathOf,

@@ -1,3 +1,4 @@
+import type { MaybePromise } from '../archive/archive.js'
 import { withSignal } from '../util/single-flight.js'
 
 /** What a block's waiter gets: its bytes, or `undefined` when the server sent the whole file instead (see SpoolFile). */
@@ -74,12 +75,12 @@ export class BlockRun {
   }
 }
 
-/** Makes blocks of what comes, from the next one of a run on. More than was asked for is passed over. */
+/** Makes blocks of what comes, from the next one of a run on, no faster than they are taken. More than was asked for is passed over. */
 export async function cutIntoBlocks(
   body: AsyncIterable<Uint8Array>,
   run: BlockRun,
   lengthOf: (index: number) => number,
-  take: (block: Buffer) => void,
+  take: (block: Buffer) => MaybePromise<void>,
 ): Promise<void> {
   let block: Buffer | undefined
   let filled = 0
@@ -88,7 +89,7 @@ export async function cutIntoBlocks(
       if (run.isDone) return
       const lengthBytes = lengthOf(run.next)
       if (filled === 0 && chunk.length === lengthBytes) {
-        take(Buffer.from(chunk.buffer, chunk.byteOffset, lengthBytes))
+        await take(Buffer.from(chunk.buffer, chunk.byteOffset, lengthBytes))
         break
       }
       block ??= Buffer.allocUnsafeSlow(lengthBytes)
@@ -97,7 +98,7 @@ export async function cutIntoBlocks(
       filled += part.length
       taken += part.length
       if (filled < block.length) continue
-      take(block)
+      await take(block)
       block = undefined
       filled = 0
     }

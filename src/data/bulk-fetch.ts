@@ -167,7 +167,7 @@ export class BulkFetch {
         if (!one || !isSized(file)) continue
         rest.delete(file.key)
         keep(file, bytes)
-        await this.#finish(one)
+        await this.#finish(one, signal)
       }
     } catch {
       // each file that is left tells what is wrong
@@ -183,9 +183,9 @@ export class BulkFetch {
       for (let start = 0; start < file.sizeBytes && !signal.aborted; start += stretchBytes) {
         const end = Math.min(start + stretchBytes, file.sizeBytes)
         await reader.bring({ start, end }, signal)
-        if (end < file.sizeBytes) await this.#came(missing, end - start)
+        if (end < file.sizeBytes) await this.#came(missing, end - start, signal)
       }
-      if (!signal.aborted) await this.#finish(missing)
+      if (!signal.aborted) await this.#finish(missing, signal)
     } catch (error) {
       if (!signal.aborted) this.#failures.set(file, causeChain(error))
     } finally {
@@ -213,16 +213,17 @@ export class BulkFetch {
     }
   }
 
-  async #finish(missing: Missing): Promise<void> {
+  async #finish(missing: Missing, signal: AbortSignal): Promise<void> {
     this.#filesDone++
-    await this.#came(missing, missing.bytes)
+    await this.#came(missing, missing.bytes, signal)
   }
 
-  async #came(missing: Missing, bytes: number): Promise<void> {
+  async #came(missing: Missing, bytes: number, signal: AbortSignal): Promise<void> {
     const counted = Math.min(bytes, missing.bytes)
     missing.bytes -= counted
     this.#bytesDone += counted
     this.#unsettledBytes += counted
+    await this.#options.cache.ready(signal)
     if (this.#unsettledBytes < settleBytes) return
     this.#unsettledBytes = 0
     await this.#options.cache.settled()

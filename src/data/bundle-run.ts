@@ -1,4 +1,5 @@
-import type { Bundle, BundledFile } from '../archive/archive.js'
+import type { Bundle, BundledFile, MaybePromise } from '../archive/archive.js'
+import type { MemoryBudget } from '../util/memory-budget.js'
 import type { PrefetchRun, RunEnd } from './prefetch-run.js'
 import { isSized, keyOf } from './sized-file.js'
 import type { SizedFile } from './sized-file.js'
@@ -9,6 +10,10 @@ export interface BundleRunOptions {
   readonly budget: UnreadBudget
   /** Takes bytes that are proved to be those of the file. */
   readonly keep: (file: SizedFile, bytes: Uint8Array) => void
+  /** Resolves when it can keep more. */
+  readonly ready: (signal: AbortSignal) => MaybePromise<void>
+  /** Of the mount: a file that is being unpacked is part of it. */
+  readonly memory: MemoryBudget
   readonly now: () => number
 }
 
@@ -117,16 +122,19 @@ export class BundleRun implements PrefetchRun {
 
   async #carryOut(bundle: Bundle): Promise<RunEnd> {
     const { signal } = this.#stop
+    const giveBack = this.#options.memory.expect(largestOf(bundle)) // one file is unpacked at once
     const stopListening = this.#options.budget.whenFreed(() => this.#wake())
     try {
       for await (const bundled of bundle.fetch(signal)) {
         this.#accept(bundled)
         await this.#room()
+        await this.#options.ready(signal)
       }
       return { isComplete: true }
     } catch (failure) {
       return signal.aborted ? { isComplete: false } : { isComplete: false, failure }
     } finally {
+      giveBack()
       stopListening()
       this.#unread.clear()
       this.#expected.clear()
@@ -167,4 +175,8 @@ export class BundleRun implements PrefetchRun {
     }
     this.#stop.signal.throwIfAborted()
   }
+}
+
+function largestOf({ files }: Bundle): number {
+  return files.reduce((largest, { sizeBytes = 0 }) => Math.max(largest, sizeBytes), 0)
 }

@@ -165,12 +165,11 @@ export class FileReader {
    * then the server is asked, if it answers at all.
    */
   async #confirm(answerVersion: string): Promise<void> {
-    const { archive, onAnswerVersion } = this.#options
-    if (this.file.digest !== undefined) return onAnswerVersion(answerVersion)
+    if (this.file.digest !== undefined) return this.#options.onAnswerVersion(answerVersion)
     try {
       ;(await this.#fetch({ first: 0, last: 0 }, 'foreground', new AbortController().signal)).discard()
     } catch (error) {
-      if (archive.isReachable) throw error
+      if (this.#options.archive.isReachable) throw error
     }
   }
 
@@ -272,6 +271,7 @@ export class FileReader {
       (block) => {
         this.#cached.put(run.next, block, this.#trustOf(bytes, 'unproven'))
         run.deliver(block)
+        return this.#options.cache.ready(run.signal)
       },
     )
     if (!run.isDone) throw new FsError('EIO', `read ${this.file.name}: the answer ended too early`)
@@ -288,11 +288,12 @@ export class FileReader {
   }
 
   async #download(run: BlockRun, urgency: Urgency): Promise<void> {
-    run.signal.throwIfAborted()
+    await this.#options.cache.ready(run.signal)
     let last: FetchedBytes | undefined
     const { blocks, trust } = await fetchWholeFile({
       ...this.file,
       blockSizeBytes: this.#blockSize,
+      budget: this.#options.cache.budget,
       fetch: async () => (last = await this.#fetch(undefined, urgency, run.signal)),
       onOtherSize: (sizeBytes, answerVersion) => this.#contradict(sizeBytes, answerVersion),
       log: this.#options.log,

@@ -32,8 +32,8 @@ export interface FileReadersOptions {
 const smallFileBytes = 1024 * 1024
 /** A member of a series is certain to be read whole. */
 const seriesFileBytes = 8 * 1024 * 1024
-/** What all read-ahead of a mount together may have on its way. */
-const readAheadBudgetBytes = 48 * 1024 * 1024
+/** What all read-ahead of a mount together may have on its way; less where memory is short. */
+const readAheadBudgetBytes = 24 * 1024 * 1024
 /** Downloads of servers without ranges are kept for the next open, up to this, the newest at least. */
 const spoolBudgetBytes = 4 * 1024 ** 3
 /** A download that nobody has open any more goes on for this time. */
@@ -82,10 +82,12 @@ export class FileReaders {
       counters: this.#counters,
       budgetBytes: options.cache.memoryBytes / 2,
       roomBytes: () => options.cache.capacityBytes / 2,
+      memory: options.cache.budget,
       isSmall,
       claim: turns && ((files) => turns.claim(files.filter(isSized))),
       cached: { isHere: (file) => this.#isHere(file), isKept: (file) => this.#isKept(file) },
       keep: (file, bytes) => this.#keep(file, bytes),
+      ready: (signal) => options.cache.ready(signal),
       fetch: (file, signal) => this.#fetchAhead(file, signal),
     })
   }
@@ -156,7 +158,7 @@ export class FileReaders {
 
   /** Fetches what a handle will probably be asked for, while the mount's budget for that lasts. */
   readAhead(reader: FileReader, span: ByteSpan): void {
-    const room = readAheadBudgetBytes - this.#aheadBytes
+    const room = Math.min(readAheadBudgetBytes, this.#options.cache.budget.freeBytes) - this.#aheadBytes
     if (room <= 0) return
     const started = reader.readAhead({ start: span.start, end: Math.min(span.end, span.start + room) })
     this.#aheadBytes += started.sizeBytes
@@ -272,7 +274,7 @@ export class FileReaders {
     for (let index = 0; index * blockSizeBytes < bytes.length; index++) {
       const block = bytes.subarray(index * blockSizeBytes, (index + 1) * blockSizeBytes)
       // A block that stays must not hold the memory of those that go.
-      cache.put(version, index, block.length === bytes.length ? block : Buffer.from(block), 'proven')
+      cache.put(version, index, isAlone(block) ? block : copyOf(block), 'proven')
     }
     this.#open.get(key)?.reader.adoptProved()
     if (this.#options.turns?.isShared)
@@ -284,6 +286,7 @@ export class FileReaders {
     const reader = this.acquire(file)
     try {
       await reader.bring({ start: 0, end: file.sizeBytes }, signal)
+      await this.#options.cache.ready(signal)
       this.#countAhead(file)
     } catch {
       // whoever reads it meets the failure
@@ -310,6 +313,17 @@ export class FileReaders {
       this.#drop(key, reader)
     }
   }
+}
+
+/** Whether nothing else lies in its memory. */
+function isAlone(bytes: Uint8Array): boolean {
+  return bytes.length === bytes.buffer.byteLength
+}
+
+function copyOf(bytes: Uint8Array): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length)
+  copy.set(bytes)
+  return copy
 }
 
 function isSmall(file: SizedFile): boolean {

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Archive, FileEntry, MaybePromise } from '../archive/archive.js'
 import type { Counters } from '../util/counters.js'
+import type { MemoryBudget } from '../util/memory-budget.js'
 import { causeChain } from '../util/log.js'
 import type { Log } from '../util/log.js'
 import type { Turn } from './fetch-turns.js'
@@ -19,12 +20,16 @@ export interface PrefetchOptions {
   readonly log: Log
   /** What may lie in memory unread, over all directories. */
   readonly budgetBytes: number
+  /** Of the mount. */
+  readonly memory: MemoryBudget
   readonly isSmall: (file: SizedFile) => boolean
   /** What a directory may have that is fetched all at once: more would not be kept until it is read. */
   readonly roomBytes: () => number
   readonly cached: CachedFiles
   /** Takes bytes that are proved to be those of the file. */
   readonly keep: (file: SizedFile, bytes: Uint8Array) => void
+  /** Resolves when it can keep more. */
+  readonly ready: (signal: AbortSignal) => MaybePromise<void>
   /** Brings one file into the cache; never fails. */
   readonly fetch: (file: SizedFile, signal: AbortSignal) => Promise<void>
   /** Undefined: another process is about to fetch them, and they come into the cache by and by. */

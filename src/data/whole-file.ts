@@ -3,6 +3,7 @@ import type { Trust } from '../cache/block-cache.js'
 import type { FetchedBytes } from '../archive/archive.js'
 import { Attempts } from '../util/attempts.js'
 import { FsError } from '../util/fs-error.js'
+import type { MemoryBudget } from '../util/memory-budget.js'
 import type { Log } from '../util/log.js'
 
 export interface WholeFileRequest {
@@ -10,6 +11,8 @@ export interface WholeFileRequest {
   readonly sizeBytes: number
   readonly digest: string | undefined
   readonly blockSizeBytes: number
+  /** The blocks are part of it until they are handed over. */
+  readonly budget: MemoryBudget
   readonly fetch: () => Promise<FetchedBytes>
   /** Another size than listed came, from a server that does not announce sizes. @returns the error to throw */
   readonly onOtherSize: (sizeBytes: number, answerVersion: string) => FsError
@@ -20,6 +23,17 @@ export interface WholeFileRequest {
 
 /** The blocks of a small file, once all are here and prove to be what the catalog says. */
 export async function fetchWholeFile(
+  request: WholeFileRequest,
+): Promise<{ readonly blocks: readonly Buffer[]; readonly trust: Trust }> {
+  const giveBack = await request.budget.reserve(request.sizeBytes, request.signal)
+  try {
+    return await fetchProved(request)
+  } finally {
+    giveBack()
+  }
+}
+
+async function fetchProved(
   request: WholeFileRequest,
 ): Promise<{ readonly blocks: readonly Buffer[]; readonly trust: Trust }> {
   const blocks = await download(request)
@@ -59,7 +73,7 @@ async function collect(request: WholeFileRequest, bytes: FetchedBytes): Promise<
     for (let taken = 0; taken < chunk.length && filled + taken < sizeBytes;) {
       const position = filled + taken
       const inBlock = position % blockSizeBytes
-      if (inBlock === 0) blocks.push(Buffer.allocUnsafe(Math.min(blockSizeBytes, sizeBytes - position)))
+      if (inBlock === 0) blocks.push(Buffer.allocUnsafeSlow(Math.min(blockSizeBytes, sizeBytes - position)))
       const block = blocks.at(-1)!
       const part = chunk.subarray(taken, taken + block.length - inBlock)
       block.set(part, inBlock)

@@ -12,6 +12,7 @@ const { CacheRoom } = await load('cache-room')
 const { CacheWriterId } = await load('cache-writer-id')
 const { DiskBlockCache } = await load('disk-block-cache')
 const { serverDirectory } = await load('cache-layout')
+const { MemoryBudget } = await import(`${dist}/util/memory-budget.js`)
 const { Log } = await import(`${dist}/util/log.js`)
 
 const blockSizeBytes = 4096
@@ -26,7 +27,14 @@ const disk = new CacheDisk({ log })
 const room = new CacheRoom({ root, disk, maxBytes: 2 * 1024 * 1024, keepFreeBytes: 0, firstSurveyMs: 50 })
 const server = serverDirectory(root, 'https://xnat.example.org')
 const writer = new CacheWriterId(server, disk)
-const cache = new DiskBlockCache({ blockSizeBytes, disk, server, room, writer })
+const cache = new DiskBlockCache({
+  blockSizeBytes,
+  disk,
+  server,
+  room,
+  writer,
+  budget: new MemoryBudget(64 * 1024 * 1024),
+})
 
 const files = Array.from({ length: 60 }, (_, i) => {
   const sizeBytes = i % 3 === 0 ? 40 * blockSizeBytes + 100 * i : 1 + i * 700

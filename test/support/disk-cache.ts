@@ -8,6 +8,7 @@ import { completePath, fileId, partDirectory, serverDirectory } from '../../src/
 import { CacheRoom } from '../../src/cache/cache-room.js'
 import { CacheWriterId } from '../../src/cache/cache-writer-id.js'
 import { DiskBlockCache } from '../../src/cache/disk-block-cache.js'
+import { MemoryBudget } from '../../src/util/memory-budget.js'
 import { Log } from '../../src/util/log.js'
 import { md5, patternBytes } from './byte-source.js'
 
@@ -27,17 +28,22 @@ export interface TestCacheOptions {
   readonly now?: () => number
   readonly maxBytes?: number
   readonly keepFreeBytes?: number
+  readonly budget?: MemoryBudget
 }
 
 /** What one mount has of a cache directory. */
 export function openTestCache(root: string, options: TestCacheOptions = {}): TestCache {
-  const { maxBytes = 64 * 1024 * 1024, keepFreeBytes = 0 } = options
+  const {
+    maxBytes = 64 * 1024 * 1024,
+    keepFreeBytes = 0,
+    budget = new MemoryBudget(128 * 1024 * 1024),
+  } = options
   const lines: string[] = []
   const disk = new CacheDisk({ log: new Log({ write: (line) => lines.push(line) }), ...options })
   const room = new CacheRoom({ root, disk, maxBytes, keepFreeBytes })
   const server = serverDirectory(root, 'https://xnat.example.org')
   const writer = new CacheWriterId(server, disk)
-  const cache = new DiskBlockCache({ blockSizeBytes, disk, server, room, writer })
+  const cache = new DiskBlockCache({ blockSizeBytes, disk, server, room, writer, budget })
   return { cache, disk, room, writer, server, lines }
 }
 

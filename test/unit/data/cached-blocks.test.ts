@@ -1,3 +1,4 @@
+import { MemoryBudget } from '../../../src/util/memory-budget.js'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -35,7 +36,7 @@ function readerOf(
   const parts = openTestCache(root)
   opened.push(parts)
   const told: string[] = []
-  const memory = new MemoryBlockCache({ blockSizeBytes, maxBytes: 1024 * 1024 })
+  const memory = new MemoryBlockCache({ blockSizeBytes, budget: new MemoryBudget(1024 * 1024) })
   const reader = new FileReader(fileEntry(bytes, changes), {
     archive: source,
     cache: new TieredBlockCache(memory, parts.cache),

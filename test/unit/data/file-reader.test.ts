@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { MemoryBlockCache } from '../../../src/cache/memory-block-cache.js'
 import { FileReader } from '../../../src/data/file-reader.js'
 import type { FileReaderOptions } from '../../../src/data/file-reader-options.js'
+import { MemoryBudget } from '../../../src/util/memory-budget.js'
 import { Log } from '../../../src/util/log.js'
 import { ByteSource, fileEntry, md5, patternBytes } from '../../support/byte-source.js'
 
@@ -26,7 +27,7 @@ function readerOf(
 ): FileReader {
   return new FileReader(fileEntry(bytes, changes), {
     archive: source,
-    cache: new MemoryBlockCache({ blockSizeBytes: block, maxBytes: 1024 * 1024 }),
+    cache: new MemoryBlockCache({ blockSizeBytes: block, budget: new MemoryBudget(1024 * 1024) }),
     log: new Log({ write: (line) => lines.push(line) }),
     answerVersion: undefined,
     onAnswerVersion: () => {},
@@ -169,7 +170,7 @@ describe('versions', () => {
 
   it('does not use cached blocks of a version that another answer replaced', async () => {
     const source = new ByteSource(bytes)
-    const cache = new MemoryBlockCache({ blockSizeBytes: block, maxBytes: 1024 * 1024 })
+    const cache = new MemoryBlockCache({ blockSizeBytes: block, budget: new MemoryBudget(1024 * 1024) })
     await expectRead(readerOf(source, {}, { cache }), 0, block)
     source.bytes = patternBytes(bytes.length, 5)
     source.answerVersion = 'a2'

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { MemoryBlockCache } from '../../../src/cache/memory-block-cache.js'
 import { FileReaders } from '../../../src/data/file-readers.js'
 import { FsError } from '../../../src/util/fs-error.js'
+import { MemoryBudget } from '../../../src/util/memory-budget.js'
 import { Log } from '../../../src/util/log.js'
 import { ByteSource, fileEntry, md5, patternBytes } from '../../support/byte-source.js'
 
@@ -12,7 +13,7 @@ const second = patternBytes(5000, 2)
 function readersOf(source: ByteSource): FileReaders {
   return new FileReaders({
     archive: source,
-    cache: new MemoryBlockCache({ blockSizeBytes: 1024, maxBytes: 1_000_000 }),
+    cache: new MemoryBlockCache({ blockSizeBytes: 1024, budget: new MemoryBudget(1_000_000) }),
     log: new Log({ write: () => {} }),
     spoolDirectory: tmpdir(),
   })

@@ -4,6 +4,7 @@ import type { FileEntry } from '../../../src/archive/archive.js'
 import { MemoryBlockCache } from '../../../src/cache/memory-block-cache.js'
 import { FileReaders } from '../../../src/data/file-readers.js'
 import type { Reading } from '../../../src/data/file-readers.js'
+import { MemoryBudget } from '../../../src/util/memory-budget.js'
 import { Log } from '../../../src/util/log.js'
 import { ResourceSource, settled } from '../../support/resource-source.js'
 import type { ResourceSourceOptions } from '../../support/resource-source.js'
@@ -27,7 +28,7 @@ class Arena {
     this.source = new ResourceSource(options)
     this.readers = new FileReaders({
       archive: this.source,
-      cache: new MemoryBlockCache({ blockSizeBytes: 128 * kiB, maxBytes: cacheBytes }),
+      cache: new MemoryBlockCache({ blockSizeBytes: 128 * kiB, budget: new MemoryBudget(cacheBytes) }),
       log: new Log({ write: (line) => this.lines.push(line) }),
       spoolDirectory: tmpdir(),
     })
@@ -239,7 +240,7 @@ describe('the files of a directory that come together', () => {
         contradict: () => {},
         isReachable: true,
       },
-      cache: new MemoryBlockCache({ blockSizeBytes: 128 * kiB, maxBytes: 12 * miB }),
+      cache: new MemoryBlockCache({ blockSizeBytes: 128 * kiB, budget: new MemoryBudget(12 * miB) }),
       log: new Log({ write: () => {} }),
       spoolDirectory: tmpdir(),
     })

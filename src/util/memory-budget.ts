@@ -1,0 +1,152 @@
+/** What a piece of bytes costs beyond them: keys, map entries, the Buffer object. */
+const overheadBytes = 256
+
+/** Who holds a piece of bytes. */
+interface Holders {
+  /** In a cache, which gives them up when room is wanted. */
+  cached: number
+  /** On their way to somewhere: nobody may give them up. */
+  pinned: number
+}
+
+/**
+ * The memory that the bytes of files may take in a mount, whoever holds them. A piece that several hold counts once.
+ * When it is full the caches give way; who has something under way asks before there is more of it.
+ */
+export class MemoryBudget {
+  readonly limitBytes: number
+  readonly #holders = new Map<Uint8Array, Holders>()
+  readonly #waiting: { readonly bytes: number; readonly enter: () => void }[] = []
+  #heldBytes = 0
+  #pinnedBytes = 0
+  /** About to come; and what of it was let in by `reserve`. */
+  #comingBytes = 0
+  #reservedBytes = 0
+  #giveWay: (() => boolean) | undefined
+
+  constructor(limitBytes: number) {
+    this.limitBytes = limitBytes
+  }
+
+  /** All bytes that are held or about to come. */
+  get usedBytes(): number {
+    return this.#heldBytes + this.#comingBytes
+  }
+
+  /** What there would be room for if the caches gave way. */
+  get freeBytes(): number {
+    return Math.max(0, this.limitBytes - this.#pinnedBytes - this.#comingBytes)
+  }
+
+  /** @param giveWay gives up what was not used for longest; false: there is nothing left */
+  onFull(giveWay: () => boolean): void {
+    this.#giveWay = giveWay
+  }
+
+  /** A cache takes bytes that it gives up when room is wanted. */
+  cache(bytes: Uint8Array): void {
+    this.#hold(bytes).cached++
+    this.#makeRoom()
+  }
+
+  uncache(bytes: Uint8Array): void {
+    const holders = this.#holders.get(bytes)
+    if (!holders) return
+    holders.cached--
+    this.#forget(bytes, holders)
+  }
+
+  /** Bytes are on their way to somewhere and stay until they are there. */
+  pin(bytes: Uint8Array): void {
+    const holders = this.#hold(bytes)
+    if (holders.pinned++ === 0) this.#pinnedBytes += costOf(bytes)
+    this.#makeRoom()
+  }
+
+  unpin(bytes: Uint8Array): void {
+    const holders = this.#holders.get(bytes)
+    if (!holders) return
+    if (--holders.pinned === 0) this.#pinnedBytes -= costOf(bytes)
+    this.#forget(bytes, holders)
+  }
+
+  /**
+   * Room for bytes that come in one piece. All that came in this way together are half of the budget at most, but one is
+   * always let in. @returns gives the room back @throws what the signal says
+   */
+  async reserve(bytes: number, signal: AbortSignal): Promise<() => void> {
+    signal.throwIfAborted()
+    if (this.#waiting.length > 0 || !this.#isRoomFor(bytes)) await this.#turn(bytes, signal)
+    else this.#reservedBytes += bytes
+    const giveBack = this.expect(bytes)
+    let isGiven = false
+    return () => {
+      if (isGiven) return
+      isGiven = true
+      this.#reservedBytes -= bytes
+      giveBack()
+      this.#admit()
+    }
+  }
+
+  /** As `reserve`, for bytes that are not waited for. */
+  expect(bytes: number): () => void {
+    this.#comingBytes += bytes
+    this.#makeRoom()
+    return () => (this.#comingBytes -= bytes)
+  }
+
+  #turn(bytes: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        this.#waiting.splice(this.#waiting.indexOf(waiter), 1)
+        reject(signal.reason as Error)
+        this.#admit()
+      }
+      const waiter = {
+        bytes,
+        enter: () => {
+          signal.removeEventListener('abort', leave)
+          resolve()
+        },
+      }
+      signal.addEventListener('abort', leave, { once: true })
+      this.#waiting.push(waiter)
+    })
+  }
+
+  #admit(): void {
+    for (let next = this.#waiting[0]; next && this.#isRoomFor(next.bytes); next = this.#waiting[0]) {
+      this.#waiting.shift()
+      this.#reservedBytes += next.bytes
+      next.enter()
+    }
+  }
+
+  #isRoomFor(bytes: number): boolean {
+    return this.#reservedBytes === 0 || this.#reservedBytes + bytes <= this.limitBytes / 2
+  }
+
+  #hold(bytes: Uint8Array): Holders {
+    const known = this.#holders.get(bytes)
+    if (known) return known
+    const holders = { cached: 0, pinned: 0 }
+    this.#holders.set(bytes, holders)
+    this.#heldBytes += costOf(bytes)
+    return holders
+  }
+
+  #forget(bytes: Uint8Array, { cached, pinned }: Holders): void {
+    if (cached + pinned > 0) return
+    this.#holders.delete(bytes)
+    this.#heldBytes -= costOf(bytes)
+  }
+
+  #makeRoom(): void {
+    while (this.usedBytes > this.limitBytes && this.#giveWay?.());
+  }
+}
+
+function costOf(bytes: Uint8Array): number {
+  return bytes.length + overheadBytes
+}
