@@ -52,9 +52,25 @@ export function catalogDocument(resource: ResourceAddress): Document {
   }
 }
 
-/** `active`, or what the item was set to. */
+/** What an experiment can be set to, by the parameter of a PUT of it that does so (xnat-wire.md §6). */
+const statusParameters: Readonly<Record<string, string>> = {
+  active: 'activate',
+  quarantine: 'quarantine',
+  locked: '_lock',
+  obsolete: '_obsolete',
+}
+
+/** `active`, or what the experiment was set to. XNAT takes no PUT of it: it is changed with the experiment. */
 export function statusDocument(item: ItemAddress): Document {
-  return value(`${itemPath(item)}/status`, /^[^<>\n]*$/)
+  const document = value(`${itemPath(item)}/status`, /^[^<>\n]*$/, {
+    pattern: /^(active|quarantine|locked|obsolete)$/,
+    words: 'active, quarantine, locked or obsolete',
+  })
+  const request = (bytes: Buffer): { path: string } => {
+    const parameter = statusParameters[bytes.toString().trim()]!
+    return { path: `${itemPath(item)}?${parameter}=true` }
+  }
+  return { ...document, change: { ...document.change!, request } }
 }
 
 export function accessibilityDocument(project: string): Document {

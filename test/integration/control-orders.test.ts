@@ -139,12 +139,61 @@ describe('the document of an item', () => {
     await expect(writeFile(fs, `${session}/scans/ALL/1/.xnat/scan.xml`, 'x')).rejects.toMatchObject({
       code: 'EROFS',
     })
-    for (const path of [
-      `${session}/.xnat/status`,
-      'TEST/.xnat/users.csv',
-      `${session}/scans/1/DICOM/.xnat/catalog.xml`,
-    ])
+    for (const path of ['TEST/.xnat/users.csv', `${session}/scans/1/DICOM/.xnat/catalog.xml`])
       await expect(writeFile(fs, path, 'x')).rejects.toMatchObject({ code: 'EPERM' })
+  })
+})
+
+describe('the status of an experiment', () => {
+  const path = `${session}/.xnat/status`
+
+  it('is set by a parameter of its experiment', async () => {
+    for (const [word, parameter] of [
+      ['quarantine', 'quarantine'],
+      ['active', 'activate'],
+      ['locked', '_lock'],
+      ['obsolete', '_obsolete'],
+      ['active', 'activate'],
+    ] as const) {
+      const sent = await changes(() => writeFile(fs, path, `${word}\n`))
+      expect(sent.map((line) => line.replace(/experiments\/[^?]*/, 'experiments/E'))).toEqual([
+        `PUT /data/experiments/E?${parameter}=true`,
+      ])
+      expect(await text(path)).toBe(`${word}\n`)
+    }
+    const before = await text(`${session}/.xnat/experiment.xml`)
+    await writeFile(fs, path, 'locked')
+    expect(await text(`${session}/.xnat/experiment.xml`)).toBe(before)
+    await writeFile(fs, path, 'active')
+  })
+
+  it.each(['lock', 'Active', 'active\nlocked', '/', '%'])(
+    'cannot be %j, and nothing is sent',
+    async (word) => {
+      expect(await changes(refused(() => writeFile(fs, path, word), 'EINVAL'))).toEqual([])
+      expect(await text(path)).toBe('active\n')
+    },
+  )
+
+  it('that the server leaves as it was although it says 200 is EIO', async () => {
+    emulator.control.setFaults([
+      { path: '/data/experiments/*', method: 'PUT', fault: { kind: 'status', status: 200 } },
+    ])
+    await expect(writeFile(fs, path, 'locked')).rejects.toMatchObject({ code: 'EIO' })
+    expect(await text(path)).toBe('active\n')
+  })
+
+  it('is for those who may activate: a member is told EACCES, with the sentence of the server', async () => {
+    const theirs = await startLocalVfs({ url: emulator.url, user: 'member', password: 'member-pass' })
+    try {
+      await expect(writeFile(vfsFileSystem(theirs.vfs), path, 'locked')).rejects.toMatchObject({
+        code: 'EACCES',
+        message: expect.stringContaining('insufficient activation privileges') as string,
+      })
+    } finally {
+      await theirs.stop()
+    }
+    expect(await text(path)).toBe('active\n')
   })
 })
 

@@ -166,7 +166,37 @@ async function update(place: Place, experiment: Experiment, input: ItemInput): P
   addScans(context, experiment, input)
   experiment.meta.lastModifiedMs = now()
   await database.commit()
+  await setStatus(context, experiment, home)
   return stringAnswer(experiment.id)
+}
+
+/** What a save does besides, by the parameter that asks for it; of the last three the first counts (§6). */
+const STATUS_BY_PARAMETER = [
+  ['activate', 'active'],
+  ['quarantine', 'quarantine'],
+] as const
+const LOCK_BY_PARAMETER = [
+  ['_lock', 'locked'],
+  ['_unlock', 'active'],
+  ['_obsolete', 'obsolete'],
+] as const
+
+/** After the save, so that what is refused is saved all the same. */
+async function setStatus(context: RestContext, experiment: Experiment, home: Project): Promise<void> {
+  const isAsked = ([name]: readonly [string, string]): boolean => {
+    const value = context.query.get(name)?.toLowerCase()
+    return value !== undefined && value !== 'false' && value !== '0'
+  }
+  const asked = [...STATUS_BY_PARAMETER.filter(isAsked), ...LOCK_BY_PARAMETER.filter(isAsked).slice(0, 1)]
+  if (asked.length === 0) return
+  if (!canDeleteIn(home, context.user)) {
+    throw new StatusError(
+      403,
+      'Specified user account has insufficient activation privileges for experiments in this project.',
+    )
+  }
+  experiment.status = asked.at(-1)![1]
+  await context.services.database.commit()
 }
 
 /** A document must not smuggle in another identity. */
