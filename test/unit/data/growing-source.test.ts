@@ -55,9 +55,11 @@ describe('GrowingSource', () => {
     await chunks.return(undefined)
     const changed = new GrowingSource({ path, idleMs: 60_000 })
     changed.grow(10)
-    expect((await changed.chunks().next()).value?.toString()).toBe('0123456789')
+    const read = changed.chunks()
+    expect((await read.next()).value?.toString()).toBe('0123456789')
     changed.abandon('it was written over')
     await expect(changed.md5()).rejects.toThrow('it was written over')
+    await read.return(undefined)
   })
 
   it('can be read again from its beginning', async () => {
