@@ -50,6 +50,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | undefined
   #body: Readable | undefined
   #gathering: Gathering | undefined
+  readonly #collected: Buffer[] = []
   #isOver = false
 
   constructor(caller: Caller, signal: AbortSignal | undefined, pieceBytes: number | undefined) {
@@ -83,12 +84,13 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (chunk.length === 0) return // the parser gives one whenever it goes on
-    if (!this.#gathering) return this.#hand(controller, Buffer.from(chunk))
+    if (!this.#gathering) return this.#collect(controller, chunk)
     for (const piece of this.#gathering.add(chunk)) this.#hand(controller, piece)
   }
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
     this.#isOver = true
+    this.#handCollected(controller)
     const rest = this.#gathering?.rest()
     if (rest) this.#hand(controller, rest)
     this.#body?.push(null)
@@ -97,6 +99,20 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   onResponseError(_: Dispatcher.DispatchController, error: Error): void {
     this.#isOver = true
     this.#fail(error)
+  }
+
+  /**
+   * One read from the network may have hundreds of chunks of the server in it. They are handed over together: a reader
+   * that is slow would have the rest of the read put back, and copied, at each.
+   */
+  #collect(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    // Valid until the connection is read from again, which is not before this turn of the loop has ended.
+    if (this.#collected.push(chunk) === 1) queueMicrotask(() => this.#handCollected(controller))
+  }
+
+  #handCollected(controller: Dispatcher.DispatchController): void {
+    if (this.#collected.length > 0) this.#hand(controller, Buffer.concat(this.#collected))
+    this.#collected.length = 0
   }
 
   #hand(controller: Dispatcher.DispatchController, piece: Buffer): void {

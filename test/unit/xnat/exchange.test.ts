@@ -81,6 +81,18 @@ describe('an exchange over connections that read into the same memory again', ()
     expect(md5(await piecesOf(answer.body))).toBe(md5([body]))
   })
 
+  it('hands over together what one read brings, however small the chunks of the server are', async () => {
+    const body = randomBytes(200_000)
+    const get = await serve((_, response) => {
+      response.cork() // everything in one write
+      for (let at = 0; at < body.length; at += 100) response.write(body.subarray(at, at + 100))
+      response.end()
+    })
+    const pieces = await piecesOf((await get('/')).body)
+    expect(pieces.length).toBeLessThan(40)
+    expect(md5(pieces)).toBe(md5([body]))
+  })
+
   it.each([
     ['with its length', true],
     ['in chunks', false],
