@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { ItemAddress } from '../xnat/address.js'
 import { itemPath } from '../xnat/address.js'
 import type { StoredFile } from '../xnat/catalog-xml.js'
@@ -55,6 +56,7 @@ export class Sources {
     this.#client = client
     this.#cache = cache
     this.#signal = signal
+    if (signal) setMaxListeners(0, signal) // each question that is under way has one
   }
 
   projects(): Promise<Project[]> {
@@ -159,6 +161,14 @@ export class Sources {
     )
   }
 
+  pipelines(project: string): Promise<string[]> {
+    return this.#use(`pipelines ${project}`, (signal) => this.#client.control.pipelines(project, signal))
+  }
+
+  logins(): Promise<string[]> {
+    return this.#use('logins', (signal) => this.#client.control.logins(signal))
+  }
+
   savedSearches(): Promise<string[]> {
     return this.#use('saved-searches', (signal) => this.#client.control.savedSearches(signal))
   }
@@ -191,7 +201,7 @@ export function filesKey(resource: string): string {
 
 /** Matches what is told of items beside their files. */
 export function isControlKey(key: string): boolean {
-  return /^(text|members|projects-of|saved-searches)\b/.test(key)
+  return /^(text|members|projects-of|saved-searches|pipelines|logins)\b/.test(key)
 }
 
 /** Matches the files of a resource. */

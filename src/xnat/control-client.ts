@@ -60,6 +60,12 @@ export class ControlClient {
     return rows.map(inLowerCase).flatMap((row) => cell(row, 'id') ?? [])
   }
 
+  /** The names of the pipelines that a project can run. */
+  async pipelines(project: string, signal?: AbortSignal): Promise<string[]> {
+    const rows = await this.#rest.rows(`${itemPath({ project })}/pipelines`, {}, signal)
+    return [...new Set(rows.map(inLowerCase).flatMap((row) => cell(row, 'name') ?? []))]
+  }
+
   /** @param bytes what `change.refusal` has nothing against */
   async change(change: DocumentChange, bytes: Buffer, signal?: AbortSignal): Promise<void> {
     const { path, xml } = change.request(bytes)

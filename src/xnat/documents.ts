@@ -121,6 +121,34 @@ export function pipelinesDocument(project: string): Document {
   return table(`${itemPath({ project })}/pipelines`, 'path')
 }
 
+/** The archive specification of a project as far as it is about pipelines. */
+export function projectPipelinesDocument(project: string): Document {
+  return {
+    path: `${itemPath({ project })}/pipelines?format=xml`,
+    problem: (text) => (rootOf(text)?.name === 'project' ? undefined : 'no pipelines of a project came'),
+  }
+}
+
+/** What one pipeline does and is given. XNAT tells that as JSON only. */
+export function pipelineDocument(project: string, name: string): Document {
+  return {
+    path: `${itemPath({ project })}/pipelines/${rawSegment(name)}?format=json`,
+    problem: (text) =>
+      /^\s*\{(?!\s*"ResultSet")/.test(text) ? undefined : 'no description of a pipeline came',
+  }
+}
+
+/** Somebody who has an account, which XNAT tells to site administrators only. */
+export function userDocument(login: string): Document {
+  return {
+    path: `/data/user/${rawSegment(login)}?format=xml`,
+    problem: (text) =>
+      rootOf(text)?.name === 'user' && text.includes(`<login>${login}</login>`)
+        ? undefined
+        : `the document of '${login}' did not come`,
+  }
+}
+
 /** The people of a project with their roles, or those of the site. */
 export function usersDocument(project?: string): Document {
   return table(project === undefined ? '/data/users' : `${itemPath({ project })}/users`, 'login')

@@ -63,6 +63,8 @@ describe('the files of .xnat', () => {
       ['TEST/.xnat/quarantine_code', '/data/projects/TEST/quarantine_code'],
       ['TEST/.xnat/current_arc', '/data/projects/TEST/current_arc'],
       ['TEST/.xnat/pipelines.csv', '/data/projects/TEST/pipelines?format=csv'],
+      ['TEST/.xnat/pipelines.xml', '/data/projects/TEST/pipelines?format=xml'],
+      ['TEST/.xnat/pipelines/DicomToNifti.json', '/data/projects/TEST/pipelines/DicomToNifti'],
       ['TEST/.xnat/prearchive.csv', '/data/prearchive/projects/TEST?format=csv'],
       ['.xnat/prearchive.csv', '/data/prearchive?format=csv'],
       ['TEST/.xnat/users.csv', '/data/projects/TEST/users?format=csv'],
@@ -78,6 +80,7 @@ describe('the files of .xnat', () => {
       ],
       [`${session}/assessors/ASSESS1/.xnat/assessor.xml`, `${e}/assessors/${ids.assessor}?format=xml`],
       ['.xnat/users.csv', '/data/users?format=csv'],
+      ['.xnat/users/reader.xml', '/data/user/reader?format=xml'],
       ['.xnat/search/elements.csv', '/data/search/elements?format=csv'],
       ['.xnat/search/fields/xnat:subjectData.csv', '/data/search/elements/xnat:subjectData?format=csv'],
       ['.xnat/search/saved/all_subjects.xml', '/data/search/saved/all_subjects?format=xml'],
@@ -94,7 +97,9 @@ describe('the files of .xnat', () => {
       'accessibility',
       'archive_spec.xml',
       'current_arc',
+      'pipelines',
       'pipelines.csv',
+      'pipelines.xml',
       'prearchive.csv',
       'prearchive_code',
       'project.xml',
@@ -177,5 +182,48 @@ describe('the people and the projects of an item', () => {
       expect(await fs.list(`${item}/.xnat/projects/ODD`)).toEqual([])
     }
     expect(await fs.list(`${session}/assessors/ASSESS1/.xnat/projects`)).toEqual(['TEST'])
+  })
+})
+
+describe('the accounts of the site', () => {
+  it('are listed by name, and read one by one', async () => {
+    const users = (await server('/data/users?format=csv')).trim().split('\n').slice(1)
+    const logins = users.map((line) => line.split(',')[1]!)
+    local.archive.refresh()
+    emulator.control.resetRequests()
+    expect((await fs.list('.xnat/users')).toSorted()).toEqual(
+      logins.map((login) => `${login}.xml`).toSorted(),
+    )
+    expect(emulator.control.requests().filter(({ path }) => path.startsWith('/data/user/'))).toHaveLength(1)
+    expect(await text('.xnat/users/member.xml')).toContain('<email>member@example.org</email>')
+    expect(await text('data/user/member')).toBe(await text('.xnat/users/member.xml'))
+    await expect(fs.stat('.xnat/users/nobody.xml')).rejects.toMatchObject({ code: 'ENOENT' })
+    await expect(fs.unlink('.xnat/users/member.xml')).rejects.toMatchObject({ code: 'EPERM' })
+  })
+
+  it('are for site administrators: others see nobody, and are told EACCES', async () => {
+    const theirs = await startLocalVfs({ url: emulator.url, user: 'member', password: 'member-pass' })
+    const fs = vfsFileSystem(theirs.vfs)
+    try {
+      expect(await fs.list('.xnat/users')).toEqual([])
+      await expect(fs.stat('.xnat/users/member.xml')).rejects.toMatchObject({ code: 'EACCES' })
+      await expect(fs.list('TEST/.xnat/pipelines')).rejects.toMatchObject({ code: 'EACCES' })
+      expect(await fs.list('TEST/.xnat')).not.toContain('pipelines.xml')
+    } finally {
+      await theirs.stop()
+    }
+  })
+})
+
+describe('the pipelines of a project', () => {
+  it('are listed by name, and REST has each below its list', async () => {
+    expect(await fs.list('TEST/.xnat/pipelines')).toEqual(['DicomToNifti.json'])
+    const details = await text('TEST/.xnat/pipelines/DicomToNifti.json')
+    expect(JSON.parse(details)).toMatchObject({ appliesTo: 'xnat:mrSessionData' })
+    expect(await text('data/projects/TEST/pipelines/DicomToNifti')).toBe(details)
+    await expect(fs.stat('TEST/.xnat/pipelines/none.json')).rejects.toMatchObject({ code: 'ENOENT' })
+    await expect(writeFile(fs, 'TEST/.xnat/pipelines/DicomToNifti.json', '{}')).rejects.toMatchObject({
+      code: 'EPERM',
+    })
   })
 })

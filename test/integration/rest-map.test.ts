@@ -97,6 +97,7 @@ function filled(template: string, path: string, { experiment, assessor }: Labels
     FILE: file,
     EL: 'xnat:subjectData',
     ID: 'subjects',
+    LOGIN: 'reader',
   }
   return template.replace(/\{(\w+)\}/g, (_, name: string) => values[name]!)
 }

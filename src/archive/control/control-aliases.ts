@@ -6,7 +6,7 @@ type Targets = Readonly<Record<string, string>>
 
 /** Where REST's own path of what is in `.xnat` leads to. No names are kept for them: an item that is called so is shown. */
 const aliases: Readonly<Record<string, Targets>> = {
-  root: { users: 'users.csv', search: 'search', scan_types: 'scan_types.csv' },
+  root: { users: 'users', user: 'users', search: 'search', scan_types: 'scan_types.csv' },
   project: {
     accessibility: 'accessibility',
     prearchive_code: 'prearchive_code',
@@ -14,7 +14,7 @@ const aliases: Readonly<Record<string, Targets>> = {
     current_arc: 'current_arc',
     archive_spec: 'archive_spec.xml',
     scan_types: 'scan_types.csv',
-    pipelines: 'pipelines.csv',
+    pipelines: 'pipelines',
     users: 'users',
   },
   subject: { projects: 'projects' },

@@ -9,7 +9,17 @@ export type ControlOwner =
 
 /** What a directory in `.xnat` is about; 'item' is `.xnat` itself. */
 export type ControlKind =
-  'item' | 'roles' | 'role' | 'shares' | 'share' | 'search' | 'saved' | 'run' | 'fields'
+  | 'item'
+  | 'roles'
+  | 'role'
+  | 'shares'
+  | 'share'
+  | 'search'
+  | 'saved'
+  | 'run'
+  | 'fields'
+  | 'users'
+  | 'pipelines'
 
 /** A directory of what XNAT knows of an item beside files. */
 export interface ControlPlace extends Place {

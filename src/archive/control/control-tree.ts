@@ -1,10 +1,13 @@
 import {
   elementsDocument,
   fieldsDocument,
+  pipelineDocument,
   savedSearchDocument,
   searchResultDocument,
+  userDocument,
 } from '../../xnat/documents.js'
 import type { Document } from '../../xnat/documents.js'
+import { XnatError } from '../../xnat/xnat-error.js'
 import type { XnatErrorCode } from '../../xnat/xnat-error.js'
 import type { DirectoryEntry, Entry } from '../archive.js'
 import { aliasEntry } from '../entries.js'
@@ -117,6 +120,33 @@ const rules: Readonly<Record<ControlKind, ControlRule>> = {
       return Promise.resolve(entries)
     },
   },
+  users: {
+    list: async (directory, _, sources) => {
+      const logins = await sources.logins()
+      const [first] = logins
+      if (first === undefined) return []
+      // Site administrators are told of everybody, and all others of nobody.
+      return sources.orNone(['forbidden'], async () => {
+        await sources.text(userDocument(first)).catch(rethrowForbidden)
+        return logins.map((login) => unreadEntry(directory, escapeName(`${login}.xml`), userDocument(login)))
+      })
+    },
+    find: async (directory, _, name, sources) =>
+      namedText(directory, name, await sources.logins(), { ending: '.xml', of: userDocument }, sources),
+  },
+  pipelines: {
+    list: async (directory, { item }, sources) => {
+      const project = item.project!
+      return (await sources.pipelines(project)).map((pipeline) =>
+        unreadEntry(directory, escapeName(`${pipeline}.json`), pipelineDocument(project, pipeline)),
+      )
+    },
+    find: async (directory, { item }, name, sources) => {
+      const project = item.project!
+      const of = (pipeline: string): Document => pipelineDocument(project, pipeline)
+      return namedText(directory, name, await sources.pipelines(project), { ending: '.json', of }, sources)
+    },
+  },
   fields: {
     // Not listed: there are a hundred data types, and each list of fields is a request.
     find: async (directory, _, name, sources) => {
@@ -127,6 +157,25 @@ const rules: Readonly<Record<ControlKind, ControlRule>> = {
       return textEntry(directory, name, document, await sources.text(document))
     },
   },
+}
+
+/** A document of one of those that the server lists, by its name and ending; REST's path of it has no ending. */
+async function namedText(
+  directory: DirectoryEntry,
+  name: string,
+  listed: readonly string[],
+  { ending, of }: { readonly ending: string; readonly of: (name: string) => Document },
+  sources: Sources,
+): Promise<Entry | undefined> {
+  const wanted = unescapeName(name)
+  if (listed.includes(wanted)) return aliasEntry(name, escapeName(`${wanted}${ending}`))
+  const found = listed.find((item) => `${item}${ending}` === wanted)
+  if (found === undefined) return undefined
+  return textEntry(directory, name, of(found), await sources.text(of(found)))
+}
+
+function rethrowForbidden(error: unknown): void {
+  if (error instanceof XnatError && error.code === 'forbidden') throw error
 }
 
 function savedDocuments(id: string): Documents {

@@ -6,6 +6,7 @@ import {
   currentArcDocument,
   itemDocument,
   pipelinesDocument,
+  projectPipelinesDocument,
   prearchiveDocument,
   scanTypesDocument,
   statusDocument,
@@ -38,6 +39,7 @@ export const itemDocuments: Readonly<Record<ControlOwner, (place: ControlPlace) 
       'scan_types.csv': scanTypesDocument(project),
       'users.csv': usersDocument(project),
       'pipelines.csv': pipelinesDocument(project),
+      'pipelines.xml': projectPipelinesDocument(project),
       'prearchive.csv': prearchiveDocument(project),
     }
   },
@@ -53,8 +55,8 @@ export const itemDocuments: Readonly<Record<ControlOwner, (place: ControlPlace) 
 
 /** The directories in the `.xnat` of each level. */
 export const itemDirectories: Readonly<Partial<Record<ControlOwner, Directories>>> = {
-  root: { search: 'search' },
-  project: { users: 'roles' },
+  root: { search: 'search', users: 'users' },
+  project: { users: 'roles', pipelines: 'pipelines' },
   subject: { projects: 'shares' },
   experiment: { projects: 'shares' },
   assessor: { projects: 'shares' },

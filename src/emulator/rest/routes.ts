@@ -12,6 +12,7 @@ import {
   prearchivedScans,
   prearchivedSession,
 } from './prearchive.js'
+import { pipelineDetails, projectPipelines } from './pipelines.js'
 import { projectAccessibility, projectArchiveSpec, projectItem } from './project-item.js'
 import { projectList, projectSubjectList, subjectList } from './project-lists.js'
 import { reconstructionItem } from './reconstruction-item.js'
@@ -26,9 +27,9 @@ import { savedSearch, savedSearchList, searchElements, searchFieldList, searchRu
 import { subjectItem } from './subject-item.js'
 import {
   projectMember,
-  projectPipelines,
   projectUserList,
   scanTypes,
+  userDetails,
   userList,
   userSessionCount,
 } from './users.js'
@@ -81,6 +82,8 @@ const projectRoutes: readonly RouteDefinition[] = [
   archive(`${P}/users/{DISPLAY_HIDDEN_USERS}`, projectUserList),
   archive(`${P}/users/{GROUP_ID}/{USER_ID}`, projectMember),
   archive(`${P}/pipelines`, projectPipelines),
+  archive(`${P}/pipelines/{PIPELINE_NAME}`, pipelineDetails),
+  archive(`${P}/pipelines/{PIPELINE_NAME}/details`, pipelineDetails),
   archive(`${P}/scan_types`, scanTypes),
   archive('/scan_types', scanTypes),
 ]
@@ -120,6 +123,7 @@ const fileRoutes: readonly RouteDefinition[] = [
 
 const siteRoutes: readonly RouteDefinition[] = [
   direct('/users', userList),
+  direct('/user/{USER_ID}', userDetails),
   archive('/user/{USER_ID}/sessions', userSessionCount),
   direct('/search', searchRun),
   direct('/search/elements', searchElements),

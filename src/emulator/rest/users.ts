@@ -1,4 +1,4 @@
-import { EMPTY_OK, StatusError, stringAnswer, type Answer } from '../http/answer.js'
+import { StatusError, stringAnswer, type Answer } from '../http/answer.js'
 import { MEDIA } from '../http/media.js'
 import { canDeleteIn, findProject } from '../store/access.js'
 import { PROJECT_ROLES, type Project, type ProjectRole } from '../store/model.js'
@@ -38,6 +38,28 @@ export function userList(context: RestContext): RestResource {
       })
     },
   }
+}
+
+/** `/user/{U}`: an account, for site administrators; XML or JSON, and both as plain text. */
+export function userDetails(context: RestContext): RestResource {
+  if (context.user.siteRole !== 'admin') {
+    throw new StatusError(403, 'User does not have privileges to access this project.')
+  }
+  return {
+    variants: [MEDIA.plain],
+    get: () => {
+      const user = findUser(context.variable('USER_ID')!)
+      if (!user) throw new StatusError(500, 'There was an error rendering the list of user IDs')
+      const { login, email, firstname, lastname } = user
+      const facts = { login, email, firstname, lastname, enabled: '1', verified: '1' }
+      return stringAnswer(context.query.get('format') === 'xml' ? xmlOf(facts) : JSON.stringify(facts))
+    },
+  }
+}
+
+function xmlOf(facts: Readonly<Record<string, string>>): string {
+  const lines = Object.entries(facts).map(([name, value]) => `    <${name}>${value}</${name}>\n`)
+  return `<?xml version="1.0"?>\n<user>\n${lines.join('')}</user>\n`
 }
 
 /** `/user/{U}/sessions`: how many sessions a user has. */
@@ -132,31 +154,6 @@ function addMembers(project: Project, role: ProjectRole, logins: readonly string
       project.members[other] = project.members[other].filter((name) => name !== login)
     }
     project.members[role].push(login)
-  }
-}
-
-/** `/projects/{P}/pipelines`: for owners; no pipelines are installed here. */
-export function projectPipelines(context: RestContext): RestResource {
-  const { services, user } = context
-  const project = findProject(services.database, context.variable('PROJECT_ID')!, user)
-  const check = (): void => {
-    if (!project || !canDeleteIn(project, user)) throw new StatusError(403)
-  }
-  return {
-    variants: [MEDIA.json, MEDIA.xml],
-    get: (mediaType) => {
-      check()
-      if (mediaType === MEDIA.xml) {
-        const text = `<?xml version="1.0" encoding="UTF-8"?>\n<arc:project id="${project!.id}" xmlns:arc="http://nrg.wustl.edu/arc"/>\n`
-        return { status: 200, body: { kind: 'output', text, mediaType } }
-      }
-      const columns = ['Name', 'Description', 'Path', 'Datatype', 'ApplicationName']
-      return tableAnswer(context, { columns, rows: [] }, mediaType, {})
-    },
-    post: () => {
-      check()
-      return EMPTY_OK
-    },
   }
 }
 

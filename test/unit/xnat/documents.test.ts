@@ -4,11 +4,14 @@ import {
   catalogDocument,
   codeDocument,
   itemDocument,
+  pipelineDocument,
   pipelinesDocument,
   prearchiveDocument,
+  projectPipelinesDocument,
   savedSearchDocument,
   searchResultDocument,
   statusDocument,
+  userDocument,
   usersDocument,
 } from '../../../src/xnat/documents.js'
 
@@ -49,6 +52,9 @@ it.each([
   [usersDocument('P'), 'GROUP_ID,displayname,login\nP_owner,Owners,admin\n'],
   [prearchiveDocument('P'), 'project,timestamp,folderName\n'],
   [pipelinesDocument('P'), 'Name,Description,Path,Datatype,ApplicationName\n'],
+  [projectPipelinesDocument('P'), `${header}<arc:project id="P" xmlns:arc="a"/>`],
+  [pipelineDocument('P', 'Name'), '{"path":"/data/Name.xml"}'],
+  [userDocument('admin'), '<?xml version="1.0"?>\n<user>\n    <login>admin</login>\n</user>\n'],
   [usersDocument(), '"XDAT_USER_ID","LOGIN"\n'],
 ])('$path is believed when it is what was asked for, and a page is not', (document, text) => {
   expect(document.problem(text)).toBeUndefined()
@@ -56,6 +62,8 @@ it.each([
 })
 
 it('a table of something else is not believed', () => {
+  expect(pipelineDocument('P', 'Name').problem('{"ResultSet":{"Result":[]}}')).toBeDefined()
+  expect(userDocument('admin').problem('<user><login>guest</login></user>')).toBeDefined()
   expect(usersDocument('P').problem('ID,name,URI\nTEST,login,/data/projects/TEST\n')).toBeDefined()
 })
 
