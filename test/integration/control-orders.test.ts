@@ -240,7 +240,7 @@ describe('a role', () => {
 })
 
 describe('a project among those that have an item', () => {
-  it.each(['TEST/1', session])(
+  it.each(['TEST/1', session, `${session}/assessors/ASSESS1`])(
     'shares it when it is made, and no more when it is removed: %s',
     async (item) => {
       const projects = `${item}/.xnat/projects`
