@@ -80,15 +80,16 @@ export class DiskListings {
   settled(): Promise<void> {
     clearTimeout(this.#timer)
     this.#timer = undefined
+    const waiting = [...this.#pending]
     return this.#changes.run(async () => {
-      for (const key of this.#pending.keys()) await this.#write(key)
+      for (const [key, value] of waiting) await this.#write(key, value)
     })
   }
 
-  async #write(key: string): Promise<void> {
+  async #write(key: string, value: unknown): Promise<void> {
     const { disk, server, room, writer } = this.#options
-    if (!this.#pending.has(key)) return // it is no longer true
-    const value = this.#pending.get(key)
+    // No longer true; or saved anew, maybe behind a removal that comes first.
+    if (!this.#pending.has(key) || this.#pending.get(key) !== value) return
     this.#pending.delete(key)
     const bytes = encode({ key, savedMs: disk.now(), value })
     const path = join(this.#directory, nameOf(key))

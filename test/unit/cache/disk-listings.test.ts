@@ -65,6 +65,18 @@ it('what is saved after something was removed stays', async () => {
   expect((await listings.load('files 1'))?.value).toEqual(['new'])
 })
 
+it('what is saved after something was removed stays, also while others are being written', async () => {
+  const listings = listingsOf('me')
+  listings.save('projects', [])
+  listings.save('files 1', ['old'])
+  const writing = listings.settled()
+  listings.remove((key) => key === 'files 1')
+  listings.save('files 1', ['new'])
+  await writing
+  await listings.settled()
+  expect((await listingsOf('me').load('files 1'))?.value).toEqual(['new'])
+})
+
 it('a damaged listing is a miss, removed and logged', async () => {
   const listings = listingsOf('me')
   listings.save('projects', [{ id: 'TEST' }])
