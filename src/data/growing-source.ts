@@ -116,9 +116,12 @@ export class GrowingSource {
 
   /** The MD5 (lower-case hex) of all bytes, when they have ended. @throws FsError when they are not those of the file */
   async md5(): Promise<string> {
-    const md5 = await this.#digest?.finish(this.#sizeBytes).catch(() => undefined)
+    const { path } = this.#options
+    const threads = await this.#digest?.finish(this.#sizeBytes).catch(() => undefined)
     if (this.#failure) throw this.#failure
-    return md5 ?? md5OfFile(this.#options.path, this.#sizeBytes)
+    const md5 = threads ?? (await md5OfFile(path, this.#sizeBytes))
+    if (this.#failure) throw this.#failure // they may have changed while they were digested
+    return md5
   }
 
   #startDigest(): void {

@@ -60,6 +60,12 @@ describe('GrowingSource', () => {
     changed.abandon('it was written over')
     await expect(changed.md5()).rejects.toThrow('it was written over')
     await read.return(undefined)
+    const unread = new GrowingSource({ path, idleMs: 60_000 })
+    unread.grow(10)
+    const digest = unread.md5().then(String, (error: Error) => error.message)
+    for (let turn = 0; turn < 5; turn++) await Promise.resolve() // the file is being read by now
+    unread.abandon('it was written over meanwhile')
+    expect(await digest).toContain('it was written over meanwhile')
   })
 
   it('can be read again from its beginning', async () => {
