@@ -1,16 +1,9 @@
-import { join } from 'node:path'
-import type { Experiment, Project, Scan, Subject } from '../store/model.js'
-import { ArchiveBuilder, type ImportTarget, type SourceFile } from './archive-builder.js'
-import {
-  instanceUid,
-  phantomSlice,
-  phantomSnapshot,
-  seriesUid,
-  studyUid,
-  type Contrast,
-  type SeriesDescription,
-} from './phantom.js'
+import type { Experiment, Scan, Subject } from '../store/model.js'
+import { ArchiveBuilder, type ImportTarget } from './archive-builder.js'
+import { phantomSnapshot, seriesUid, studyUid, type Contrast, type SeriesDescription } from './phantom.js'
 import { buildOddities } from './sample-oddities.js'
+import { buildPrearchive } from './sample-prearchive.js'
+import { dicomFiles } from './sample-series.js'
 import { textFile } from './sample-text.js'
 
 /** The data an emulator starts with when it is given none: project TEST, and project ODD with legal oddities. */
@@ -35,15 +28,6 @@ function series(number: number, contrast: Contrast, slices: number, description:
   }
 }
 
-export function dicomFiles(of: SeriesDescription): SourceFile[] {
-  return Array.from({ length: of.slices }, (_, slice) => ({
-    path: `${slice + 1}.dcm`,
-    from: phantomSlice(of, slice),
-    uid: instanceUid(of, slice),
-    instanceNumber: String(slice + 1),
-  }))
-}
-
 export async function buildSample(target: ImportTarget): Promise<void> {
   const builder = new ArchiveBuilder(target)
   const project = builder.project('TEST', {
@@ -63,8 +47,8 @@ export async function buildSample(target: ImportTarget): Promise<void> {
     textFile('consent.txt', 'signed\n'),
   ])
   const session = await buildSession(builder, subject)
-  await buildPrearchive(target, builder, project)
   await buildOddities(builder, subject, session)
+  await buildPrearchive(target, builder)
 }
 
 async function buildSession(builder: ArchiveBuilder, subject: Subject): Promise<Experiment> {
@@ -137,39 +121,4 @@ async function buildDerived(builder: ArchiveBuilder, session: Experiment): Promi
   await builder.resource({ kind: 'assessor', assessor, side: 'out' }, { label: 'QCDATA', format: 'JSON' }, [
     textFile('rating.json', '{"pass":true}\n'),
   ])
-}
-
-/** One session that waits in the prearchive. */
-async function buildPrearchive(
-  target: ImportTarget,
-  builder: ArchiveBuilder,
-  project: Project,
-): Promise<void> {
-  const { database } = builder
-  const of = {
-    ...series(1, 'T1', 2, 'T1 localizer'),
-    patientId: '2',
-    patientName: 'Phantom^Two',
-    studyId: 'PRE1',
-  }
-  const session = {
-    project: project.id,
-    timestamp: '20260101_120000123',
-    folderName: 'PRE1',
-    name: 'PRE1',
-    subject: '2',
-    tag: studyUid(of),
-    status: 'READY',
-    uploadedMs: Date.UTC(2026, 0, 1, 12, 0, 0, 123),
-    lastModifiedMs: Date.UTC(2026, 0, 1, 12, 5),
-    scanDate: '2026-01-05',
-    scanTime: '10:00:00.000',
-    xsiType: 'xnat:mrSessionData',
-    scans: [{ id: '1', xsiType: 'xnat:mrScanData', seriesDescription: of.description, resources: ['DICOM'] }],
-  }
-  const { folderName, timestamp } = session
-  const folder = join(target.prearchiveRoot, project.id, timestamp, folderName, 'SCANS', '1', 'DICOM')
-  const spec = { label: 'DICOM', format: 'DICOM', content: 'RAW', seriesUid: seriesUid(of) }
-  await builder.storeFiles(join(folder, 'scan_1_catalog.xml'), spec, dicomFiles(of), project.id, 0)
-  database.prearchive.push(session)
 }

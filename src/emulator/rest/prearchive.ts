@@ -4,19 +4,15 @@ import { join, relative } from 'node:path'
 import { EMPTY_OK, StatusError, outputAnswer, type Answer } from '../http/answer.js'
 import { MEDIA } from '../http/media.js'
 import { canDeleteIn, canEditIn, canReadProject } from '../store/access.js'
-import type { OpenCatalog } from '../store/catalog-store.js'
-import { EMPTY_CATALOG, sqlTimestamp } from '../store/catalog.js'
+import { sqlTimestamp } from '../store/catalog.js'
 import { folderName } from '../store/layout.js'
-import type { PrearchiveScan, PrearchiveSession } from '../store/model.js'
+import type { PrearchiveSession } from '../store/model.js'
 import { archiveAnswer } from './archive-stream.js'
-import { findEntry } from './file-rows.js'
-import { fileAnswer } from './file-single.js'
 import { itemXml } from './item-xml.js'
-import { resourceStats, storedFile } from './resource-stats.js'
 import type { RestContext, RestResource } from './resource.js'
 import { tableAnswer, type Cell } from './table.js'
 
-const LIST_VARIANTS: readonly string[] = [MEDIA.json, MEDIA.html, MEDIA.xml]
+export const LIST_VARIANTS: readonly string[] = [MEDIA.json, MEDIA.html, MEDIA.xml]
 const UNASSIGNED = 'Unassigned'
 
 const COLUMNS = [
@@ -102,7 +98,7 @@ export function prearchiveList(context: RestContext): RestResource {
 }
 
 /** The session in the URL, if the user may see it; an unknown one is an exception, hence 500. */
-function findPrearchived(context: RestContext): PrearchiveSession {
+export function findPrearchived(context: RestContext): PrearchiveSession {
   const { database } = context.services
   const id = context.variable('PROJECT_ID')!
   const project = id.toLowerCase() === UNASSIGNED.toLowerCase() ? null : id
@@ -164,7 +160,7 @@ export function prearchivedSession(context: RestContext): RestResource {
   }
 }
 
-function membersBelow(folder: string, label: string) {
+export function membersBelow(folder: string, label: string) {
   if (!existsSync(folder)) return []
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .map((name) => join(folder, name))
@@ -190,108 +186,4 @@ function sessionXml(context: RestContext, session: PrearchiveSession): string {
   }
   const children = [{ field: 'scans/scan', items: scans }]
   return itemXml({ xsiType: session.xsiType, fields, meta: undefined, children }, context.exchange.baseUrl)
-}
-
-/** `…/scans` of a prearchived session. */
-export function prearchivedScans(context: RestContext): RestResource {
-  return {
-    variants: LIST_VARIANTS,
-    get: (mediaType) => {
-      const rows = findPrearchived(context).scans.map(({ id, xsiType, seriesDescription }) => [
-        id,
-        xsiType,
-        seriesDescription,
-      ])
-      return tableAnswer(context, { columns: ['ID', 'xsiType', 'series_description'], rows }, mediaType, {})
-    },
-  }
-}
-
-interface FoundScan {
-  readonly session: PrearchiveSession
-  readonly scan: PrearchiveScan
-}
-
-function findScan(context: RestContext): FoundScan {
-  const session = findPrearchived(context)
-  const scan = session.scans.find(({ id }) => id === context.variable('SCAN_ID'))
-  if (!scan) throw new StatusError(404)
-  return { session, scan }
-}
-
-async function openCatalog(
-  context: RestContext,
-  { session, scan }: FoundScan,
-  label: string,
-): Promise<OpenCatalog> {
-  const { catalogs, prearchiveRoot } = context.services
-  const folder = join(
-    prearchivedFolder(prearchiveRoot, session),
-    'SCANS',
-    folderName(scan.id),
-    folderName(label),
-  )
-  const path = join(folder, `scan_${folderName(scan.id)}_catalog.xml`)
-  return catalogs.create(path, { ...EMPTY_CATALOG, id: label }, session.project ?? '')
-}
-
-/** `…/scans/{ID}/resources` of a prearchived session. */
-export function prearchivedScanResources(context: RestContext): RestResource {
-  return {
-    variants: LIST_VARIANTS,
-    get: async (mediaType) => {
-      const found = findScan(context)
-      const rows: Cell[][] = []
-      for (const label of found.scan.resources) {
-        const { count, size } = resourceStats(await openCatalog(context, found, label))
-        rows.push([label, count, size])
-      }
-      return tableAnswer(context, { columns: ['label', 'file_count', 'file_size'], rows }, mediaType, {})
-    },
-  }
-}
-
-/** `…/resources` of a prearchived session: those of all its scans. */
-export function prearchivedResources(context: RestContext): RestResource {
-  return {
-    variants: LIST_VARIANTS,
-    get: async (mediaType) => {
-      const session = findPrearchived(context)
-      const rows: Cell[][] = []
-      for (const scan of session.scans) {
-        for (const label of scan.resources) {
-          const { count, size } = resourceStats(await openCatalog(context, { session, scan }, label))
-          rows.push(['scans', scan.id, label, count, size])
-        }
-      }
-      const columns = ['category', 'cat_id', 'label', 'file_count', 'file_size']
-      return tableAnswer(context, { columns, rows }, mediaType, {})
-    },
-  }
-}
-
-/** `…/scans/{ID}/resources/{R}/files[/path]` of a prearchived session. */
-export function prearchivedFiles(context: RestContext): RestResource {
-  return {
-    variants: LIST_VARIANTS,
-    get: async (mediaType) => {
-      const found = findScan(context)
-      const label = context.variable('RESOURCE_ID')!
-      if (!found.scan.resources.includes(label)) throw new StatusError(404)
-      const opened = await openCatalog(context, found, label)
-      if (context.filePath !== '') {
-        const entry = findEntry(opened, context.filePath)
-        const file = entry && storedFile(opened, entry)
-        return file ? fileAnswer(file) : undefined
-      }
-      const base = `/data${context.exchange.path.replace(/^\/(?:data|REST)/, '').replace(/\/$/, '')}`
-      const rows = opened.entries.flatMap((entry): Cell[][] => {
-        const file = storedFile(opened, entry)
-        return file
-          ? [[file.path.slice(file.path.lastIndexOf('/') + 1), file.size, `${base}/${entry.uri}`]]
-          : []
-      })
-      return tableAnswer(context, { columns: ['Name', 'Size', 'URI'], rows }, mediaType, {})
-    },
-  }
 }

@@ -4,14 +4,15 @@ import { sessionDirectory } from './dir.js'
 import { experimentItem } from './experiment-item.js'
 import { assessorList, experimentList, projectExperimentList } from './experiment-lists.js'
 import { files } from './files.js'
+import { prearchiveList, prearchivedSession } from './prearchive.js'
 import {
-  prearchiveList,
   prearchivedFiles,
   prearchivedResources,
+  prearchivedScan,
   prearchivedScanResources,
   prearchivedScans,
-  prearchivedSession,
-} from './prearchive.js'
+  prearchivedSessionFiles,
+} from './prearchived-scans.js'
 import { pipelineDetails, projectPipelines } from './pipelines.js'
 import { projectAccessibility, projectArchiveSpec, projectItem } from './project-item.js'
 import { projectList, projectSubjectList, subjectList } from './project-lists.js'
@@ -142,7 +143,10 @@ const siteRoutes: readonly RouteDefinition[] = [
   direct('/prearchive/projects/{PROJECT_ID}', prearchiveList),
   direct(PREARCHIVED, prearchivedSession),
   direct(`${PREARCHIVED}/resources`, prearchivedResources),
+  direct(`${PREARCHIVED}/resources/{RESOURCE_ID}`, prearchivedResources),
+  direct(`${PREARCHIVED}/resources/{RESOURCE_ID}/files`, prearchivedSessionFiles),
   direct(`${PREARCHIVED}/scans`, prearchivedScans),
+  direct(`${PREARCHIVED}/scans/{SCAN_ID}`, prearchivedScan),
   direct(`${PREARCHIVED}/scans/{SCAN_ID}/resources`, prearchivedScanResources),
   direct(`${PREARCHIVED}/scans/{SCAN_ID}/resources/{RESOURCE_ID}/files`, prearchivedFiles),
 ]

@@ -1,0 +1,102 @@
+import { createHash } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { table } from '../support/contract-fixtures.js'
+import { basic, isEmulated, startContractServer, type ContractServer } from '../support/contract-server.js'
+
+/** On the generated sample: REST has no other way to fill a prearchive than an import. */
+describe.runIf(isEmulated)('xnat-wire.md §1.3, §2.2: a prearchived session', () => {
+  let server: ContractServer
+  const session = '/data/prearchive/projects/TEST/20260101_120000123/PRE1'
+  const odd = '/data/prearchive/projects/ODD/20260101_120000123/PRE2'
+  beforeAll(async () => {
+    server = await startContractServer({ empty: false })
+  })
+  afterAll(() => server?.close())
+
+  const get = (path: string) => server.request('GET', path)
+  const rows = async (path: string) => (await table(server, path)).rows
+
+  test('is in the lists of its project and of the site; one of nobody is Unassigned', async () => {
+    const of = (list: readonly Readonly<Record<string, string>>[]) =>
+      list.map(({ project, timestamp, folderName }) => `${project}/${timestamp}/${folderName}`)
+    expect(of(await rows('/data/prearchive/projects/TEST'))).toEqual(['TEST/20260101_120000123/PRE1'])
+    expect(of(await rows('/data/prearchive'))).toContain('Unassigned/20260101_120000123/PRE4')
+  })
+
+  test('lists its scans, their resources and files', async () => {
+    expect((await rows(`${session}/scans`)).map(({ ID }) => ID)).toEqual(['1'])
+    expect(await rows(`${session}/resources`)).toMatchObject([
+      { category: 'scans', cat_id: '1', label: 'DICOM', file_count: '2' },
+    ])
+    expect(await rows(`${session}/scans/1/resources`)).toMatchObject([{ label: 'DICOM', file_count: '2' }])
+    const files = await rows(`${session}/scans/1/resources/DICOM/files`)
+    expect(files.map(({ Name, URI }) => [Name, URI])).toEqual([
+      ['1.dcm', `${session}/scans/1/resources/DICOM/files/1.dcm`],
+      ['2.dcm', `${session}/scans/1/resources/DICOM/files/2.dcm`],
+    ])
+    expect(Object.keys(files[0]!).toSorted()).toEqual(['Name', 'Size', 'URI'])
+  })
+
+  test('its scan is a zip, and nothing else', async () => {
+    for (const format of ['', '?format=json', '?format=xml'])
+      expect((await get(`${session}/scans/1${format}`)).status).toBe(400)
+    const zip = await get(`${session}/scans/1?format=zip`)
+    expect(zip.status).toBe(200)
+    expect(zip.body.subarray(0, 2).toString()).toBe('PK')
+    expect((await get(`${session}/scans/7?format=zip`)).status).toBe(404)
+  })
+
+  test('has no resources of its own: one of the names is the list of all, and has no files', async () => {
+    expect(await rows(`${session}/resources/DICOM`)).toEqual(await rows(`${session}/resources`))
+    expect((await get(`${session}/resources/DICOM/files?format=json`)).status).toBe(404)
+  })
+
+  test('gives a file by its path, found as it is sent and then decoded', async () => {
+    const names = `${odd}/scans/1-MR1/resources/NAMES/files`
+    const uris = (await rows(names)).map(({ URI }) => URI!)
+    expect(uris).toContain(`${names}/in/files/same.txt`)
+    expect(uris).toContain(`${names}/with blank.txt`)
+    for (const [path, text] of [
+      ['in/same.txt', 'in a folder\n'],
+      ['in/files/same.txt', 'in a folder called files\n'],
+      ['with%20blank.txt', 'blank\n'],
+      ['a%23b.txt', 'hash\n'],
+      ['a+b.txt', 'plus\n'],
+      ['%23.txt', 'an escape\n'],
+      ['it%27s%20%3Ca%3E%20%26%20b.txt', 'entities\n'],
+    ])
+      expect([path, (await get(`${names}/${path}`)).text]).toEqual([path, text])
+  })
+
+  test('what is not there: no such session 500, scan and resource 404, file 400', async () => {
+    const statusOf = async (path: string) => (await get(path)).status
+    expect(await statusOf('/data/prearchive/projects/TEST/20260101_120000123/NONE/scans')).toBe(500)
+    expect(await statusOf(`${session}/scans/2/resources`)).toBe(404)
+    expect(await statusOf(`${session}/scans/1/resources/NONE/files`)).toBe(404)
+    expect(await statusOf(`${session}/scans/1/resources/DICOM/files/3.dcm`)).toBe(400)
+  })
+
+  test('a part of a file by its range', async () => {
+    const file = `${session}/scans/1/resources/DICOM/files/1.dcm`
+    const whole = await get(file)
+    const part = await server.request('GET', file, { headers: { range: 'bytes=100-199' } })
+    expect(part.status).toBe(206)
+    const md5 = (bytes: Buffer) => createHash('md5').update(bytes).digest('hex')
+    expect(md5(part.body)).toBe(md5(whole.body.subarray(100, 200)))
+  })
+
+  test('is for those who may edit: 403 for others, and not in their list', async () => {
+    const headers = { authorization: basic('outsider', 'outsider-pass') }
+    const theirs = await server.request('GET', '/data/prearchive?format=json', { headers })
+    expect(theirs.text).not.toContain('PRE1')
+    expect((await server.request('GET', `${session}/scans`, { headers })).status).toBe(403)
+  })
+
+  test('a scan and a session are deleted with their files', async () => {
+    expect((await server.request('DELETE', `${odd}/scans/2`)).status).toBe(200)
+    expect((await rows(`${odd}/scans`)).map(({ ID }) => ID)).toEqual(['1-MR1'])
+    const path = '/data/prearchive/projects/ODD/20260101_120000123/PRE3'
+    expect((await server.request('DELETE', path)).status).toBe(200)
+    expect((await get(`${path}?format=xml`)).status).toBe(500)
+  })
+})
