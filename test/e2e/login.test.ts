@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { mountAt, unmount } from '../../src/fuse/mountpoint.js'
-import { program, run, xnatfs } from '../support/processes.js'
+import { program, xnatfs } from '../support/processes.js'
 import type { Outcome } from '../support/processes.js'
 import { Server } from '../support/server.js'
 
@@ -139,6 +139,6 @@ describe('xnatfs login', () => {
     await expect(writeFile(join(path, 'TEST/1/MR1/resources/QC/x'), 'x')).rejects.toMatchObject({
       code: 'EROFS',
     })
-    expect((await run('fusermount3', ['-u', path])).code).toBe(0)
+    expect((await call(['umount', path])).code).toBe(0)
   })
 })
