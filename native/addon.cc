@@ -187,6 +187,19 @@ napi_value releaseBacking(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+// (ArrayBuffer): it is empty afterwards, and its memory free. Its views are empty too; no thread may be at work on it.
+napi_value freeMemory(napi_env env, napi_callback_info info) {
+  size_t count = 1;
+  napi_value memory;
+  bool isBuffer = false;
+  if (napi_get_cb_info(env, info, &count, &memory, nullptr, nullptr) != napi_ok || count != 1 ||
+      napi_is_arraybuffer(env, memory, &isBuffer) != napi_ok || !isBuffer ||
+      napi_detach_arraybuffer(env, memory) != napi_ok) {
+    napi_throw_type_error(env, nullptr, "what is freed must be an ArrayBuffer");
+  }
+  return nullptr;
+}
+
 void setNumber(napi_env env, napi_value object, const char* name, double number) {
   napi_value value;
   if (napi_create_double(env, number, &value) == napi_ok) napi_set_named_property(env, object, name, value);
@@ -249,6 +262,9 @@ napi_value init(napi_env env, napi_value exports) {
   setNumber(env, exports, "nameBytes", kNameBytes);
   setNumber(env, exports, "bufferBytes", kRequestBytes);
   setNumber(env, exports, "spareBuffers", kSpareBuffers);
+  napi_value free;
+  XNATFS_TRY(napi_create_function(env, "freeMemory", NAPI_AUTO_LENGTH, freeMemory, nullptr, &free));
+  XNATFS_TRY(napi_set_named_property(env, exports, "freeMemory", free));
   napi_value version;
   XNATFS_TRY(napi_create_string_utf8(env, fuse_pkgversion(), NAPI_AUTO_LENGTH, &version));
   XNATFS_TRY(napi_set_named_property(env, exports, "libfuseVersion", version));

@@ -57,13 +57,10 @@ class Call {
   }
   // Valid while JavaScript holds the array and does not run.
   bool bytes(size_t index, const char** data, size_t* size) const {
-    napi_typedarray_type type;
-    void* at = nullptr;
-    if (napi_get_typedarray_info(env_, parameters_[index], &type, size, &at, nullptr, nullptr) != napi_ok ||
-        type != napi_uint8_array) {
-      return false;
-    }
-    *data = static_cast<const char*>(at);
+    iovec at;
+    if (!bytesOf(parameters_[index], &at)) return false;
+    *data = static_cast<const char*>(at.iov_base);
+    *size = at.iov_len;
     return true;
   }
   // An array of them; valid as long.
@@ -73,11 +70,7 @@ class Call {
     pieces->resize(count);
     for (uint32_t i = 0; i < count; i++) {
       napi_value piece = nullptr;
-      napi_typedarray_type type;
-      iovec& at = (*pieces)[i];
-      if (napi_get_element(env_, parameters_[index], i, &piece) != napi_ok ||
-          napi_get_typedarray_info(env_, piece, &type, &at.iov_len, &at.iov_base, nullptr, nullptr) != napi_ok ||
-          type != napi_uint8_array) {
+      if (napi_get_element(env_, parameters_[index], i, &piece) != napi_ok || !bytesOf(piece, &(*pieces)[i])) {
         return false;
       }
     }
@@ -97,6 +90,15 @@ class Call {
   }
 
  private:
+  // What was freed (addon.cc, freeMemory) is no bytes, not none: a read must never be short by mistake.
+  bool bytesOf(napi_value array, iovec* at) const {
+    napi_typedarray_type type;
+    napi_value memory = nullptr;
+    bool isFreed = false;
+    return napi_get_typedarray_info(env_, array, &type, &at->iov_len, &at->iov_base, &memory, nullptr) == napi_ok &&
+           type == napi_uint8_array && napi_is_detached_arraybuffer(env_, memory, &isFreed) == napi_ok && !isFreed;
+  }
+
   napi_env env_;
   Session* session_ = nullptr;
   std::array<napi_value, 6> parameters_{};

@@ -49,9 +49,12 @@ export interface BlockCache {
   answerVersion(listed: ListedVersion): MaybePromise<string | undefined>
   /** The same, looked at anew: other processes may have put something there since. */
   refind(listed: ListedVersion): Promise<string | undefined>
-  /** Not a promise where it is known at once: a hit in memory, or a miss. */
+  /**
+   * Not a promise where it is known at once: a hit in memory, or a miss. The bytes are the cache's: who looks at them
+   * later than in the turn they come in says so to `budget.use` before he asks.
+   */
   get(key: VersionKey, index: number): MaybePromise<Uint8Array | undefined>
-  /** The cache keeps `bytes`; the caller does not change them any more. */
+  /** The cache keeps `bytes`: from now on the caller does not change them, and uses them as if he had got them. */
   put(key: VersionKey, index: number, bytes: Uint8Array, trust: Trust): void
   /**
    * The path of a plain file that has exactly these bytes, each of them found right since it was last changed, where there

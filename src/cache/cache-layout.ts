@@ -72,11 +72,7 @@ export async function putInPlace(
   await withDirectory(fs, temporary, async () => {
     const handle = await fs.open(temporary, 'wx', 0o600)
     try {
-      let position = 0
-      for (const piece of pieces) {
-        await writeAll(handle, piece, position)
-        position += piece.length
-      }
+      await writePieces(handle, pieces, 0)
     } catch (error) {
       await fs.unlink(temporary).catch(() => {}) // a full disk needs the room
       throw error
@@ -104,6 +100,21 @@ export async function writeAll(handle: Writable, bytes: Uint8Array, position: nu
   for (let done = 0; done < bytes.length;) {
     const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done)
     done += bytesWritten
+  }
+}
+
+/** One behind the other. */
+export async function writePieces(
+  handle: Writable,
+  pieces: readonly Uint8Array[],
+  position: number,
+): Promise<void> {
+  const { bytesWritten } = await handle.writev(pieces, position)
+  let start = 0
+  for (const piece of pieces) {
+    const written = Math.min(Math.max(bytesWritten - start, 0), piece.length) // less than all: a full disk says why
+    if (written < piece.length) await writeAll(handle, piece.subarray(written), position + start + written)
+    start += piece.length
   }
 }
 

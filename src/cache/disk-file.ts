@@ -56,8 +56,9 @@ export class DiskFile {
   #sums: BlockSums | undefined
   #part: PartFile | undefined
   #others: OtherParts | undefined
-  /** Blocks on their way to the disk. */
+  /** Blocks on their way to the disk; and those that are being written now, which nobody may let go of. */
   readonly #pending = new Map<number, PendingBlock>()
+  #underWay: ReadonlySet<PendingBlock> = new Set()
   /** A record may have been written by half: it can be read, and is mended before it is written to. */
   #isSuspect = false
   /** In which state the complete file was found right. */
@@ -176,9 +177,10 @@ export class DiskFile {
   }
 
   add(key: VersionKey, index: number, bytes: Uint8Array, trust: Trust): void {
-    this.#drop(index)
+    const replaced = this.#pending.get(index)
     this.#pending.set(index, { key, bytes, isProven: trust === 'proven' })
     this.#context.onPending(bytes)
+    if (replaced && !this.#underWay.has(replaced)) this.#context.onDone(replaced.bytes)
   }
 
   /** Brings what is pending to the disk, as far as it can be. */
@@ -187,9 +189,14 @@ export class DiskFile {
       const blocks = new Map(this.#pending)
       const key = this.#newestPending?.key
       if (!key) return
+      this.#underWay = new Set(blocks.values())
       const ofKey = new Map([...blocks].filter(([, block]) => block.key.id === key.id))
       if (!(await this.#context.disk.write(() => this.#store(key, ofKey)))) this.#isSuspect = true
-      for (const [index, block] of blocks) if (this.#pending.get(index) === block) this.#drop(index)
+      this.#underWay = new Set()
+      for (const [index, block] of blocks) {
+        if (this.#pending.get(index) === block) this.#pending.delete(index)
+        this.#context.onDone(block.bytes)
+      }
     })
   }
 
@@ -213,12 +220,6 @@ export class DiskFile {
 
   get #newestPending(): PendingBlock | undefined {
     return [...this.#pending.values()].at(-1)
-  }
-
-  #drop(index: number): void {
-    const block = this.#pending.get(index)
-    if (!this.#pending.delete(index) || !block) return
-    this.#context.onDone(block.bytes)
   }
 
   async #load(): Promise<void> {
@@ -371,11 +372,7 @@ export class DiskFile {
     this.#part ??= await PartFile.create(disk, server, writer.id, key, blockSizeBytes)
     const part = this.#part
     this.#sums = part.sums
-    for (const [index, { bytes }] of blocks) {
-      if (part.sums.has(index)) continue
-      await part.append(index, bytes)
-      onStored(bytes.length)
-    }
+    await part.add(new Map([...blocks].map(([index, { bytes }]) => [index, bytes])), onStored)
     if (part.sums.isComplete) await this.#complete(part)
   }
 

@@ -13,7 +13,11 @@ import {
   sumsSuffix,
   withDirectory,
   writeAll,
+  writePieces,
 } from './cache-layout.js'
+
+/** One write brings at most this many: who reads what is being written waits for it. */
+const blocksAtOnce = 16
 
 type Handle = Awaited<ReturnType<CacheFs['open']>>
 
@@ -115,10 +119,15 @@ export class PartFile {
     return there.ino === ino
   }
 
-  async append(index: number, bytes: Uint8Array): Promise<void> {
-    await writeAll(this.#data, bytes, index * this.sums.blockSizeBytes)
-    const record = this.sums.add(index, bytes)
-    await this.#records.appendFile(record)
+  /** Writes those blocks that are not there yet. @param onStored is told of their bytes as they are */
+  async add(blocks: ReadonlyMap<number, Uint8Array>, onStored: (sizeBytes: number) => void): Promise<void> {
+    const missing = [...blocks].filter(([index]) => !this.sums.has(index))
+    for (const { first, pieces } of stretchesOf(missing)) {
+      await writePieces(this.#data, pieces, first * this.sums.blockSizeBytes)
+      const records = pieces.map((bytes, i) => this.sums.add(first + i, bytes))
+      await this.#records.appendFile(Buffer.concat(records))
+      onStored(pieces.reduce((sum, { length }) => sum + length, 0))
+    }
   }
 
   /** @param into memory that is used again */
@@ -175,6 +184,23 @@ export class PartFile {
     }
     return key.digest === undefined || hash.digest('hex') === key.digest
   }
+}
+
+/** Blocks that follow one another, as many as one write may bring. */
+interface Stretch {
+  readonly first: number
+  readonly pieces: Uint8Array[]
+}
+
+function stretchesOf(blocks: readonly (readonly [index: number, bytes: Uint8Array])[]): Stretch[] {
+  const stretches: Stretch[] = []
+  for (const [index, bytes] of blocks.toSorted(([a], [b]) => a - b)) {
+    const last = stretches.at(-1)
+    const isNext = last !== undefined && last.first + last.pieces.length === index
+    if (isNext && last.pieces.length < blocksAtOnce) last.pieces.push(bytes)
+    else stretches.push({ first: index, pieces: [bytes] })
+  }
+  return stretches
 }
 
 /** @returns a handle to append to them */

@@ -32,6 +32,8 @@ export interface MountCachePlan {
   readonly user: string | undefined
   readonly flags: Pick<MountFlags, 'cache' | 'cacheDir' | 'cacheSize' | 'memory'>
   readonly log: Log
+  /** Empties a buffer and gives its memory back at once, where there is something that can. */
+  readonly freeMemory?: ((memory: ArrayBuffer) => void) | undefined
 }
 
 /** What a mount keeps: blocks in memory, and on the disk blocks, listings and the log-in, unless --no-cache. */
@@ -58,8 +60,8 @@ export class MountCache {
 
   /** Never fails: without a disk there is memory. */
   static async open(plan: MountCachePlan): Promise<MountCache> {
-    const { flags, log } = plan
-    const budget = new MemoryBudget(flags.memory * 1024 * 1024)
+    const { flags, log, freeMemory } = plan
+    const budget = new MemoryBudget(flags.memory * 1024 * 1024, freeMemory)
     const memory = new MemoryBlockCache({ blockSizeBytes, budget })
     if (!flags.cache) return new MountCache(memory)
     const root = cacheRoot(flags.cacheDir)

@@ -102,7 +102,8 @@ export class RunningMount {
     const user = logIn.credentials?.user
     await prepareMountpoint(mountpoint, (text) => log.warn(text))
     const journal = await OpenJournal.open(await journalRoot(), { url, user }, mountpoint)
-    const cache = await MountCache.open({ url, user, flags: plan.flags, log })
+    const { freeMemory } = driver
+    const cache = await MountCache.open({ url, user, flags: plan.flags, log, freeMemory })
     const mount = new RunningMount(plan, log, cache, journal)
     try {
       if (plan.reach.isInsecure) log.warn(insecureWarning(url))

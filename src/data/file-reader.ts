@@ -56,25 +56,26 @@ export class FileReader {
     return this.#spool
   }
 
-  /** The bytes from `offset`, fewer than asked for only at the end of the file. */
+  /** The bytes from `offset`, fewer than asked for only at the end of the file. A copy: the caller's own. */
   read(offset: number, lengthBytes: number, signal?: AbortSignal): MaybePromise<Uint8Array> {
     const pieces = this.readPieces(offset, lengthBytes, signal)
     return isAtHand(pieces) ? joined(pieces) : pieces.then(joined)
   }
 
-  /** As `read`; what lies in several blocks is not copied together. */
+  /** As `read`, where they lie: to be used in the turn in which they come. */
   readPieces(offset: number, lengthBytes: number, signal?: AbortSignal): MaybePromise<Pieces> {
-    const end = Math.min(offset + lengthBytes, this.file.sizeBytes)
-    if (offset >= end) return new Uint8Array(0)
+    const span = { start: offset, end: Math.min(offset + lengthBytes, this.file.sizeBytes) }
+    if (span.start >= span.end) return new Uint8Array(0)
     if (this.#stale) throw this.#stale
-    if (this.#usableSpool()) return this.#spool!.read(offset, end - offset, signal)
-    const recovery = this.#cached.recover(signal)
-    if (isAtHand(recovery)) return this.#readBlocks(offset, end, signal)
-    return recovery.then(() => this.#readBlocks(offset, end, signal))
+    if (this.#usableSpool()) return this.#spool!.read(offset, span.end - offset, signal)
+    return this.#options.cache.budget.use(() => {
+      const recovery = this.#cached.recover(signal)
+      const read = (): MaybePromise<Pieces> => this.#readBlocks(span, signal)
+      return isAtHand(recovery) ? read() : recovery.then(read)
+    })
   }
 
-  #readBlocks(offset: number, end: number, signal: AbortSignal | undefined): MaybePromise<Pieces> {
-    const span = { start: offset, end }
+  #readBlocks(span: ByteSpan, signal: AbortSignal | undefined): MaybePromise<Pieces> {
     const indexes = indexesOf(span, this.#blockSize)
     const first = indexes[0]!
     const use = (blocks: readonly FoundBlock[]): MaybePromise<Pieces> =>
@@ -111,7 +112,7 @@ export class FileReader {
     if (this.#stale) throw this.#stale
     if (!this.#usableSpool()) {
       this.#start(indexes[0]!, blocks, 'read-ahead')
-      const runs = new Set(indexes.flatMap((index) => this.#pending.get(index) ?? []))
+      const runs = new Set(indexes.flatMap((index) => this.#bringing(index) ?? []))
       for (const run of runs) await run.wait(run.last, signal)
     }
     if (this.#spool) await this.#spool.read(span.end - 1, 1, signal)
@@ -140,7 +141,7 @@ export class FileReader {
     // All blocks of a small file come at once: those that were here may be of another download.
     const waits = blocks.map(
       async (block, i) =>
-        (this.#isWhole ? undefined : block) ?? this.#pending.get(first + i)?.wait(first + i, signal) ?? block,
+        (this.#isWhole ? undefined : block) ?? this.#bringing(first + i)?.wait(first + i, signal) ?? block,
     )
     const arrived = await Promise.all(waits)
     if (arrived.every((block) => block !== undefined))
@@ -182,7 +183,7 @@ export class FileReader {
     const started: { run: BlockRun; done: Promise<void> }[] = []
     const last = first + blocks.length - 1
     const isMissing = (index: number): boolean =>
-      !this.#isPending(index) && blocks[index - first] === undefined
+      (this.#bringing(index)?.signal.aborted ?? true) && blocks[index - first] === undefined
     const longest = this.#isWhole ? Number.MAX_SAFE_INTEGER : Math.floor(longestRunBytes / this.#blockSize)
     for (let index = first; index <= last; index++) {
       if (!isMissing(index)) continue
@@ -196,9 +197,10 @@ export class FileReader {
     return started
   }
 
-  #isPending(index: number): boolean {
+  /** What it has delivered already is the cache's. */
+  #bringing(index: number): BlockRun | undefined {
     const run = this.#pending.get(index)
-    return run !== undefined && !run.signal.aborted
+    return run && run.next <= index ? run : undefined
   }
 
   async #carryOut(run: BlockRun, urgency: Urgency): Promise<void> {
@@ -220,7 +222,9 @@ export class FileReader {
   /** Another process that shares the cache may have brought these blocks, or be about to. */
   async #inTurn(run: BlockRun, fetch: () => Promise<void>): Promise<void> {
     const stretch = { first: run.next, last: run.last, isWhole: this.#isWhole }
-    const turn = await this.#options.turns?.take(this.file, stretch, () => this.#findHere(run), run.signal)
+    const { cache, turns } = this.#options
+    const look = async (): Promise<boolean> => cache.budget.use(() => this.#findHere(run))
+    const turn = await turns?.take(this.file, stretch, look, run.signal)
     try {
       if (!run.isDone) await fetch()
     } finally {
@@ -267,7 +271,7 @@ export class FileReader {
     await cutIntoBlocks(
       bytes.body,
       run,
-      (index) => this.#lengthOf(index),
+      (index) => this.#endOf(index) - index * this.#blockSize,
       (block) => {
         this.#cached.put(run.next, block, this.#trustOf(bytes, 'unproven'))
         run.deliver(block)
@@ -392,9 +396,5 @@ export class FileReader {
 
   #endOf(index: number): number {
     return Math.min((index + 1) * this.#blockSize, this.file.sizeBytes)
-  }
-
-  #lengthOf(index: number): number {
-    return this.#endOf(index) - index * this.#blockSize
   }
 }

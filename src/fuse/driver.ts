@@ -125,6 +125,8 @@ export type DriverProbe =
 
 export interface FuseDriver {
   readonly name: string
+  /** Empties a buffer that no thread is at work on, and gives its memory back at once. Where a driver can. */
+  readonly freeMemory?: (memory: ArrayBuffer) => void
   /** Whether it can work on this machine; if not, why, and what to do. */
   probe(): Promise<DriverProbe>
   /** Resolves when the kernel's requests are being answered. @throws Error in words for the user */

@@ -21,6 +21,10 @@ const threads = Math.max(2, Math.min(4, availableParallelism()))
 export class Libfuse3Driver implements FuseDriver {
   readonly name = 'libfuse3'
 
+  get freeMemory(): NativeBinding['freeMemory'] {
+    return loadNativeBinding().freeMemory
+  }
+
   async probe(): Promise<DriverProbe> {
     const trouble = await probeFuseDevice()
     if (trouble) return trouble

@@ -15,6 +15,8 @@ export interface NativeBinding {
   readonly bufferBytes: number
   readonly spareBuffers: number
   readonly libfuseVersion: string
+  /** Detaches a buffer, which is empty then, and gives its memory back. */
+  readonly freeMemory: (memory: ArrayBuffer) => void
   readonly Session: new (
     options: SessionOptions,
     memory: SessionMemory,

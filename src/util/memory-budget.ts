@@ -1,3 +1,5 @@
+import { Reclaimer } from './reclaimer.js'
+
 /** What a piece of bytes costs beyond them: keys, map entries, the Buffer object. */
 const overheadBytes = 256
 
@@ -7,6 +9,8 @@ interface Holders {
   cached: number
   /** On their way to somewhere: nobody may give them up. */
   pinned: number
+  /** A cache has had them: they are its own, and nobody keeps them beside it. */
+  isOwned: boolean
 }
 
 /**
@@ -23,9 +27,12 @@ export class MemoryBudget {
   #comingBytes = 0
   #reservedBytes = 0
   #giveWay: (() => boolean) | undefined
+  readonly #reclaimer: Reclaimer | undefined
 
-  constructor(limitBytes: number) {
+  /** @param free empties an ArrayBuffer and gives its memory back at once; default: V8 does so when it gets to it */
+  constructor(limitBytes: number, free?: (memory: ArrayBuffer) => void) {
     this.limitBytes = limitBytes
+    this.#reclaimer = free && new Reclaimer(free, (bytes) => this.#holders.has(bytes))
   }
 
   /** All bytes that are held or about to come. */
@@ -43,9 +50,14 @@ export class MemoryBudget {
     this.#giveWay = giveWay
   }
 
-  /** A cache takes bytes that it gives up when room is wanted. */
+  /**
+   * A cache takes bytes that it gives up when room is wanted. They are empty some time after the last holder has let
+   * go of them, but not while a `use` lasts that began before.
+   */
   cache(bytes: Uint8Array): void {
-    this.#hold(bytes).cached++
+    const holders = this.#hold(bytes)
+    holders.cached++
+    holders.isOwned = true
     this.#makeRoom()
   }
 
@@ -68,6 +80,21 @@ export class MemoryBudget {
     if (!holders) return
     if (--holders.pinned === 0) this.#pinnedBytes -= costOf(bytes)
     this.#forget(bytes, holders)
+  }
+
+  /** What looks at cached bytes over more than one turn of the event loop, its result included for the turn it comes in. */
+  use<T>(task: () => T | Promise<T>): T | Promise<T> {
+    if (!this.#reclaimer) return task()
+    const end = this.#reclaimer.use()
+    let isOver = true
+    try {
+      const result = task()
+      if (!(result instanceof Promise)) return result
+      isOver = false
+      return result.finally(end)
+    } finally {
+      if (isOver) end()
+    }
   }
 
   /**
@@ -130,16 +157,17 @@ export class MemoryBudget {
   #hold(bytes: Uint8Array): Holders {
     const known = this.#holders.get(bytes)
     if (known) return known
-    const holders = { cached: 0, pinned: 0 }
+    const holders = { cached: 0, pinned: 0, isOwned: false }
     this.#holders.set(bytes, holders)
     this.#heldBytes += costOf(bytes)
     return holders
   }
 
-  #forget(bytes: Uint8Array, { cached, pinned }: Holders): void {
+  #forget(bytes: Uint8Array, { cached, pinned, isOwned }: Holders): void {
     if (cached + pinned > 0) return
     this.#holders.delete(bytes)
     this.#heldBytes -= costOf(bytes)
+    if (isOwned) this.#reclaimer?.retire(bytes)
   }
 
   #makeRoom(): void {

@@ -29,6 +29,7 @@ export interface TestCacheOptions {
   readonly maxBytes?: number
   readonly keepFreeBytes?: number
   readonly budget?: MemoryBudget
+  readonly blockBytes?: number
 }
 
 /** What one mount has of a cache directory. */
@@ -37,13 +38,14 @@ export function openTestCache(root: string, options: TestCacheOptions = {}): Tes
     maxBytes = 64 * 1024 * 1024,
     keepFreeBytes = 0,
     budget = new MemoryBudget(128 * 1024 * 1024),
+    blockBytes = blockSizeBytes,
   } = options
   const lines: string[] = []
   const disk = new CacheDisk({ log: new Log({ write: (line) => lines.push(line) }), ...options })
   const room = new CacheRoom({ root, disk, maxBytes, keepFreeBytes })
   const server = serverDirectory(root, 'https://xnat.example.org')
   const writer = new CacheWriterId(server, disk)
-  const cache = new DiskBlockCache({ blockSizeBytes, disk, server, room, writer, budget })
+  const cache = new DiskBlockCache({ blockSizeBytes: blockBytes, disk, server, room, writer, budget })
   return { cache, disk, room, writer, server, lines }
 }
 

@@ -45,7 +45,8 @@ export async function startLocalVfs(
     cache: flags.cacheDir !== undefined,
     ...flags,
   }
-  const cache = await MountCache.open({ url, user, flags: allFlags, log })
+  const freeMemory = (memory: ArrayBuffer): void => void structuredClone(memory, { transfer: [memory] })
+  const cache = await MountCache.open({ url, user, flags: allFlags, log, freeMemory })
   const assembly = assemble({
     url,
     credentials: { user, password },

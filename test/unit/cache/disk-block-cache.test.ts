@@ -303,6 +303,9 @@ describe('a disk that fails', () => {
       const write = handle.write.bind(handle)
       handle.write = ((...parameters: Parameters<typeof write>) =>
         code === undefined ? write(...parameters) : Promise.reject(failure(code))) as typeof handle.write
+      const writev = handle.writev.bind(handle)
+      handle.writev = (...parameters) =>
+        code === undefined ? writev(...parameters) : Promise.reject(failure(code))
       return handle
     },
     mkdir: ((...parameters: Parameters<typeof nodeFs.mkdir>) =>
