@@ -9,9 +9,9 @@ import { XnatError } from '../xnat/xnat-error.js'
 import type { XnatErrorCode } from '../xnat/xnat-error.js'
 import { NotReadable, readZip } from '../xnat/zip-stream.js'
 import type { Bundle, BundledFile, DirectoryEntry, FileEntry } from './archive.js'
+import { storedPathOf as pathOf } from './catalog.js'
 import { toFsError } from './errors.js'
 import { isTree, placeOf } from './layout.js'
-import type { FilePlace } from './layout.js'
 
 /** After so many archives in a row that broke off or brought nothing that is right, no more are asked for. */
 const spoiledLimit = 3
@@ -121,10 +121,6 @@ export class Bundles {
 function failure(cause: unknown, url: string, signal: AbortSignal): XnatError {
   if (!(cause instanceof NotReadable)) return failureOf(cause, 'GET', url, signal).error
   return new XnatError('bad-response', cause.message, { method: 'GET', url, cause })
-}
-
-function pathOf(file: FileEntry): string {
-  return (placeOf(file) as FilePlace).storedPath
 }
 
 /** With its last '/'; '' at the top. */

@@ -6,7 +6,7 @@ import { exactPath, readPath, shownPath } from '../xnat/wire-path.js'
 import { XnatError } from '../xnat/xnat-error.js'
 import type { DirectoryEntry, Entry, FileEntry } from './archive.js'
 import type { Corrections } from './corrections.js'
-import { DirectoryListing, placeOf, reservedNames } from './layout.js'
+import { DirectoryListing, filePlaceOf, placeOf, reservedNames } from './layout.js'
 import type { Child, FilePlace, ResourcePart, TreePlace } from './layout.js'
 
 /** A folder of a resource, by the names shown (before they are escaped for the file system). */
@@ -89,7 +89,7 @@ export function buildTree(parts: readonly (readonly [ResourcePart, readonly Stor
 
 /** Where the server keeps a file, from the top of its resource. */
 export function storedPathOf(file: FileEntry): string {
-  return (placeOf(file) as FilePlace).storedPath
+  return filePlaceOf(file).storedPath
 }
 
 function isShadowed(storedPath: string, others: ReadonlySet<string>): boolean {

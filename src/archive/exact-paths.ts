@@ -2,8 +2,7 @@ import { FsError } from '../util/fs-error.js'
 import type { XnatClient } from '../xnat/client.js'
 import { decodesPaths, exactPath } from '../xnat/wire-path.js'
 import type { FileEntry } from './archive.js'
-import { placeOf } from './layout.js'
-import type { FilePlace } from './layout.js'
+import { filePlaceOf } from './layout.js'
 
 /** URL paths that name one stored file to a server that is to change it. */
 export class ExactPaths {
@@ -17,7 +16,7 @@ export class ExactPaths {
 
   /** @throws FsError EBUSY when a change of this file cannot be told to the server without doubt */
   async of(file: FileEntry): Promise<string> {
-    const { storedPath } = placeOf(file) as FilePlace
+    const { storedPath } = filePlaceOf(file)
     let exact = exactPath(storedPath)
     if (exact !== exactPath(storedPath, false)) {
       this.#decodesPaths ??= decodesPaths(await this.#client.version())

@@ -1,14 +1,13 @@
 import { basename } from 'node:path'
 import { FsError } from '../util/fs-error.js'
-import { readFile } from '../xnat/file-transfer.js'
+import { fileUrlPath, readFile } from '../xnat/file-transfer.js'
 import type { FileBytes } from '../xnat/file-transfer.js'
 import type { Session } from '../xnat/session.js'
 import { failureOf } from '../xnat/retry.js'
 import { XnatError } from '../xnat/xnat-error.js'
 import type { ByteRange, FetchedBytes, FileEntry, Urgency } from './archive.js'
 import { toFsError } from './errors.js'
-import { placeOf } from './layout.js'
-import type { FilePlace } from './layout.js'
+import { filePlaceOf } from './layout.js'
 
 /** Asks the server for bytes of a file. They come with the size and time of the file they belong to. */
 export async function fetchBytes(
@@ -18,12 +17,16 @@ export async function fetchBytes(
   urgency: Urgency,
   signal: AbortSignal | undefined,
 ): Promise<FetchedBytes> {
-  const { address, storedPath, isShadowed } = placeOf(file) as FilePlace
+  const { address, storedPath, isShadowed } = filePlaceOf(file)
   const what = `read ${file.name}`
   try {
     if (isShadowed)
       throw new FsError('EIO', `${what}: on the server another file's name hides it from every URL`)
-    const bytes = await readFile(session, address, storedPath, { range, priority: urgency, signal })
+    const bytes = await readFile(session, fileUrlPath(address, storedPath), {
+      range,
+      priority: urgency,
+      signal,
+    })
     if (bytes.servedName !== undefined && isPackedInstead(bytes.servedName, basename(storedPath))) {
       bytes.body.destroy()
       throw new FsError('EIO', `${what}: it is missing on the server, which has ${bytes.servedName} only`)

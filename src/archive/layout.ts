@@ -1,5 +1,6 @@
+import { FsError } from '../util/fs-error.js'
 import type { ItemAddress, ResourceAddress } from '../xnat/address.js'
-import type { Entry, Listing, Place } from './archive.js'
+import type { Entry, FileEntry, Listing, Place } from './archive.js'
 import type { ControlFilePlace, ControlPlace } from './control/control-place.js'
 import { nameSiblings } from './names.js'
 import type { Query } from './query.js'
@@ -200,6 +201,13 @@ export type ArchivePlace =
 /** Every entry was made by this archive, so its place is one of these. */
 export function placeOf(entry: Entry): ArchivePlace {
   return entry.place as ArchivePlace
+}
+
+/** Of a file that lies in a resource, the only ones that are changed. */
+export function filePlaceOf(file: FileEntry): FilePlace {
+  const place = placeOf(file)
+  if (place.level === 'file') return place
+  throw new FsError('ENOTSUP', `${file.name} is no file of a resource`)
 }
 
 export function isTree(place: ArchivePlace): place is TreePlace {

@@ -5,7 +5,7 @@ import { md5OfSource } from '../util/md5.js'
 import { withSignal } from '../util/single-flight.js'
 import { sleep } from '../util/sleep.js'
 import type { StoredFile } from '../xnat/catalog-xml.js'
-import { putFile, readFile } from '../xnat/file-transfer.js'
+import { fileUrlPath, putFile, readFile } from '../xnat/file-transfer.js'
 import type { FileBytes, Stored } from '../xnat/file-transfer.js'
 import type { Session } from '../xnat/session.js'
 import { shownPath, storePath, storedAs } from '../xnat/wire-path.js'
@@ -15,8 +15,8 @@ import type { FileEntry, StoreSource } from './archive.js'
 import { storedPathOf, versionOf } from './catalog.js'
 import type { ExactPaths } from './exact-paths.js'
 import type { FreshFiles } from './fresh-files.js'
-import { placeOf } from './layout.js'
-import type { FilePlace, ResourcePart } from './layout.js'
+import { filePlaceOf } from './layout.js'
+import type { ResourcePart } from './layout.js'
 import { StreamedUpload } from './streamed-upload.js'
 import type { UploadTarget } from './streamed-upload.js'
 
@@ -192,7 +192,7 @@ export class Uploads {
    * @returns true when what is there is just what is to be sent: by an upload whose answer was lost, or by chance
    */
   async #isThereAlready({ part, source }: UploadPlan, replaces: FileEntry): Promise<boolean> {
-    const { storedPath, listedVersion } = placeOf(replaces) as FilePlace
+    const { storedPath, listedVersion } = filePlaceOf(replaces)
     const now = (await this.#files.list(part)).find((file) => file.storedPath === storedPath)
     if (now && now.digest !== undefined && now.digest === (await md5WhereSizeFits(now, source))) return true
     if (now && versionOf(now) === listedVersion) return false
@@ -225,13 +225,13 @@ export class Uploads {
     sent: Sent,
     signal: AbortSignal | undefined,
   ): Promise<FileBytes> {
-    const bytes = await readFile(this.#session, part.address, storedPath, { signal })
+    const bytes = await readFile(this.#session, fileUrlPath(part.address, storedPath), { signal })
     if ((await md5Of(bytes.body)) !== sent.md5) throw otherBytes(storedPath)
     return bytes
   }
 
   async #digestOf(part: ResourcePart, storedPath: string): Promise<string> {
-    return md5Of((await readFile(this.#session, part.address, storedPath)).body)
+    return md5Of((await readFile(this.#session, fileUrlPath(part.address, storedPath))).body)
   }
 }
 

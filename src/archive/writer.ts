@@ -11,8 +11,8 @@ import { storedPathOf, versionOf } from './catalog.js'
 import { Entities } from './entities.js'
 import { ExactPaths } from './exact-paths.js'
 import { FreshFiles } from './fresh-files.js'
-import { isTree, levels, placeOf } from './layout.js'
-import type { FilePlace, ItemPlace, ResourcePart, TreePlace } from './layout.js'
+import { filePlaceOf, isTree, levels, placeOf } from './layout.js'
+import type { ItemPlace, ResourcePart, TreePlace } from './layout.js'
 import type { ListingCache } from './listing-cache.js'
 import { unescapeName } from './names.js'
 import { isResourcesOf } from './sources.js'
@@ -93,7 +93,7 @@ export class Writer {
 
   /** @param andWith files that may go with it, in this version */
   removeFile(file: FileEntry, andWith: readonly FileEntry[], signal?: AbortSignal): Promise<void> {
-    const { address, storedPath } = placeOf(file) as FilePlace
+    const { address, storedPath } = filePlaceOf(file)
     const allowed = new Map(andWith.map((other) => [storedPathOf(other), listedVersionOf(other)]))
     const isThere = async (): Promise<readonly StoredFile[] | undefined> => {
       const files = await this.#files.list(partOf(file))
@@ -177,7 +177,7 @@ function fileIn(directory: DirectoryEntry, name: string): { part: ResourcePart; 
 
 function partOf(file: FileEntry): ResourcePart {
   return {
-    address: (placeOf(file) as FilePlace).address,
+    address: filePlaceOf(file).address,
     item: '',
     label: '',
     fileCount: undefined,
@@ -186,7 +186,7 @@ function partOf(file: FileEntry): ResourcePart {
 }
 
 export function listedVersionOf(file: FileEntry): string {
-  return (placeOf(file) as FilePlace).listedVersion
+  return filePlaceOf(file).listedVersion
 }
 
 /** XNAT deletes every file whose path begins like this one, or matches it where it ends in a star (§6). */

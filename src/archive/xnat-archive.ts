@@ -1,8 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { LRUCache } from 'lru-cache'
 import { FsError } from '../util/fs-error.js'
 import type { Log } from '../util/log.js'
-import { SingleFlight } from '../util/single-flight.js'
 import type { StoredFile } from '../xnat/catalog-xml.js'
 import { XnatClient } from '../xnat/client.js'
 import type { Session } from '../xnat/session.js'
@@ -25,12 +23,11 @@ import type {
   SymlinkEntry,
   Urgency,
 } from './archive.js'
-import type { BuiltDirectory } from './built-directory.js'
+import { BuiltDirectories } from './built-directories.js'
 import { Bundles } from './bundles.js'
 import { missingCapability } from './capabilities.js'
 import type { CapabilityOptions } from './capabilities.js'
-import { fileKey, folderEntry, storedPathOf, versionOf, withStoredFile } from './catalog.js'
-import { listDirectory } from './children.js'
+import { fileKey, folderEntry, storedPathOf, versionOf } from './catalog.js'
 import { isControl } from './control/control-place.js'
 import type { ControlPlace } from './control/control-place.js'
 import { orderOf } from './control/control-lacks.js'
@@ -39,12 +36,12 @@ import { ControlWriter } from './control/control-writer.js'
 import { fetchText } from './control/fetch-text.js'
 import { SearchRuns } from './control/search-runs.js'
 import { Corrections } from './corrections.js'
-import { directoryEntry, directoryKey } from './entries.js'
+import { directoryEntry } from './entries.js'
 import { withFsErrors } from './errors.js'
 import { factsOf } from './facts.js'
 import { fetchBytes } from './fetch.js'
 import { isTree, levels, placeOf } from './layout.js'
-import type { DirectoryListing, FilePlace, ItemPlace, Level, TreePlace } from './layout.js'
+import type { DirectoryListing, ItemPlace, Level, TreePlace } from './layout.js'
 import { linkTarget } from './link-target.js'
 import { ListingCache } from './listing-cache.js'
 import type { ListingStore } from './listing-store.js'
@@ -74,9 +71,6 @@ export interface XnatArchiveOptions extends CapabilityOptions {
   readonly now?: () => number
 }
 
-/** Entries of built directories kept, some 500 bytes each. */
-const entriesKept = 100_000
-
 /** The archive of one XNAT server, as the user of one session may see it. */
 export class XnatArchive implements Archive {
   readonly root: DirectoryEntry = directoryEntry('', 'root', 0, { level: 'root', item: {} })
@@ -93,11 +87,7 @@ export class XnatArchive implements Archive {
   /** Versions that are told apart by what was stored here are those of this mount only. */
   readonly #mark = randomBytes(6).toString('hex')
   #storedCount = 0
-  readonly #directories = new LRUCache<string, BuiltDirectory>({
-    maxSize: entriesKept,
-    sizeCalculation: ({ listing }) => Math.min(entriesKept, 1 + listing.entries.length),
-  })
-  readonly #builds = new SingleFlight<BuiltDirectory | undefined>()
+  readonly #directories: BuiltDirectories
 
   constructor(options: XnatArchiveOptions) {
     this.#options = options
@@ -106,6 +96,12 @@ export class XnatArchive implements Archive {
     this.#cache = new ListingCache({ ttlMs: listingTtlMs, store, now })
     this.#reachability = new Reachability(log, now)
     this.#listings = new StaleListings({ cache: this.#cache, store, reachability: this.#reachability })
+    this.#directories = new BuiltDirectories({
+      cache: this.#cache,
+      listings: this.#listings,
+      corrections: this.#corrections,
+      sources: (signal) => this.#sources(signal),
+    })
     this.#bundles = new Bundles(session)
     this.#control = new ControlWriter({ client: this.#client, cache: this.#cache, runs: this.#runs })
     const { sessionType = 'xnat:mrSessionData' } = options
@@ -129,26 +125,7 @@ export class XnatArchive implements Archive {
   }
 
   list(directory: DirectoryEntry, signal?: AbortSignal): MaybePromise<DirectoryListing> {
-    const key = directoryKey(directory)
-    const known = this.#directories.get(key)
-    if (known && known.sources.every((source) => this.#listings.isCurrent(source))) return known.listing
-    return this.#changed(key, directory, known) ?? this.#build(key, directory, signal)
-  }
-
-  /** A directory that differs by one stored file from what was built is not built anew: resources are large. */
-  #changed(
-    key: string,
-    directory: DirectoryEntry,
-    known: BuiltDirectory | undefined,
-  ): DirectoryListing | undefined {
-    const [source, ...others] = known?.sources ?? []
-    const now = source && others.length === 0 ? this.#cache.peek(source.key) : undefined
-    if (!known || !now?.change || now.change.of !== source!.value) return undefined
-    const stored = now.change.what as StoredFile
-    const files = now.value as readonly StoredFile[]
-    const listing = withStoredFile(known.listing, directory, stored, files, this.#corrections)
-    if (listing) this.#directories.set(key, { ...known, listing, sources: [now] })
-    return listing
+    return this.#directories.list(directory, signal)
   }
 
   lookup(directory: DirectoryEntry, name: string, signal?: AbortSignal): MaybePromise<Entry | undefined> {
@@ -175,14 +152,14 @@ export class XnatArchive implements Archive {
   }
 
   facts(entry: Entry): Facts {
-    const known = entry.kind === 'directory' ? this.#directories.get(directoryKey(entry)) : undefined
+    const known = entry.kind === 'directory' ? this.#directories.of(entry) : undefined
     const values = entry.kind === 'file' ? [entry.listing] : known?.sources.map(({ value }) => value)
     const isStale = values?.some((value) => this.#listings.isStale(value))
     return isStale ? { ...factsOf(entry), stale: '1' } : factsOf(entry)
   }
 
   refresh(directory?: DirectoryEntry): void {
-    const known = directory && this.#directories.get(directoryKey(directory))
+    const known = directory && this.#directories.of(directory)
     if (!directory) this.#cache.distrust(() => true)
     else if (known) {
       const keys = new Set(known.sources.map((source) => source.key))
@@ -191,7 +168,7 @@ export class XnatArchive implements Archive {
   }
 
   refreshWithin(directory: DirectoryEntry): void {
-    this.#cache.distrust(listingsWithin(directory, this.#directories.values()))
+    this.#cache.distrust(listingsWithin(directory, this.#directories.all()))
   }
 
   lacks(entry: Entry, capability: Capability, newName?: string): FsError | undefined {
@@ -214,10 +191,10 @@ export class XnatArchive implements Archive {
   }
 
   contradict(file: FileEntry, facts: FileFacts): void {
-    if (isZip(file) || isControl(file)) return // its next entry tells what it is
-    const { address, listedVersion } = placeOf(file) as FilePlace
-    this.#corrections.note(file.key, { listedVersion, facts })
-    this.#cache.forget(isFilesOf(address.resource))
+    const place = placeOf(file)
+    if (place.level !== 'file') return // its next entry tells what it is
+    this.#corrections.note(file.key, { listedVersion: place.listedVersion, facts })
+    this.#cache.forget(isFilesOf(place.address.resource))
   }
 
   store(
@@ -355,23 +332,6 @@ export class XnatArchive implements Archive {
     if (!isTree(here) || !isTree(there)) return false
     const isSameResource = here.parts[0]?.address.resource === there.parts[0]?.address.resource
     return isSameResource && !here.isView && !there.isView && here.path.join('/') === there.path.join('/')
-  }
-
-  async #build(
-    key: string,
-    directory: DirectoryEntry,
-    signal: AbortSignal | undefined,
-  ): Promise<DirectoryListing> {
-    const built = await withFsErrors(`list ${directory.name || '/'}`, () =>
-      this.#builds.run(`${this.#cache.epoch} ${key}`, signal, async (shared) => {
-        const sources = this.#sources(shared)
-        const listing = await listDirectory(directory, sources, this.#corrections)
-        return listing && { directory, listing, sources: sources.used, isCertain: sources.isCertain }
-      }),
-    )
-    if (!built) throw new FsError('ENOENT', `list ${directory.name}: it is no longer there`)
-    if (built.isCertain && !isControl(directory)) this.#directories.set(key, built)
-    return built.listing
   }
 
   #unlisted(

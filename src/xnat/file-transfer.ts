@@ -49,19 +49,19 @@ export interface Upload {
 const keptPieceBytes = 128 * 1024
 
 /**
+ * @param path the URL path of the file, as of `fileUrlPath`
  * @param range must lie within the file: beyond its end a real server promises bytes and never sends them (§3.2)
  * @throws XnatError
  */
 export async function readFile(
   session: Session,
-  resource: ResourceAddress,
-  storedPath: string,
+  path: string,
   options: { range?: ByteRange | undefined; priority?: Priority; signal?: AbortSignal | undefined } = {},
 ): Promise<FileBytes> {
   const { range, priority, signal } = options
   const response = await session.send({
     method: 'GET',
-    path: fileUrlPath(resource, storedPath),
+    path,
     html: 'as-file',
     signal,
     pieceBytes: keptPieceBytes,
@@ -73,7 +73,8 @@ export async function readFile(
   throw await response.toError()
 }
 
-function fileUrlPath(resource: ResourceAddress, storedPath: string): string {
+/** @throws XnatError 'bad-response' where no URL names it */
+export function fileUrlPath(resource: ResourceAddress, storedPath: string): string {
   const path = readPath(storedPath)
   if (path === undefined) throw new XnatError('bad-response', `no URL names the stored file '${storedPath}'`)
   return `${resourcePath(resource, 'get')}/files/${path}`

@@ -3,11 +3,10 @@ import { pipeline } from 'node:stream/promises'
 import { join } from 'node:path'
 import PQueue from 'p-queue'
 import type { FileEntry } from '../../archive/archive.js'
-import { placeOf } from '../../archive/layout.js'
-import type { FilePlace } from '../../archive/layout.js'
+import { filePlaceOf } from '../../archive/layout.js'
 import { resourcePath } from '../../xnat/address.js'
 import type { ResourceAddress } from '../../xnat/address.js'
-import { readFile } from '../../xnat/file-transfer.js'
+import { fileUrlPath, readFile } from '../../xnat/file-transfer.js'
 import type { Session } from '../../xnat/session.js'
 
 /** What a script asks for today. */
@@ -18,8 +17,8 @@ export async function fetchEach(session: Session, files: readonly FileEntry[]): 
   const queue = new PQueue({ concurrency: requestsInFlight })
   await queue.addAll(
     files.map((file) => async () => {
-      const { address, storedPath } = placeOf(file) as FilePlace
-      const bytes = await readFile(session, address, storedPath)
+      const { address, storedPath } = filePlaceOf(file)
+      const bytes = await readFile(session, fileUrlPath(address, storedPath))
       for await (const _ of bytes.body);
     }),
   )
@@ -44,6 +43,6 @@ export async function fetchZips(
 }
 
 function resourcesOf(files: readonly FileEntry[]): ResourceAddress[] {
-  const all = files.map((file) => (placeOf(file) as FilePlace).address)
+  const all = files.map((file) => filePlaceOf(file).address)
   return [...new Map(all.map((address) => [address.resource, address])).values()]
 }
