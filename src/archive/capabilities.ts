@@ -36,6 +36,8 @@ export function missingCapability(
     const lack = controlLack(place, capability, newName)
     return lack && deny(lack.code, lack.reason)
   }
+  if (place.level === 'prearchived-file')
+    return deny('EPERM', 'it waits to be archived, and cannot be changed before it is')
   if (place.level === 'link') return deny('EROFS', 'links are not kept on the server')
   const scan = scanOf(place)
   if (scan !== undefined && !isNameableScan(scan) && isBelowScan(place)) {

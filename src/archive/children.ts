@@ -33,7 +33,8 @@ export async function listDirectory(
   if (isTree(place)) return listTree(directory, place, sources, corrections)
   if (place.level === 'control') return listControl(directory, place, sources)
   const { level } = place
-  if (level === 'link' || level === 'file' || level === 'zip' || level === 'control-file') return undefined
+  if (level === 'link' || level === 'file' || level === 'zip') return undefined
+  if (level === 'control-file' || level === 'prearchived-file') return undefined
   return builders[place.level](directory, place, sources)
 }
 

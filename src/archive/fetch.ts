@@ -7,7 +7,8 @@ import { failureOf } from '../xnat/retry.js'
 import { XnatError } from '../xnat/xnat-error.js'
 import type { ByteRange, FetchedBytes, FileEntry, Urgency } from './archive.js'
 import { toFsError } from './errors.js'
-import { filePlaceOf } from './layout.js'
+import { filePlaceOf, placeOf } from './layout.js'
+import type { ArchivePlace } from './layout.js'
 
 /** Asks the server for bytes of a file. They come with the size and time of the file they belong to. */
 export async function fetchBytes(
@@ -17,16 +18,13 @@ export async function fetchBytes(
   urgency: Urgency,
   signal: AbortSignal | undefined,
 ): Promise<FetchedBytes> {
-  const { address, storedPath, isShadowed } = filePlaceOf(file)
+  const place = placeOf(file)
   const what = `read ${file.name}`
   try {
-    if (isShadowed)
+    const { storedPath, path } = storedFile(file)
+    if (path === undefined)
       throw new FsError('EIO', `${what}: on the server another file's name hides it from every URL`)
-    const bytes = await readFile(session, fileUrlPath(address, storedPath), {
-      range,
-      priority: urgency,
-      signal,
-    })
+    const bytes = await readFile(session, path, { range, priority: urgency, signal })
     if (bytes.servedName !== undefined && isPackedInstead(bytes.servedName, basename(storedPath))) {
       bytes.body.destroy()
       throw new FsError('EIO', `${what}: it is missing on the server, which has ${bytes.servedName} only`)
@@ -41,7 +39,7 @@ export async function fetchBytes(
       discard: () => void bytes.body.destroy(),
     }
   } catch (error) {
-    if (error instanceof XnatError && error.code === 'not-found') {
+    if (error instanceof XnatError && (error.code === 'not-found' || isUnknown(error, place))) {
       // The catalog lists it, or did when the file was opened: never ENOENT, which would say it never was.
       throw new FsError('ESTALE', `${what}: ${error.message}; listed, but gone from the server`, {
         cause: error,
@@ -49,6 +47,23 @@ export async function fetchBytes(
     }
     throw toFsError(error, what)
   }
+}
+
+/** The URL path that means a file, undefined where none means it alone. @throws XnatError where none can be written */
+export function urlPathOf(file: FileEntry): string | undefined {
+  return storedFile(file).path
+}
+
+function storedFile(file: FileEntry): { readonly storedPath: string; readonly path: string | undefined } {
+  const place = placeOf(file)
+  if (place.level === 'prearchived-file') return { storedPath: place.storedPath, path: place.url }
+  const { address, storedPath, isShadowed } = filePlaceOf(file)
+  return { storedPath, path: isShadowed ? undefined : fileUrlPath(address, storedPath) }
+}
+
+/** What the prearchive answers for a file that is not there (xnat-wire.md §2.2). */
+function isUnknown({ status }: XnatError, { level }: ArchivePlace): boolean {
+  return level === 'prearchived-file' && status === 400
 }
 
 /** Clocks of a server and of its disks differ a little. */

@@ -1,7 +1,7 @@
 import { FsError } from '../util/fs-error.js'
 import type { ItemAddress, ResourceAddress } from '../xnat/address.js'
 import type { Entry, FileEntry, Listing, Place } from './archive.js'
-import type { ControlFilePlace, ControlPlace } from './control/control-place.js'
+import type { ControlFilePlace, ControlPlace, PrearchivedFilePlace } from './control/control-place.js'
 import { nameSiblings } from './names.js'
 import type { Query } from './query.js'
 import type { ZipPlace } from './zip-entries.js'
@@ -196,7 +196,14 @@ export interface LinkPlace extends Place {
 }
 
 export type ArchivePlace =
-  ItemPlace | TreePlace | FilePlace | LinkPlace | ZipPlace | ControlPlace | ControlFilePlace
+  | ItemPlace
+  | TreePlace
+  | FilePlace
+  | LinkPlace
+  | ZipPlace
+  | ControlPlace
+  | ControlFilePlace
+  | PrearchivedFilePlace
 
 /** Every entry was made by this archive, so its place is one of these. */
 export function placeOf(entry: Entry): ArchivePlace {

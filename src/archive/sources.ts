@@ -15,10 +15,20 @@ import type {
 } from '../xnat/client.js'
 import type { ItemProject, Member } from '../xnat/control-client.js'
 import type { Document } from '../xnat/documents.js'
+import { prearchivedFilesPath, prearchivedPath } from '../xnat/prearchive-client.js'
+import type {
+  PrearchivedAddress,
+  PrearchivedFile,
+  PrearchivedResource,
+  PrearchivedResourceAddress,
+  PrearchivedScan,
+  PrearchivedSession,
+} from '../xnat/prearchive-client.js'
 import type { Row } from '../xnat/rows.js'
 import { XnatError } from '../xnat/xnat-error.js'
 import type { XnatErrorCode } from '../xnat/xnat-error.js'
 import { loadFiles } from './catalog.js'
+import { Corrections } from './corrections.js'
 import { SearchRuns } from './control/search-runs.js'
 import { textOf } from './control/text.js'
 import type { Text } from './control/text.js'
@@ -28,6 +38,13 @@ import type { StaleListings } from './stale-listings.js'
 import type { Zips } from './zips.js'
 
 type Filters = Readonly<Record<string, string>>
+
+/** What is known here of the server's things beside what it lists. */
+interface Local {
+  readonly runs: SearchRuns
+  readonly zips?: Zips | undefined
+  readonly corrections: Corrections
+}
 
 /**
  * The listings one directory is made of. Remembers which it used: the directory is as young as the oldest of them.
@@ -39,6 +56,7 @@ export class Sources {
   /** The searches that were run here. */
   readonly runs: SearchRuns
   readonly zips: Zips | undefined
+  readonly corrections: Corrections
   readonly #client: XnatClient
   readonly #cache: Pick<ListingCache, 'load'>
   readonly #signal: AbortSignal | undefined
@@ -48,11 +66,11 @@ export class Sources {
     client: XnatClient,
     cache: ListingCache | StaleListings,
     signal: AbortSignal | undefined,
-    runs = new SearchRuns(),
-    zips?: Zips,
+    { runs, zips, corrections }: Local = { runs: new SearchRuns(), corrections: new Corrections() },
   ) {
     this.runs = runs
     this.zips = zips
+    this.corrections = corrections
     this.#client = client
     this.#cache = cache
     this.#signal = signal
@@ -165,6 +183,33 @@ export class Sources {
     return this.#use(`pipelines ${project}`, (signal) => this.#client.control.pipelines(project, signal))
   }
 
+  /** The sessions of a project that wait to be archived, or all that this user may edit. */
+  prearchived(project?: string): Promise<PrearchivedSession[]> {
+    return this.#use(`prearchive ${project ?? ''}`, (signal) =>
+      this.#client.prearchive.sessions(project, signal),
+    )
+  }
+
+  prearchivedScans(session: PrearchivedAddress): Promise<PrearchivedScan[]> {
+    return this.#use(`prearchive-scans ${prearchivedPath(session)}`, (signal) =>
+      this.#client.prearchive.scans(session, signal),
+    )
+  }
+
+  /** The resources of all its scans. */
+  async prearchivedResources(session: PrearchivedAddress): Promise<PrearchivedResource[]> {
+    const scans = await this.prearchivedScans(session)
+    return this.#use(`prearchive-resources ${prearchivedPath(session)}`, (signal) =>
+      this.#client.prearchive.resources(session, scans, signal),
+    )
+  }
+
+  prearchivedFiles(resource: PrearchivedResourceAddress): Promise<PrearchivedFile[]> {
+    return this.#use(prearchivedFilesKey(resource), (signal) =>
+      this.#client.prearchive.files(resource, signal),
+    )
+  }
+
   logins(): Promise<string[]> {
     return this.#use('logins', (signal) => this.#client.control.logins(signal))
   }
@@ -197,6 +242,10 @@ export class Sources {
 /** Numeric resource IDs are unique on a server, whatever path leads to them. */
 export function filesKey(resource: string): string {
   return `files ${resource}`
+}
+
+export function prearchivedFilesKey(resource: PrearchivedResourceAddress): string {
+  return `prearchive-files ${prearchivedFilesPath(resource)}`
 }
 
 /** Matches what is told of items beside their files. */

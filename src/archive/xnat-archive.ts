@@ -48,7 +48,7 @@ import type { ListingStore } from './listing-store.js'
 import { unescapeName } from './names.js'
 import { Reachability } from './reachability.js'
 import { listingsWithin } from './refresh-scope.js'
-import { Sources, isFilesOf } from './sources.js'
+import { Sources, filesKey, isFilesOf, prearchivedFilesKey } from './sources.js'
 import { requireCurrent } from './require-current.js'
 import { StaleListings } from './stale-listings.js'
 import { Writer, takesOthers } from './writer.js'
@@ -192,9 +192,11 @@ export class XnatArchive implements Archive {
 
   contradict(file: FileEntry, facts: FileFacts): void {
     const place = placeOf(file)
-    if (place.level !== 'file') return // its next entry tells what it is
+    if (place.level !== 'file' && place.level !== 'prearchived-file') return // its next entry tells what it is
     this.#corrections.note(file.key, { listedVersion: place.listedVersion, facts })
-    this.#cache.forget(isFilesOf(place.address.resource))
+    const listing =
+      place.level === 'file' ? filesKey(place.address.resource) : prearchivedFilesKey(place.resource)
+    this.#cache.forget((key) => key === listing)
   }
 
   store(
@@ -353,6 +355,8 @@ export class XnatArchive implements Archive {
   }
 
   #sources(signal: AbortSignal | undefined): Sources {
-    return new Sources(this.#client, this.#listings, signal, this.#runs, this.#options.zips)
+    const { zips } = this.#options
+    const local = { runs: this.#runs, zips, corrections: this.#corrections }
+    return new Sources(this.#client, this.#listings, signal, local)
   }
 }

@@ -3,6 +3,7 @@ import type { ItemAddress, ResourceAddress } from './address.js'
 import { parseCatalog } from './catalog-xml.js'
 import type { StoredFile } from './catalog-xml.js'
 import { ControlClient } from './control-client.js'
+import { PrearchiveClient } from './prearchive-client.js'
 import { RestCalls, understood } from './rest-calls.js'
 import { cell, cellsOf, numberCell, parseItemFields, parseTimeMs, parseVersion } from './rows.js'
 import type { Row } from './rows.js'
@@ -76,11 +77,13 @@ const relabelTimeoutMs = 1_800_000
 /** The REST calls of XNAT that answer tables, documents and statuses, typed. @throws XnatError from every method */
 export class XnatClient {
   readonly control: ControlClient
+  readonly prearchive: PrearchiveClient
   readonly #rest: RestCalls
 
   constructor(session: Session) {
     this.#rest = new RestCalls(session)
     this.control = new ControlClient(this.#rest)
+    this.prearchive = new PrearchiveClient(this.#rest)
   }
 
   /** The user the server takes us for. */

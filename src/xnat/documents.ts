@@ -1,5 +1,7 @@
 import { itemPath, rawSegment, resourcePath } from './address.js'
 import type { ItemAddress, ResourceAddress } from './address.js'
+import { prearchivedPath } from './prearchive-client.js'
+import type { PrearchivedAddress } from './prearchive-client.js'
 
 /**
  * A document of XNAT's REST interface that is no list of items and no stored file. A URL that leads nowhere can answer
@@ -114,6 +116,14 @@ export function scanTypesDocument(project?: string): Document {
 export function prearchiveDocument(project?: string): Document {
   const path = project === undefined ? '/data/prearchive' : `/data/prearchive/projects/${rawSegment(project)}`
   return table(path, 'foldername')
+}
+
+/** What a session that waits to be archived will be. */
+export function prearchivedDocument(session: PrearchivedAddress): Document {
+  return {
+    path: `${prearchivedPath(session)}?format=xml`,
+    problem: (text) => (rootOf(text) ? undefined : 'no XML came'),
+  }
 }
 
 /** The pipelines that a project can run. */

@@ -31,6 +31,15 @@ export function readPath(storedPath: string): string | undefined {
   return isRewritten(storedPath) ? undefined : (exactPath(storedPath) ?? encodeAll(storedPath))
 }
 
+/**
+ * As `readPath`, in the prearchive: it looks for the path as it was sent and then for its decoded form, whatever escapes
+ * there are, but with the characters escaped that mean something in XML.
+ */
+export function prearchivedReadPath(storedPath: string): string | undefined {
+  if (isRewritten(storedPath) || storedPath.includes('\\')) return undefined
+  return encodeAll(storedPath).replaceAll("'", '%27')
+}
+
 function encodeAll(path: string): string {
   return path.split('/').map(encodeURIComponent).join('/')
 }

@@ -6,7 +6,13 @@ type Targets = Readonly<Record<string, string>>
 
 /** Where REST's own path of what is in `.xnat` leads to. No names are kept for them: an item that is called so is shown. */
 const aliases: Readonly<Record<string, Targets>> = {
-  root: { users: 'users', user: 'users', search: 'search', scan_types: 'scan_types.csv' },
+  root: {
+    users: 'users',
+    user: 'users',
+    search: 'search',
+    scan_types: 'scan_types.csv',
+    prearchive: 'prearchive',
+  },
   project: {
     accessibility: 'accessibility',
     prearchive_code: 'prearchive_code',

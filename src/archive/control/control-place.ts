@@ -1,5 +1,6 @@
 import type { ItemAddress } from '../../xnat/address.js'
 import type { Document } from '../../xnat/documents.js'
+import type { PrearchivedResourceAddress } from '../../xnat/prearchive-client.js'
 import type { Entry, Place } from '../archive.js'
 import type { Text } from './text.js'
 
@@ -20,6 +21,23 @@ export type ControlKind =
   | 'fields'
   | 'users'
   | 'pipelines'
+  | PrearchiveKind
+
+/** The levels of what waits to be archived. */
+export type PrearchiveKind =
+  | 'prearchive'
+  | 'prearchive-project'
+  | 'prearchive-time'
+  | 'prearchive-session'
+  | 'prearchive-scans'
+  | 'prearchive-scan'
+  | 'prearchive-folder'
+
+/** As much of it as a directory names. */
+export type Prearchived = Partial<PrearchivedResourceAddress> & {
+  /** From the top of the resource. */
+  readonly folders?: readonly string[]
+}
 
 /** A directory of what XNAT knows of an item beside files. */
 export interface ControlPlace extends Place {
@@ -32,6 +50,7 @@ export interface ControlPlace extends Place {
   readonly resource?: string
   /** The role or the project that the directory stands for. */
   readonly subject?: string
+  readonly prearchived?: Prearchived
   /** Reached through a view: shown, not to be changed here. */
   readonly isView?: boolean
 }
@@ -45,6 +64,16 @@ export interface ControlFilePlace extends Place {
   readonly text?: Text
   /** It was found by what lies beside it, and is changed with it. */
   readonly isResult?: boolean
+}
+
+/** A file that waits to be archived. */
+export interface PrearchivedFilePlace extends Place {
+  readonly level: 'prearchived-file'
+  readonly resource: PrearchivedResourceAddress
+  readonly storedPath: string
+  /** Undefined where no URL means this file and no other. */
+  readonly url: string | undefined
+  readonly listedVersion: string
 }
 
 export function isControl({ place }: Entry): boolean {

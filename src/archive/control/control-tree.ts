@@ -26,20 +26,8 @@ import {
 import type { ControlKind, ControlOwner, ControlPlace } from './control-place.js'
 import { itemDirectories, itemDocuments } from './item-documents.js'
 import type { Directories, Documents } from './item-documents.js'
-
-/** What a kind of directory in `.xnat` holds. Beside what is always there, what the server lists. */
-interface ControlRule {
-  readonly documents?: (place: ControlPlace) => Documents
-  readonly directories?: (place: ControlPlace) => Directories
-  readonly list?: (directory: DirectoryEntry, place: ControlPlace, sources: Sources) => Promise<Entry[]>
-  /** An entry beside what is always there, where that costs less than `list`, or it is not listed. */
-  readonly find?: (
-    directory: DirectoryEntry,
-    place: ControlPlace,
-    name: string,
-    sources: Sources,
-  ) => Promise<Entry | undefined>
-}
+import type { ControlRule } from './control-rule.js'
+import { prearchiveRules } from './prearchive.js'
 
 const always = {
   documents: (): Documents => ({}),
@@ -83,6 +71,7 @@ const rules: Readonly<Record<ControlKind, ControlRule>> = {
       ),
   },
   share: {},
+  ...prearchiveRules,
   search: {
     documents: () => ({ 'elements.csv': elementsDocument() }),
     directories: () => ({ saved: 'saved', run: 'run', fields: 'fields' }),

@@ -55,7 +55,7 @@ export const itemDocuments: Readonly<Record<ControlOwner, (place: ControlPlace) 
 
 /** The directories in the `.xnat` of each level. */
 export const itemDirectories: Readonly<Partial<Record<ControlOwner, Directories>>> = {
-  root: { search: 'search', users: 'users' },
+  root: { search: 'search', users: 'users', prearchive: 'prearchive' },
   project: { users: 'roles', pipelines: 'pipelines' },
   subject: { projects: 'shares' },
   experiment: { projects: 'shares' },

@@ -3,10 +3,11 @@ import { pipeline } from 'node:stream/promises'
 import { join } from 'node:path'
 import PQueue from 'p-queue'
 import type { FileEntry } from '../../archive/archive.js'
+import { urlPathOf } from '../../archive/fetch.js'
 import { filePlaceOf } from '../../archive/layout.js'
 import { resourcePath } from '../../xnat/address.js'
 import type { ResourceAddress } from '../../xnat/address.js'
-import { fileUrlPath, readFile } from '../../xnat/file-transfer.js'
+import { readFile } from '../../xnat/file-transfer.js'
 import type { Session } from '../../xnat/session.js'
 
 /** What a script asks for today. */
@@ -17,8 +18,9 @@ export async function fetchEach(session: Session, files: readonly FileEntry[]): 
   const queue = new PQueue({ concurrency: requestsInFlight })
   await queue.addAll(
     files.map((file) => async () => {
-      const { address, storedPath } = filePlaceOf(file)
-      const bytes = await readFile(session, fileUrlPath(address, storedPath))
+      const path = urlPathOf(file)
+      if (path === undefined) return // the mount cannot read it either
+      const bytes = await readFile(session, path)
       for await (const _ of bytes.body);
     }),
   )

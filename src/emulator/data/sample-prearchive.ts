@@ -49,7 +49,11 @@ export async function buildPrearchive(target: ImportTarget, builder: ArchiveBuil
   ])
   await addSession(target, builder, { ...waiting('ODD', 'PRE3', ''), status: 'RECEIVING' }, [])
   await addSession(target, builder, waiting(null, 'PRE4', ''), [
-    { id: '1', description: 'nobody knows whose', resources: [{ spec: { label: 'NOTES' }, files: notes }] },
+    {
+      id: '1',
+      description: 'of no project',
+      resources: [{ spec: { label: 'NOTES' }, files: [textFile('note.txt', "nobody's note\n")] }],
+    },
   ])
 }
 

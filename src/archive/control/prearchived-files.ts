@@ -1,0 +1,136 @@
+import { createHash } from 'node:crypto'
+import { prearchivedFilesPath } from '../../xnat/prearchive-client.js'
+import type { PrearchivedFile, PrearchivedResourceAddress } from '../../xnat/prearchive-client.js'
+import { prearchivedReadPath } from '../../xnat/wire-path.js'
+import type { DirectoryEntry, Entry, FileEntry } from '../archive.js'
+import { versionOf } from '../catalog.js'
+import type { Corrections } from '../corrections.js'
+import type { Child } from '../layout.js'
+import { nameSiblings } from '../names.js'
+import type { Sources } from '../sources.js'
+import { controlDirectoryEntry } from './control-entries.js'
+import type { ControlPlace, PrearchivedFilePlace } from './control-place.js'
+
+interface Folder {
+  readonly folders: Map<string, Folder>
+  readonly files: PrearchivedFile[]
+  /** Made when it is first asked for: there are as many look-ups as files. */
+  entries?: ReadonlyMap<string, Entry>
+}
+
+const trees = new WeakMap<readonly PrearchivedFile[], Folder>()
+
+/** What a folder of a prearchived resource holds, by its names. */
+export async function prearchivedEntries(
+  directory: DirectoryEntry,
+  place: ControlPlace,
+  sources: Sources,
+): Promise<ReadonlyMap<string, Entry>> {
+  const { folders = [], ...address } = place.prearchived!
+  const resource = address as PrearchivedResourceAddress
+  const files = await sources.prearchivedFiles(resource)
+  let folder = trees.get(files)
+  if (!folder) trees.set(files, (folder = treeOf(files)))
+  for (const name of folders) folder = folder?.folders.get(name)
+  if (!folder) return new Map()
+  return (folder.entries ??= entriesOf(directory, place, folder, {
+    resource,
+    files,
+    paths: new Set(files.map(({ storedPath }) => storedPath)),
+    corrections: sources.corrections,
+  }))
+}
+
+function treeOf(files: readonly PrearchivedFile[]): Folder {
+  const root: Folder = { folders: new Map(), files: [] }
+  const seen = new Set<string>()
+  for (const file of files) {
+    if (seen.has(file.storedPath)) continue // a GET finds the first
+    seen.add(file.storedPath)
+    let folder = root
+    for (const name of namesOf(file).slice(0, -1)) {
+      const known = folder.folders.get(name)
+      const next = known ?? { folders: new Map<string, Folder>(), files: [] }
+      if (!known) folder.folders.set(name, next)
+      folder = next
+    }
+    if (namesOf(file).length > 0) folder.files.push(file)
+  }
+  return root
+}
+
+function namesOf({ storedPath }: PrearchivedFile): string[] {
+  return storedPath.split('/').filter((name) => name !== '')
+}
+
+interface Listed {
+  readonly resource: PrearchivedResourceAddress
+  readonly files: readonly PrearchivedFile[]
+  readonly paths: ReadonlySet<string>
+  readonly corrections: Corrections
+}
+
+function entriesOf(
+  directory: DirectoryEntry,
+  place: ControlPlace,
+  folder: Folder,
+  listed: Listed,
+): ReadonlyMap<string, Entry> {
+  const path = place.prearchived!.folders!
+  const folders = [...folder.folders.keys()].map((label): Child => {
+    const below = { ...place, prearchived: { ...place.prearchived, folders: [...path, label] } }
+    return { label, id: 'folder', entry: (name) => controlDirectoryEntry(directory, name, below) }
+  })
+  const files = folder.files.map((file) => fileChild(directory, file, listed))
+  // Where a file and a folder share a name, the folder keeps it; `files` is in REST's path of every file.
+  const taken = new Set(path.length === 0 ? ['files'] : [])
+  const entries = new Map<string, Entry>()
+  for (const children of [folders, files]) {
+    nameSiblings(children, taken).forEach((name, i) => {
+      taken.add(name)
+      entries.set(name, children[i]!.entry(name))
+    })
+  }
+  return entries
+}
+
+function fileChild(directory: DirectoryEntry, file: PrearchivedFile, listed: Listed): Child {
+  const { storedPath, sizeBytes } = file
+  const { project, timestamp, name: session, scan, resource } = listed.resource
+  const key = `prearchive ${JSON.stringify([project, timestamp, session, scan, resource, storedPath])}`
+  const listedVersion = versionOf({ ...file, digest: undefined, modifiedMs: undefined })
+  const correction = listed.corrections.of(key, listedVersion)
+  const place: PrearchivedFilePlace = {
+    level: 'prearchived-file',
+    resource: listed.resource,
+    storedPath,
+    url: urlOf(storedPath, listed),
+    listedVersion,
+  }
+  return {
+    label: namesOf(file).at(-1)!,
+    get id() {
+      return createHash('md5').update(key).digest('hex').slice(0, 8)
+    },
+    entry: (name): FileEntry => ({
+      kind: 'file',
+      name,
+      id: `file:${name}`,
+      mtimeMs: directory.mtimeMs,
+      place,
+      key,
+      sizeBytes: correction ? correction.sizeBytes : sizeBytes,
+      version: correction ? `${listedVersion}!${correction.answerVersion}` : listedVersion,
+      digest: undefined,
+      listing: listed.files,
+      isSeriesMember: resource === 'DICOM',
+    }),
+  }
+}
+
+/** A server looks for the path as it was sent first: a file that is stored under the very escapes hides another. */
+function urlOf(storedPath: string, { resource, paths }: Listed): string | undefined {
+  const path = prearchivedReadPath(storedPath)
+  if (path === undefined || (path !== storedPath && paths.has(path))) return undefined
+  return `${prearchivedFilesPath(resource)}/${path}`
+}
