@@ -17,6 +17,11 @@ import { version } from './version.js'
 /** Files that are sent while they are written hold connections for long: most are for others. */
 const mostStreams = 2
 const connectionsPerStream = 4
+/** Directories that are listed ahead at a time: most connections are for what somebody waits for. */
+const mostListsAhead = 4
+const connectionsPerList = 4
+/** What is believed no longer than this may be out of date before it is come to. */
+const leastTtlSeconds = 5
 /** New empty files wait this long for their bytes. */
 const emptyFileMs = 1000
 
@@ -88,6 +93,7 @@ export function assemble(plan: AssemblyPlan): Assembly {
     log,
     stagingDirectory,
     writeMode: flags.writeMode,
+    listsAhead: listsAhead(flags),
     isReadOnly: flags.readOnly ?? false,
     givesBackingFiles: flags.readOnly === true && process.getuid!() === 0, // others may not have the kernel read them
     quietMs: flags.writeMode === 'back' ? flags.writeBackDelay * 1000 : emptyFileMs,
@@ -110,4 +116,10 @@ export function assemble(plan: AssemblyPlan): Assembly {
       await cache.close()
     },
   }
+}
+
+function listsAhead({ connections, listingTtl }: MountFlags): number {
+  return listingTtl < leastTtlSeconds
+    ? 0
+    : Math.min(mostListsAhead, Math.floor(connections / connectionsPerList))
 }

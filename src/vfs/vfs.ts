@@ -15,6 +15,7 @@ import { filesBelow } from './files-below.js'
 import { findDirectory } from './find-directory.js'
 import { HandleTable } from './handle-table.js'
 import { InodeTable } from './inode-table.js'
+import { ListAhead } from './list-ahead.js'
 import type { LocalFile } from './local-file.js'
 import { LocalFiles } from './local-files.js'
 import type { WriteMode } from './local-files.js'
@@ -43,6 +44,8 @@ export interface VfsOptions extends AttributeDefaults {
   /** How long a file that nobody waits for stays here before it is sent. */
   readonly quietMs: number
   readonly writeMode: WriteMode
+  /** How many directories are listed at a time before somebody who walks through them asks; none by default. */
+  readonly listsAhead?: number | undefined
   readonly now?: () => number
 }
 
@@ -87,6 +90,7 @@ export class Vfs {
   readonly #refreshes: Refreshes
   readonly #resume: Resume
   readonly #directories = new HandleTable<Node>()
+  readonly #ahead: ListAhead
 
   constructor(options: VfsOptions) {
     const { archive, log } = options
@@ -98,6 +102,7 @@ export class Vfs {
     const orders = new Orders({ archive, table: this.#table })
     const shared = { ...options, table: this.#table, names: this.#names, writeBack: this.#writeBack, orders }
     const local = { ...shared, now: options.now ?? Date.now }
+    this.#ahead = new ListAhead({ archive, atOnce: options.listsAhead ?? 0, now: local.now })
     this.#locals = new LocalFiles(local)
     const streams = new Streams({ archive, isEnabled: options.writeMode === 'close' })
     this.#files = new OpenFiles({ ...local, locals: this.#locals, streams })
@@ -175,7 +180,7 @@ export class Vfs {
   readdir(handle: number, signal?: AbortSignal): MaybePromise<DirectoryItem[]> {
     const directory = this.#directories.get(handle)
     this.#options.readers.prefetch.listed(directory.ino)
-    const nodes = this.#names.list(directory, signal)
+    const nodes = this.#ahead.around(directory, () => this.#names.list(directory, signal))
     const items = (known: readonly Node[]): DirectoryItem[] =>
       known.map((node) => ({ name: node.name, attributes: attributesOf(node, this.#options) }))
     return nodes instanceof Promise ? nodes.then(items) : items(nodes)

@@ -142,6 +142,20 @@ describe('listings', () => {
     expect(beyond(5 + scans, cost)).toEqual([])
     expect(beyond(0, await costOf(() => walk('GEN/S1/WALK')))).toEqual([])
   })
+
+  it('find in a session that ends at the first resource: two resources that it would have come to', async () => {
+    const catalogs = (): string[] => {
+      const paths = emulator.control.requests().map(({ path }) => path)
+      return paths.filter((path) => /\/scans\/[^/]*\/resources\/\d+$/.test(path))
+    }
+    const directories = ['', '/scans', '/scans/0001', '/scans/0001/DICOM'].map((path) => `GEN/S1/WALK${path}`)
+    emulator.control.resetRequests()
+    for (const path of directories) await fs.list(path)
+    await expect.poll(() => catalogs().length).toBe(3)
+    await local.stop() // waits for what is under way
+    expect(catalogs()).toHaveLength(3)
+    local = await startLocalVfs(emulator)
+  })
 })
 
 describe('a series', () => {
