@@ -1,4 +1,6 @@
 import { XMLParser } from 'fast-xml-parser'
+import { scanCatalog } from './catalog-scan.js'
+import type { CatalogEntry } from './catalog-scan.js'
 import { parseTimeMs } from './rows.js'
 
 /** One file of a resource, as a catalog or a listing describes it. */
@@ -37,19 +39,24 @@ const referenceParser = new XMLParser({ ...options, htmlEntities: true })
  * @throws Error when the text is no catalog
  */
 export function parseCatalog(text: string): StoredFile[] {
+  return (scanCatalog(text) ?? parseEntries(text)).flatMap(toStoredFile)
+}
+
+/** @throws Error when the text is no catalog */
+export function parseEntries(text: string): CatalogEntry[] {
   const document = (text.includes('&#') ? referenceParser : parser).parse(text, true) as XmlElement
   const catalog = Object.entries(document).find(([name]) => /^(dcm)?catalog$/i.test(name))?.[1]
   if (catalog === undefined) throw new Error('XML without a catalog')
-  const entries: StoredFile[] = []
+  const entries: CatalogEntry[] = []
   if (isElement(catalog)) collect(catalog, entries)
   return entries
 }
 
-function collect(element: XmlElement, into: StoredFile[]): void {
+function collect(element: XmlElement, into: CatalogEntry[]): void {
   for (const list of children(element, 'entries')) {
     for (const entry of children(list, 'entry')) {
-      const parsed = toEntry(entry)
-      if (parsed) into.push(parsed)
+      const size = metaField(entry, 'SIZE') ?? metaField(entry, 'size_in_bytes')
+      into.push({ attribute: (name) => attribute(entry, name), size })
     }
   }
   for (const sets of children(element, 'sets')) {
@@ -57,25 +64,27 @@ function collect(element: XmlElement, into: StoredFile[]): void {
   }
 }
 
-function toEntry(element: XmlElement): StoredFile | undefined {
-  const path = pathOf(element)
-  if (path === undefined) return undefined
-  const size = metaField(element, 'SIZE') ?? metaField(element, 'size_in_bytes')
-  return {
-    storedPath: path,
-    sizeBytes: size !== undefined && /^\s*\d+\s*$/.test(size) ? Number(size) : undefined,
-    digest: attribute(element, 'digest')?.toLowerCase(),
-    modifiedMs: parseTimeMs(attribute(element, 'modifiedTime') ?? attribute(element, 'createdTime')),
-    format: attribute(element, 'format'),
-    content: attribute(element, 'content'),
-  }
+function toStoredFile(entry: CatalogEntry): StoredFile[] {
+  const storedPath = pathOf(entry)
+  if (storedPath === undefined) return []
+  const { size } = entry
+  return [
+    {
+      storedPath,
+      sizeBytes: size !== undefined && /^\s*\d+\s*$/.test(size) ? Number(size) : undefined,
+      digest: entry.attribute('digest')?.toLowerCase(),
+      modifiedMs: parseTimeMs(entry.attribute('modifiedTime') ?? entry.attribute('createdTime')),
+      format: entry.attribute('format'),
+      content: entry.attribute('content'),
+    },
+  ]
 }
 
 /** An entry that lies elsewhere (an absolute or remote URI) goes by its cachePath or ID (§8). */
-function pathOf(element: XmlElement): string | undefined {
-  const uri = attribute(element, 'URI')
+function pathOf(entry: CatalogEntry): string | undefined {
+  const uri = entry.attribute('URI')
   const isElsewhere = uri === undefined || uri.startsWith('/') || /^[a-z][a-z0-9+.-]*:\/\//i.test(uri)
-  return isElsewhere ? (attribute(element, 'cachePath') ?? attribute(element, 'ID')) : uri
+  return isElsewhere ? (entry.attribute('cachePath') ?? entry.attribute('ID')) : uri
 }
 
 function metaField(element: XmlElement, name: string): string | undefined {
