@@ -6,19 +6,22 @@ export interface CatalogEntry {
 
 /** A tag and the text before it. No references, no breaks in values, no prefixes that mean something but `xsi:type`. */
 const tag =
-  /([^<&]*)<(\/?)((?:[A-Za-z]+:)?([A-Za-z]+))((?:[ \t\r\n]+(?:xsi:type|xsi:schemaLocation|xmlns:[A-Za-z]+|[A-Za-z]+)="[^"<&\t\r\n]*")*)[ \t\r\n]*(\/?)>/y
-const attributes = /([A-Za-z:]+)="([^"]*)"/g
+  /([^<&]*)<(\/?)((?:[A-Za-z]+:)?([A-Za-z]+))((?:[ \t\r\n]+(?:xsi:type|xsi:schemaLocation|xmlns:[A-Za-z_]+|[A-Za-z]+)="[^"<&\t\r\n]*")*)[ \t\r\n]*(\/?)>/y
+const attributes = /([A-Za-z_:]+)="([^"]*)"/g
 const declaration = /^<\?xml version="1\.0" encoding="UTF-8"(?: standalone="(?:yes|no)")?\?>/
 const isBlank = /^[ \t\r\n]*$/
+/** What a catalog of DICOM says of the series: not needed here. */
+const ofSeries = ['dimensions', 'voxelRes', 'orientation']
 /** Which elements may lie in which. */
 const childrenOf: Readonly<Record<string, readonly string[]>> = {
   '': ['Catalog', 'DCMCatalog'],
   Catalog: ['metaFields', 'entries'],
-  DCMCatalog: ['metaFields', 'entries'],
+  DCMCatalog: ['metaFields', 'entries', ...ofSeries],
   entries: ['entry'],
   entry: ['metaFields'],
   metaFields: ['metaField'],
   metaField: [],
+  ...Object.fromEntries(ofSeries.map((name) => [name, []])),
 }
 
 /**
@@ -69,7 +72,7 @@ class Scan {
     if (this.#openTags.pop() !== fullName) return false
     if (name === 'metaField') return this.#endField(text)
     if (name === 'entry') this.#entry = undefined
-    return isBlank.test(text)
+    return ofSeries.includes(name!) || isBlank.test(text)
   }
 
   #endField(text: string): boolean {

@@ -33,6 +33,24 @@ const ofXnat = `${head}<cat:metaFields>
 </cat:Catalog>
 `
 
+/** Beginning, entries and end of one that a real server has written of a DICOM series. */
+const ofSeries = `<?xml version="1.0" encoding="UTF-8"?>
+<cat:DCMCatalog UID="1.3.12.2" xmlns:arc="http://nrg.wustl.edu/arc" xmlns:cat="http://nrg.wustl.edu/catalog" xmlns:xnat_a="http://nrg.wustl.edu/xnat_assessments" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">
+<cat:metaFields>
+	<cat:metaField name="AUDIT">14:Wed Jan 09 18:05:57 GMT 2019=Added:176</cat:metaField>
+</cat:metaFields>
+<cat:entries>
+	<cat:entry ID="T.MR.53.dcm" UID="1.3.12.2.1" URI="T.MR.53.dcm" createdBy="admin" createdEventId="14" createdTime="2019-01-09T18:05:57.343" digest="4dcb184fe566523b94bee851e18f02ba" format="DICOM" instanceNumber="53" name="T.MR.53.dcm" xsi:type="cat:dcmEntry">
+		<cat:metaFields>
+			<cat:metaField name="size_in_bytes">192046</cat:metaField>
+		</cat:metaFields>
+	</cat:entry>
+</cat:entries>
+<cat:dimensions x="256" y="256" z="176"/>
+<cat:voxelRes x="1.0" y="1.0" z="1.0"/><cat:orientation>Sag</cat:orientation>
+</cat:DCMCatalog>
+`
+
 /** Pieces that catalogs are made of, and some that they should not be made of. */
 const pieces = [
   head,
@@ -67,6 +85,8 @@ const pieces = [
   '<cat:entry URI="a&#233;b"/>',
   '<cat:entry URI="a\nb"/>',
   '</x:entry>',
+  '<cat:orientation>Sag</cat:orientation>',
+  '<cat:dimensions x="1"/>',
   '<CAT:ENTRY/>',
 ]
 
@@ -74,6 +94,8 @@ describe('scanCatalog', () => {
   it('reads what XNAT writes, as the parser does', () => {
     expect(plain(scanCatalog(ofXnat))).toEqual(byParser(ofXnat))
     expect(scanCatalog(ofXnat)).toHaveLength(2)
+    expect(plain(scanCatalog(ofSeries))).toEqual(byParser(ofSeries))
+    expect(scanCatalog(ofSeries)).toHaveLength(1)
     expect(scanCatalog('<cat:DCMCatalog xmlns:cat="c"/>')).toEqual([])
   })
 
@@ -100,7 +122,9 @@ describe('scanCatalog', () => {
     const anyPieces = fc.array(fc.constantFrom(...pieces), { maxLength: 14 }).map((some) => some.join(''))
     const changed = fc
       .tuple(fc.nat(ofXnat.length), fc.nat(30), fc.constantFrom('', '"', '<', '/', ' ', '>', 'x', ...pieces))
-      .map(([at, length, put]) => ofXnat.slice(0, at) + put + ofXnat.slice(at + length))
+      .chain(([at, length, put]) =>
+        fc.constantFrom(ofXnat, ofSeries).map((whole) => whole.slice(0, at) + put + whole.slice(at + length)),
+      )
     const shuffled = fc
       .array(fc.constantFrom(...pieces.slice(1, 19)), { maxLength: 10 })
       .map((some) => `${head}<cat:entries>${some.join('')}</cat:entries></cat:Catalog>`)
