@@ -38,11 +38,11 @@ export function fileId(file: string, version: string): string {
 }
 
 export function completePath(server: string, id: string): string {
-  return join(server, 'files', id.slice(0, 2), id)
+  return `${server}/files/${id.slice(0, 2)}/${id}`
 }
 
 export function partDirectory(server: string, id: string): string {
-  return join(server, 'parts', id)
+  return `${server}/parts/${id}`
 }
 
 export const sumsSuffix = '.sums'
@@ -57,7 +57,7 @@ let count = 0
 
 /** For a file on its way to its name; no two are the same. */
 export function temporaryPath(server: string, writer: string): string {
-  return join(server, 'tmp', `${writer}-${++count}`)
+  return `${server}/tmp/${writer}-${++count}`
 }
 
 /** Writes a file under a passing name and gives it its own: there is no moment at which it is there in part. */

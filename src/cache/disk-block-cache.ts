@@ -40,6 +40,7 @@ const longestWaitMs = 3000
 /** Files whose state on the disk is remembered, and among them files that are kept in part: two descriptors each. */
 const filesKept = 2000
 const partsKept = 32
+const filesPerCount = 8
 /** A disk that hangs does not hold up the end of a mount for longer. */
 const closeTimeoutMs = 5000
 
@@ -63,6 +64,7 @@ export class DiskBlockCache implements BlockCache {
   readonly #options: DiskBlockCacheOptions
   readonly #handles: OpenHandles
   readonly #files = new Map<string, DiskFile>()
+  #filesSinceCount = 0
   readonly #flushing = new Set<DiskFile>()
   /** Reads and the driver need the threads of the file system more than writes do. */
   readonly #writes = new PQueue({ concurrency: 2 })
@@ -239,13 +241,19 @@ export class DiskBlockCache implements BlockCache {
     }
   }
 
+  /** To look through all of them for each new file would cost the more, the more files there are. */
   #forgetOld(): void {
+    let files = this.#files.size - filesKept
     let parts = 0
-    for (const file of this.#files.values()) if (file.hasPart) parts++
-    if (this.#files.size <= filesKept && parts <= partsKept) return
+    if (++this.#filesSinceCount >= filesPerCount) {
+      this.#filesSinceCount = 0
+      for (const file of this.#files.values()) if (file.hasPart) parts++
+      parts -= partsKept
+    }
     for (const [name, file] of this.#files) {
-      const isTooMany = this.#files.size > filesKept || (file.hasPart && parts > partsKept)
-      if (!isTooMany || file.isBusy) continue
+      if (files <= 0 && parts <= 0) return
+      if (file.isBusy || (files <= 0 && !file.hasPart)) continue
+      files--
       if (file.hasPart) parts--
       this.#files.delete(name)
       inBackground(this.#options.disk.log, 'close a cached file', file.close())

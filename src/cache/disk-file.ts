@@ -16,7 +16,7 @@ import {
 } from './cache-layout.js'
 import type { CacheWriterId } from './cache-writer-id.js'
 import type { OpenHandles } from './open-handles.js'
-import { OtherParts } from './other-parts.js'
+import { OtherParts, canBePart } from './other-parts.js'
 import { PartFile } from './part-file.js'
 import { fileState, proveBlocks } from './proven-file.js'
 import { proveFile } from './taken-file.js'
@@ -241,7 +241,8 @@ export class DiskFile {
   }
 
   async #loadPart(): Promise<BlockSums | undefined> {
-    const { disk, server, writer } = this.#context
+    const { disk, server, writer, blockSizeBytes } = this.#context
+    if (!canBePart(this.#listed, blockSizeBytes)) return undefined
     const names = await disk.fs.readdir(partDirectory(server, this.#id))
     for (const name of names.filter((other) => other.endsWith(partSuffix))) {
       const from = name.slice(0, -partSuffix.length)

@@ -11,6 +11,11 @@ interface OtherPart {
   readonly sums: BlockSums
 }
 
+/** A file of one block is complete with it: there is no need to look. */
+export function canBePart({ sizeBytes }: ListedVersion, blockSizeBytes: number): boolean {
+  return sizeBytes > blockSizeBytes
+}
+
 /** What other processes have of a large file, when one last looked. A block counts if its sum is right. */
 export class OtherParts {
   readonly #disk: CacheDisk
@@ -30,6 +35,7 @@ export class OtherParts {
     blockSizeBytes: number,
     own: string,
   ): Promise<OtherParts> {
+    if (!canBePart(listed, blockSizeBytes)) return new OtherParts(disk, handles, [])
     const directory = partDirectory(server, fileId(listed.file, listed.version))
     const names = (await disk.read(() => disk.fs.readdir(directory))) ?? []
     const parts: OtherPart[] = []

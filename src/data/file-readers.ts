@@ -137,7 +137,7 @@ export class FileReaders {
   async localCopy(file: SizedFile): Promise<string | undefined> {
     if (file.digest === undefined) return undefined
     const { cache } = this.#options
-    const listed = { ...file, file: file.key }
+    const listed = listedVersion(file)
     const kept = await cache.answerVersion(listed)
     const known = this.#answered.get(keyOf(file))?.answerVersion
     if (kept === undefined || (known !== undefined && known !== kept)) return undefined

@@ -13,8 +13,8 @@ export function keyOf(file: FileEntry): string {
 }
 
 /** The same, for a cache. */
-export function listedVersion(file: SizedFile): ListedVersion {
-  return { ...file, file: file.key }
+export function listedVersion({ key, version, sizeBytes, digest }: SizedFile): ListedVersion {
+  return { file: key, version, sizeBytes, digest }
 }
 
 /**
