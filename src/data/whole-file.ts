@@ -65,11 +65,19 @@ async function download(request: WholeFileRequest): Promise<Buffer[]> {
   }
 }
 
+/** Most bodies come in pieces that are blocks already. */
 async function collect(request: WholeFileRequest, bytes: FetchedBytes): Promise<Buffer[]> {
   const { sizeBytes, blockSizeBytes } = request
   const blocks: Buffer[] = []
   let filled = 0
   for await (const chunk of bytes.body) {
+    const isBlock =
+      filled % blockSizeBytes === 0 && chunk.length === Math.min(blockSizeBytes, sizeBytes - filled)
+    if (isBlock && chunk.length > 0 && isAlone(chunk)) {
+      blocks.push(Buffer.from(chunk.buffer))
+      filled += chunk.length
+      continue
+    }
     for (let taken = 0; taken < chunk.length && filled + taken < sizeBytes;) {
       const position = filled + taken
       const inBlock = position % blockSizeBytes
@@ -84,6 +92,11 @@ async function collect(request: WholeFileRequest, bytes: FetchedBytes): Promise<
   if (filled === sizeBytes) return blocks
   if (filled > sizeBytes) throw request.onOtherSize(filled, bytes.answerVersion)
   throw new FsError('EIO', `read ${request.name}: ${filled} bytes came of ${sizeBytes}`)
+}
+
+/** Whether nothing else lies in its memory, which it would keep from being used again. */
+function isAlone(bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> {
+  return bytes.length === bytes.buffer.byteLength && bytes.buffer instanceof ArrayBuffer
 }
 
 function isStale(error: unknown): boolean {
