@@ -95,8 +95,8 @@ export interface FetchedBytes {
 /** A file that came together with others; its size and digest are those of its listing. */
 export interface BundledFile {
   readonly file: FileEntry
-  /** In memory of their own. */
-  readonly bytes: Uint8Array
+  /** One behind the other, each in memory of its own, mostly as large as a block of the cache. */
+  readonly pieces: readonly Uint8Array[]
 }
 
 /** Files that one request can bring. */

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { resourcePath } from '../xnat/address.js'
 import type { StoredFile } from '../xnat/catalog-xml.js'
 import type { HttpResponse } from '../xnat/http.js'
+import { keptPieceBytes } from '../xnat/file-transfer.js'
 import { failureOf } from '../xnat/retry.js'
 import type { Session } from '../xnat/session.js'
 import { readPath } from '../xnat/wire-path.js'
@@ -82,9 +83,12 @@ export class Bundles {
     const find = (name: string): FileEntry | undefined => byPath.get(pathInResource(name) ?? '')
     const response = await this.#send(path, signal)
     try {
-      for await (const { name, bytes } of readZip(response.body, (entry) => find(entry)?.sizeBytes)) {
+      const sizeOf = (entry: string): number | undefined => find(entry)?.sizeBytes
+      for await (const { name, pieces } of readZip(response.body, sizeOf, keptPieceBytes)) {
         const file = find(name)!
-        if (createHash('md5').update(bytes).digest('hex') === file.digest) yield { file, bytes }
+        const hash = createHash('md5')
+        for (const piece of pieces) hash.update(piece)
+        if (hash.digest('hex') === file.digest) yield { file, pieces }
       }
     } finally {
       response.discard()

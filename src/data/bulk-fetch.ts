@@ -21,7 +21,7 @@ export interface BulkFetchOptions {
   /** What the cache has of a file so that it stays. */
   readonly storedBytes: (file: SizedFile) => Promise<number>
   /** Takes bytes that are proved to be those of the file. */
-  readonly keep: (file: SizedFile, bytes: Uint8Array) => void
+  readonly keep: (file: SizedFile, pieces: readonly Uint8Array[]) => void
   readonly acquire: (file: SizedFile) => FileReader
   readonly release: (reader: FileReader) => void
   /** Where other processes share the cache. */
@@ -162,11 +162,11 @@ export class BulkFetch {
       missing.map(({ file }) => file),
     )
     try {
-      for await (const { file, bytes } of bundle?.fetch(signal) ?? []) {
+      for await (const { file, pieces } of bundle?.fetch(signal) ?? []) {
         const one = rest.get(file.key)
         if (!one || !isSized(file)) continue
         rest.delete(file.key)
-        keep(file, bytes)
+        keep(file, pieces)
         await this.#finish(one, signal)
       }
     } catch {

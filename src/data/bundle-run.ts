@@ -9,7 +9,7 @@ import type { UnreadBudget } from './unread-budget.js'
 export interface BundleRunOptions {
   readonly budget: UnreadBudget
   /** Takes bytes that are proved to be those of the file. */
-  readonly keep: (file: SizedFile, bytes: Uint8Array) => void
+  readonly keep: (file: SizedFile, pieces: readonly Uint8Array[]) => void
   /** Resolves when it can keep more. */
   readonly ready: (signal: AbortSignal) => MaybePromise<void>
   /** Of the mount: a file that is being unpacked is part of it. */
@@ -23,7 +23,7 @@ interface Span {
   readonly end: number
 }
 
-type Waiter = (bytes: Uint8Array | undefined) => void
+type Waiter = (pieces: readonly Uint8Array[] | undefined) => void
 
 /** Whatever is this near is waited for. */
 const nearBytes = 256 * 1024
@@ -84,18 +84,18 @@ export class BundleRun implements PrefetchRun {
   }
 
   /** The bytes of a file when they have come; undefined: it is better asked for alone. */
-  async awaited(file: SizedFile, signal: AbortSignal): Promise<Uint8Array | undefined> {
+  async awaited(file: SizedFile, signal: AbortSignal): Promise<readonly Uint8Array[] | undefined> {
     const key = keyOf(file)
     const span = this.#expected.get(key)
     if (!span || this.#isStalled || this.#isFar(span)) return undefined
     return new Promise((resolve) => {
       const waiters = this.#waiters.get(key) ?? new Set()
-      const finish = (bytes: Uint8Array | undefined): void => {
+      const finish: Waiter = (pieces) => {
         clearTimeout(timer)
         signal.removeEventListener('abort', leave)
         waiters.delete(finish)
         if (waiters.size === 0 && this.#waiters.get(key) === waiters) this.#waiters.delete(key)
-        resolve(bytes)
+        resolve(pieces)
       }
       const leave = (): void => finish(undefined)
       const timer = setTimeout(() => {
@@ -142,20 +142,20 @@ export class BundleRun implements PrefetchRun {
     }
   }
 
-  #accept({ file, bytes }: BundledFile): void {
+  #accept({ file, pieces }: BundledFile): void {
     if (!isSized(file)) return
     const key = keyOf(file)
     const span = this.#expected.get(key)
     if (!span) return
     this.#firstMs ??= this.#options.now()
-    this.#arrivedBytes += bytes.length
+    this.#arrivedBytes += file.sizeBytes
     this.#isStalled = false
     if (span.start < this.#position) this.#isInOrder = false
     this.#position = span.end
     this.#expected.delete(key)
-    this.#options.keep(file, bytes)
-    if (!this.#touched.has(key)) this.#unread.add(key, bytes.length)
-    for (const finish of this.#waiters.get(key) ?? []) finish(bytes)
+    this.#options.keep(file, pieces)
+    if (!this.#touched.has(key)) this.#unread.add(key, file.sizeBytes)
+    for (const finish of this.#waiters.get(key) ?? []) finish(pieces)
     this.#dismissPassed()
   }
 

@@ -59,6 +59,21 @@ export function bytesOfBlocks(blocks: readonly Uint8Array[], start: number, span
   return pieces.length === 1 ? pieces[0]! : pieces
 }
 
+/** All bytes of a file as the cache keeps them: each block in memory of its own. @param pieces likewise */
+export function blocksOf(pieces: readonly Uint8Array[], blockSizeBytes: number): readonly Uint8Array[] {
+  const isSo = pieces.every(({ length }, i) =>
+    i < pieces.length - 1 ? length === blockSizeBytes : length <= blockSizeBytes,
+  )
+  if (isSo) return pieces
+  const bytes = Buffer.concat(pieces)
+  return Array.from({ length: Math.ceil(bytes.length / blockSizeBytes) }, (_, index) => {
+    const part = bytes.subarray(index * blockSizeBytes, (index + 1) * blockSizeBytes)
+    const block = Buffer.allocUnsafeSlow(part.length)
+    block.set(part)
+    return block
+  })
+}
+
 /** The numbers of the blocks that a span touches. */
 export function indexesOf(span: ByteSpan, blockSizeBytes: number): number[] {
   const first = Math.floor(span.start / blockSizeBytes)

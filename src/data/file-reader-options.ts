@@ -16,7 +16,7 @@ export interface FileReaderOptions {
   readonly damagedDigest: string | undefined
   readonly onDamaged: (md5: string) => void
   /** The bytes of the whole file, proved by their digest, if they are about to come with others of its directory. */
-  readonly awaited?: (signal: AbortSignal) => Promise<Uint8Array | undefined>
+  readonly awaited?: (signal: AbortSignal) => Promise<readonly Uint8Array[] | undefined>
   /** Files up to this size are fetched in one piece, whatever part is asked for. */
   readonly wholeFileBytes: number
   /** Where other processes share the cache. */

@@ -8,7 +8,7 @@ import { joined } from '../util/pieces.js'
 import type { Pieces } from '../util/pieces.js'
 import { sleep } from '../util/sleep.js'
 import { BlockRun, cutIntoBlocks } from './block-run.js'
-import { bytesOfBlocks, indexesOf } from './byte-ranges.js'
+import { blocksOf, bytesOfBlocks, indexesOf } from './byte-ranges.js'
 import type { ByteSpan } from './byte-ranges.js'
 import { CachedBlocks, isAtHand } from './cached-blocks.js'
 import type { FoundBlock } from './cached-blocks.js'
@@ -285,7 +285,7 @@ export class FileReader {
     const awaited = urgency === 'foreground' ? await this.#options.awaited?.(run.signal) : undefined
     if (awaited) {
       this.#cached.settle(provedVersion)
-      while (!run.isDone) run.deliver(awaited.subarray(run.next * this.#blockSize, this.#endOf(run.next)))
+      for (const block of blocksOf(awaited, this.#blockSize)) run.deliver(block)
       return
     }
     await this.#inTurn(run, () => this.#download(run, urgency))

@@ -7,6 +7,7 @@ import { Counters } from '../util/counters.js'
 import type { Log } from '../util/log.js'
 import { BulkFetch } from './bulk-fetch.js'
 import type { FilesOf } from './bulk-fetch.js'
+import { blocksOf } from './byte-ranges.js'
 import type { ByteSpan } from './byte-ranges.js'
 import type { FetchTurns } from './fetch-turns.js'
 import { FileReader } from './file-reader.js'
@@ -86,7 +87,7 @@ export class FileReaders {
       isSmall,
       claim: turns && ((files) => turns.claim(files.filter(isSized))),
       cached: { isHere: (file) => this.#isHere(file), isKept: (file) => this.#isKept(file) },
-      keep: (file, bytes) => this.#keep(file, bytes),
+      keep: (file, pieces) => this.#keep(file, pieces),
       ready: (signal) => options.cache.ready(signal),
       fetch: (file, signal) => this.#fetchAhead(file, signal),
     })
@@ -150,7 +151,7 @@ export class FileReaders {
       ...this.#options,
       isSmall,
       storedBytes: (file) => this.#storedBytes(file),
-      keep: (file, bytes) => this.#keep(file, bytes),
+      keep: (file, pieces) => this.#keep(file, pieces),
       acquire: (file) => this.acquire(file),
       release: (reader) => this.release(reader),
     })
@@ -264,18 +265,14 @@ export class FileReaders {
   }
 
   /** Keeps bytes that are proved to be those of the file. */
-  #keep(file: SizedFile, bytes: Uint8Array): void {
+  #keep(file: SizedFile, pieces: readonly Uint8Array[]): void {
     const key = keyOf(file)
     this.#countAhead(file)
     this.#answered.set(key, { file, answerVersion: provedVersion })
     const { cache } = this.#options
-    const { blockSizeBytes } = cache
     const version = versionKey(listedVersion(file), provedVersion)
-    for (let index = 0; index * blockSizeBytes < bytes.length; index++) {
-      const block = bytes.subarray(index * blockSizeBytes, (index + 1) * blockSizeBytes)
-      // A block that stays must not hold the memory of those that go.
-      cache.put(version, index, isAlone(block) ? block : copyOf(block), 'proven')
-    }
+    for (const [index, block] of blocksOf(pieces, cache.blockSizeBytes).entries())
+      cache.put(version, index, block, 'proven')
     this.#open.get(key)?.reader.adoptProved()
     if (this.#options.turns?.isShared)
       inBackground(this.#options.log, 'write to the disk cache', cache.settled())
@@ -313,17 +310,6 @@ export class FileReaders {
       this.#drop(key, reader)
     }
   }
-}
-
-/** Whether nothing else lies in its memory. */
-function isAlone(bytes: Uint8Array): boolean {
-  return bytes.length === bytes.buffer.byteLength
-}
-
-function copyOf(bytes: Uint8Array): Buffer {
-  const copy = Buffer.allocUnsafeSlow(bytes.length)
-  copy.set(bytes)
-  return copy
 }
 
 function isSmall(file: SizedFile): boolean {

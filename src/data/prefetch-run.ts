@@ -14,6 +14,6 @@ export interface PrefetchRun {
   /** A file is being read. */
   touch(file: SizedFile): void
   /** The bytes of a file that is asked for and not here, if they are about to come; undefined: ask for it alone. */
-  awaited(file: SizedFile, signal: AbortSignal): Promise<Uint8Array | undefined>
+  awaited(file: SizedFile, signal: AbortSignal): Promise<readonly Uint8Array[] | undefined>
   stop(): void
 }

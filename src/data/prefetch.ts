@@ -27,7 +27,7 @@ export interface PrefetchOptions {
   readonly roomBytes: () => number
   readonly cached: CachedFiles
   /** Takes bytes that are proved to be those of the file. */
-  readonly keep: (file: SizedFile, bytes: Uint8Array) => void
+  readonly keep: (file: SizedFile, pieces: readonly Uint8Array[]) => void
   /** Resolves when it can keep more. */
   readonly ready: (signal: AbortSignal) => MaybePromise<void>
   /** Brings one file into the cache; never fails. */
@@ -105,7 +105,11 @@ export class Prefetch {
   }
 
   /** Called for a file that is not here. Its bytes, if they are about to come; undefined: ask for it alone. */
-  async awaited(file: SizedFile, walk: Walk, signal: AbortSignal): Promise<Uint8Array | undefined> {
+  async awaited(
+    file: SizedFile,
+    walk: Walk,
+    signal: AbortSignal,
+  ): Promise<readonly Uint8Array[] | undefined> {
     const run = this.#runs.get(walk) ?? (await this.#begin(walk, file))
     if (!run || signal.aborted) return undefined
     const interrupt = (): void => walk.interrupt()

@@ -23,15 +23,21 @@ export class ByteQueue {
     return this.#take(count)
   }
 
-  /** The next bytes in memory of their own, to be kept. */
-  async take(count: number): Promise<Buffer> {
-    const bytes = Buffer.allocUnsafeSlow(count)
-    for (let filled = 0; filled < count;) {
-      const part = await this.piece(count - filled)
-      bytes.set(part, filled)
-      filled += part.length
+  /** The next bytes, to be kept: in pieces of one size, the last one excepted, each in memory of its own. */
+  async takePieces(count: number, pieceBytes: number): Promise<Buffer[]> {
+    const pieces: Buffer[] = []
+    for (let taken = 0; taken < count;) {
+      const bytes = Buffer.allocUnsafeSlow(Math.min(pieceBytes, count - taken))
+      for (let filled = 0; filled < bytes.length;) {
+        const part =
+          this.#rest.length > 0 ? this.#take(Math.min(bytes.length - filled, this.#rest.length)) : undefined
+        if (!part) this.#rest = await this.#next()
+        else filled += part.copy(bytes, filled)
+      }
+      taken += bytes.length
+      pieces.push(bytes)
     }
-    return bytes
+    return pieces
   }
 
   async skip(count: number): Promise<void> {

@@ -46,7 +46,7 @@ export interface Upload {
 }
 
 /** The blocks of the cache: what is cut as it comes need not be copied once more. */
-const keptPieceBytes = 128 * 1024
+export const keptPieceBytes = 128 * 1024
 
 /**
  * @param path the URL path of the file, as of `fileUrlPath`

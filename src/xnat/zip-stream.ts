@@ -6,7 +6,8 @@ import { inflatePart } from './inflate-part.js'
 export interface ZipEntry {
   /** As the archive has it, with '/' between folders. */
   readonly name: string
-  readonly bytes: Buffer
+  /** Each in memory of its own; of `pieceBytes`, the last one excepted, where the entry is stored. */
+  readonly pieces: readonly Buffer[]
 }
 
 /** What comes is no zip archive, or one of a kind that cannot be read as it comes. */
@@ -33,6 +34,7 @@ const deflated = 8
 const encryptedFlag = 0x1
 const descriptorFlag = 0x8
 const zip64Field = 1
+const none = Buffer.alloc(0)
 const max32 = 0xffffffff
 
 /**
@@ -40,11 +42,13 @@ const max32 = 0xffffffff
  * ZIP64 fields (xnat-wire.md §4). Every entry that comes out is complete and has the size that is wanted; whether it
  * is right is for the caller to prove.
  * @param wantedBytes the size that an entry of this name should have; undefined: it is passed over
+ * @param pieceBytes how entries are to be kept
  * @throws NotReadable, or Error for an archive that breaks off before its directory
  */
 export async function* readZip(
   body: AsyncIterable<Uint8Array>,
   wantedBytes: (name: string) => number | undefined,
+  pieceBytes: number,
 ): AsyncGenerator<ZipEntry> {
   const source = new ByteQueue(body)
   for (;;) {
@@ -53,10 +57,10 @@ export async function* readZip(
     if (signature !== localSignature) throw new NotReadable('the archive cannot be understood')
     const header = await readHeader(source)
     const wanted = wantedBytes(header.name)
-    const bytes = header.hasDescriptor
-      ? await readDescribed(source, header, wanted)
-      : await readSized(source, header, wanted)
-    if (bytes) yield { name: header.name, bytes }
+    const pieces = header.hasDescriptor
+      ? await readDescribed(source, header, wanted, pieceBytes)
+      : await readSized(source, header, wanted, pieceBytes)
+    if (pieces) yield { name: header.name, pieces }
   }
 }
 
@@ -101,24 +105,34 @@ async function readSized(
   source: ByteQueue,
   { method, isEncrypted, packedBytes, sizeBytes }: LocalHeader,
   wantedBytes: number | undefined,
-): Promise<Buffer | undefined> {
+  pieceBytes: number,
+): Promise<Buffer[] | undefined> {
   const isStored = method === stored && packedBytes === sizeBytes
   const isDeflated = method === deflated && packedBytes <= 2 * sizeBytes + 64
   if (sizeBytes !== wantedBytes || isEncrypted || !(isStored || isDeflated)) {
     await source.skip(packedBytes)
     return undefined
   }
-  const packed = await source.take(packedBytes)
-  return isStored ? packed : inflated(packed, sizeBytes)
+  return isStored
+    ? source.takePieces(packedBytes, pieceBytes)
+    : inflated((await source.takePieces(packedBytes, packedBytes))[0], sizeBytes)
 }
 
-function inflated(packed: Buffer, sizeBytes: number): Buffer | undefined {
+function inflated(packed: Buffer | undefined, sizeBytes: number): Buffer[] | undefined {
   try {
-    const bytes = inflateRawSync(packed, { maxOutputLength: Math.max(sizeBytes, 1) })
-    return bytes.length === sizeBytes ? bytes : undefined
+    const bytes = inflateRawSync(packed ?? none, { maxOutputLength: Math.max(sizeBytes, 1) })
+    return bytes.length === sizeBytes ? [alone(bytes)] : undefined
   } catch {
     return undefined // damaged on its way; the next entry begins where it should all the same
   }
+}
+
+/** What is kept must not hold the memory of what is not. */
+function alone(bytes: Buffer): Buffer {
+  if (bytes.length === bytes.buffer.byteLength) return bytes
+  const copy = Buffer.allocUnsafeSlow(bytes.length)
+  bytes.copy(copy)
+  return copy
 }
 
 /** An entry whose sizes come behind it: its own end, or the size that is wanted, tells where that is. */
@@ -126,18 +140,19 @@ async function readDescribed(
   source: ByteQueue,
   { method, isEncrypted }: LocalHeader,
   wantedBytes: number | undefined,
-): Promise<Buffer | undefined> {
+  pieceBytes: number,
+): Promise<Buffer[] | undefined> {
   if (isEncrypted || (method !== deflated && (method !== stored || wantedBytes === undefined))) {
     throw new NotReadable('the archive has an entry whose end cannot be found')
   }
   if (method === stored) {
-    const bytes = await source.take(wantedBytes!)
+    const pieces = await source.takePieces(wantedBytes!, pieceBytes)
     await skipDescriptor(source, wantedBytes!, wantedBytes!)
-    return bytes
+    return pieces
   }
   const { bytes, sizeBytes, packedBytes } = await inflatePart(source, wantedBytes ?? 0)
   await skipDescriptor(source, packedBytes, sizeBytes)
-  return sizeBytes === wantedBytes ? bytes : undefined
+  return bytes && sizeBytes === wantedBytes ? [alone(bytes)] : undefined
 }
 
 /** With or without a signature, and with sizes of 32 or 64 bits: those that are known tell which. */

@@ -166,7 +166,7 @@ export class BundleAnswer {
       if (step === 'end') return
       if (step === 'break') throw new FsError('EIO', 'the archive broke off')
       this.taken++
-      yield { file: step.file, bytes: Buffer.from(this.#source.bytesOf(step.file)) }
+      yield { file: step.file, pieces: [Buffer.from(this.#source.bytesOf(step.file))] }
     }
   }
 

@@ -8,6 +8,14 @@ async function* pieces(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
   for (let i = 0; i < bytes.length; i += size) yield await Promise.resolve(bytes.subarray(i, i + size))
 }
 
+const pieceBytes = 300
+
+function lengthsOf(sizeBytes: number): number[] {
+  return Array.from({ length: Math.ceil(sizeBytes / pieceBytes) }, (_, i) =>
+    Math.min(pieceBytes, sizeBytes - i * pieceBytes),
+  )
+}
+
 /** The names of the entries whose bytes came as they were packed. */
 async function namesRead(
   archive: Buffer,
@@ -18,8 +26,13 @@ async function namesRead(
   const found: string[] = []
   const sizeOf = (name: string): number | undefined =>
     isWanted(name) ? parts.find((part) => part.name === name)?.bytes.length : undefined
-  for await (const { name, bytes } of readZip(pieces(archive, size), sizeOf)) {
-    expect(bytes.equals(parts.find((part) => part.name === name)!.bytes)).toBe(true)
+  for await (const entry of readZip(pieces(archive, size), sizeOf, pieceBytes)) {
+    const { name } = entry
+    const part = parts.find((one) => one.name === name)!
+    expect(Buffer.concat(entry.pieces).equals(part.bytes)).toBe(true)
+    expect(entry.pieces.filter(({ length, buffer }) => length !== buffer.byteLength)).toEqual([])
+    if (part.method !== 'deflated')
+      expect(entry.pieces.map(({ length }) => length)).toEqual(lengthsOf(part.bytes.length))
     found.push(name)
   }
   return found
@@ -65,7 +78,7 @@ describe('readZip', () => {
         const body = pieces(zipOf([part, after]), 1000)
         const found: string[] = []
         const sizeOf = (entry: string): number => (entry === name ? part.bytes.length + difference : 4)
-        for await (const entry of readZip(body, sizeOf)) found.push(entry.name)
+        for await (const entry of readZip(body, sizeOf, pieceBytes)) found.push(entry.name)
         expect(found).toEqual(['after'])
       }
     },
@@ -86,7 +99,7 @@ describe('readZip', () => {
     damaged.fill(0xff, 60, 80)
     const found: string[] = []
     const sizeOf = (name: string): number => (name === 'last' ? 1 : big.length)
-    for await (const { name } of readZip(pieces(damaged, 1000), sizeOf)) found.push(name)
+    for await (const { name } of readZip(pieces(damaged, 1000), sizeOf, pieceBytes)) found.push(name)
     expect(found).toEqual(['last'])
   })
 
