@@ -1,12 +1,8 @@
 import { prearchivedDocument } from '../../xnat/documents.js'
 import { prearchivedPath, scanPath, unassigned } from '../../xnat/prearchive-client.js'
-import type {
-  PrearchivedAddress,
-  PrearchivedResourceAddress,
-  PrearchivedSession,
-} from '../../xnat/prearchive-client.js'
+import type { PrearchivedAddress, PrearchivedSession } from '../../xnat/prearchive-client.js'
 import type { DirectoryEntry, Entry, Facts } from '../archive.js'
-import { aliasEntry } from '../entries.js'
+import { aliasEntry, directoryKey } from '../entries.js'
 import { placeOf } from '../layout.js'
 import type { Child } from '../layout.js'
 import { nameSiblings, unescapeName } from '../names.js'
@@ -21,33 +17,37 @@ import { prearchivedEntries } from './prearchived-files.js'
  * session that they do not know for a fault of their own (xnat-wire.md §2.2).
  */
 export const prearchiveRules: Readonly<Record<PrearchiveKind, ControlRule>> = {
-  prearchive: {
-    ...listed(async (directory, _, sources) => {
-      const sessions = await sources.prearchived()
-      return projectEntries(directory, [...new Set(sessions.map(({ project }) => project))], sessions)
-    }, 'projects'),
-  },
-  'prearchive-project': listed(async (directory, place, sources) => {
-    const sessions = await sessionsOf(place, sources)
-    const times = [...new Set(sessions.map(({ timestamp }) => timestamp))]
-    return named(
-      times.map((timestamp) =>
-        child(directory, timestamp, 'prearchive-time', { timestamp }, newest(sessions, { timestamp })),
+  prearchive: listed({
+    rows: (_, sources) => sources.prearchived(),
+    children: (directory, _, sessions) =>
+      [...newest(sessions, ({ project }) => project)].map(([project, modifiedMs]) =>
+        child(directory, project, 'prearchive-project', { project }, modifiedMs),
       ),
-    )
+    selfLink: 'projects',
+    unlisted: emptyProject,
   }),
-  'prearchive-time': listed(async (directory, place, sources) => {
-    const { timestamp } = place.prearchived!
-    const sessions = (await sessionsOf(place, sources)).filter((session) => session.timestamp === timestamp)
-    return named(
-      sessions.map((session) => {
-        const { name, modifiedMs, details } = session
-        return child(directory, name, 'prearchive-session', { name }, modifiedMs, {
-          ...details,
-          ...uri(() => prearchivedPath(session)),
-        })
-      }),
-    )
+  'prearchive-project': listed({
+    rows: sessionsOf,
+    children: (directory, { prearchived }, sessions) => {
+      const own = sessions.filter(({ project }) => project === prearchived!.project)
+      return [...newest(own, ({ timestamp }) => timestamp)].map(([timestamp, modifiedMs]) =>
+        child(directory, timestamp, 'prearchive-time', { timestamp }, modifiedMs),
+      )
+    },
+  }),
+  'prearchive-time': listed({
+    rows: sessionsOf,
+    children: (directory, { prearchived }, sessions) =>
+      sessions
+        .filter(
+          ({ project, timestamp }) =>
+            project === prearchived!.project && timestamp === prearchived!.timestamp,
+        )
+        .map((session) => {
+          const { name, modifiedMs, details } = session
+          const facts = { ...details, ...uri(() => prearchivedPath(session)) }
+          return child(directory, name, 'prearchive-session', { name }, modifiedMs, facts)
+        }),
   }),
   'prearchive-session': {
     list: (directory, place) => {
@@ -61,31 +61,26 @@ export const prearchiveRules: Readonly<Record<PrearchiveKind, ControlRule>> = {
       return textEntry(directory, name, document, await sources.text(document))
     },
   },
-  'prearchive-scans': listed(async (directory, place, sources) => {
-    const session = place.prearchived as PrearchivedAddress
-    // None yet: the session is just coming in.
-    const scans = await sources.orNone(['not-found'], () => sources.prearchivedScans(session))
-    return named(
-      scans.map(({ id, details }) =>
-        child(directory, id, 'prearchive-scan', { scan: id }, undefined, {
-          id,
-          ...details,
-          ...uri(() => scanPath(session, id)),
-        }),
-      ),
-    )
+  'prearchive-scans': listed({
+    // None yet where there is no list: the session is just coming in.
+    rows: ({ prearchived }, sources) =>
+      sources.orNone(['not-found'], () => sources.prearchivedScans(prearchived as PrearchivedAddress)),
+    children: (directory, { prearchived }, scans) =>
+      scans.map(({ id, details }) => {
+        const facts = { id, ...details, ...uri(() => scanPath(prearchived as PrearchivedAddress, id)) }
+        return child(directory, id, 'prearchive-scan', { scan: id }, undefined, facts)
+      }),
   }),
-  'prearchive-scan': listed(async (directory, place, sources) => {
-    const { scan, ...session } = place.prearchived as PrearchivedResourceAddress
-    const resources = (await sources.prearchivedResources(session)).filter((other) => other.scan === scan)
-    const labels = [...new Set(resources.map(({ label }) => label))]
-    return named(
-      labels.map((label) =>
+  'prearchive-scan': listed({
+    rows: ({ prearchived }, sources) => sources.prearchivedResources(prearchived as PrearchivedAddress),
+    children: (directory, { prearchived }, resources) => {
+      const own = resources.filter(({ scan }) => scan === prearchived!.scan)
+      return [...new Set(own.map(({ label }) => label))].map((label) =>
         child(directory, label, 'prearchive-folder', { resource: label, folders: [] }, undefined, { label }),
-      ),
-      'resources',
-    )
-  }, 'resources'),
+      )
+    },
+    selfLink: 'resources',
+  }),
   'prearchive-folder': {
     list: async (directory, place, sources) => [
       ...(await prearchivedEntries(directory, place, sources)).values(),
@@ -100,54 +95,66 @@ export const prearchiveRules: Readonly<Record<PrearchiveKind, ControlRule>> = {
 
 const sessionFile = 'session.xml'
 
-/** @param selfLink what REST has in its path before the names of these */
-function listed(list: NonNullable<ControlRule['list']>, selfLink?: string): ControlRule {
+interface ListRule<T> {
+  readonly rows: (place: ControlPlace, sources: Sources) => Promise<readonly T[]>
+  readonly children: (directory: DirectoryEntry, place: ControlPlace, rows: readonly T[]) => Child[]
+  /** What REST has in its path before the names of these. */
+  readonly selfLink?: string
+  readonly unlisted?: NonNullable<ControlRule['find']>
+}
+
+type Entries = ReadonlyMap<string, Entry>
+
+/** What was made of a list, by directory: there are as many look-ups as names. */
+const made = new WeakMap<object, Map<string, Entries>>()
+
+function listed<T>({ rows, children, selfLink, unlisted }: ListRule<T>): ControlRule {
+  const entriesIn = async (
+    directory: DirectoryEntry,
+    place: ControlPlace,
+    sources: Sources,
+  ): Promise<Entries> => {
+    const list = await rows(place, sources)
+    const known = made.get(list) ?? new Map<string, Entries>()
+    made.set(list, known)
+    const key = directoryKey(directory)
+    let entries = known.get(key)
+    if (!entries) known.set(key, (entries = named(children(directory, place, list), selfLink)))
+    return entries
+  }
   return {
-    list,
-    find: async (directory, place, name, sources) =>
-      name === selfLink
-        ? aliasEntry(name, '.')
-        : ((await list(directory, place, sources)).find((entry) => entry.name === name) ??
-          (place.kind === 'prearchive' ? emptyProject(directory, name, sources) : undefined)),
+    list: async (directory, place, sources) => [...(await entriesIn(directory, place, sources)).values()],
+    find: async (directory, place, name, sources) => {
+      if (name === selfLink) return aliasEntry(name, '.')
+      const found = (await entriesIn(directory, place, sources)).get(name)
+      return found ?? unlisted?.(directory, place, name, sources)
+    },
   }
 }
 
 /** A project of which nothing waits. */
 async function emptyProject(
   directory: DirectoryEntry,
+  _: ControlPlace,
   name: string,
   sources: Sources,
 ): Promise<Entry | undefined> {
-  const wanted = unescapeName(name)
-  if ((await sources.projects()).every(({ id }) => id !== wanted)) return undefined
-  return projectEntries(directory, [wanted], []).find((entry) => entry.name === name)
+  const project = unescapeName(name)
+  if ((await sources.projects()).every(({ id }) => id !== project)) return undefined
+  return child(directory, project, 'prearchive-project', { project }, undefined).entry(name)
 }
 
-function projectEntries(
-  directory: DirectoryEntry,
-  projects: readonly string[],
-  sessions: readonly PrearchivedSession[],
-): Entry[] {
-  return named(
-    projects.map((project) =>
-      child(directory, project, 'prearchive-project', { project }, newest(sessions, { project })),
-    ),
-    'projects',
-  )
-}
-
-/** Those of no project are in the list of the site alone. */
-async function sessionsOf({ prearchived }: ControlPlace, sources: Sources): Promise<PrearchivedSession[]> {
+/** The list that has the sessions of a project: those of no project are in that of the site alone. */
+function sessionsOf({ prearchived }: ControlPlace, sources: Sources): Promise<PrearchivedSession[]> {
   const project = prearchived!.project!
-  const sessions = await sources.prearchived(project === unassigned ? undefined : project)
-  return sessions.filter((session) => session.project === project)
+  return sources.prearchived(project === unassigned ? undefined : project)
 }
 
 function scansEntry(directory: DirectoryEntry): Entry {
   return child(directory, 'scans', 'prearchive-scans', {}, undefined).entry('scans')
 }
 
-/** @param named what it adds to the names of the directory that it lies in */
+/** @param more what it adds to what its directory names */
 function child(
   directory: DirectoryEntry,
   label: string,
@@ -168,21 +175,22 @@ function child(
   }
 }
 
-function named(children: readonly Child[], ...reserved: readonly string[]): Entry[] {
-  return nameSiblings(children, new Set(reserved)).map((name, i) => children[i]!.entry(name))
+function named(children: readonly Child[], reserved: string | undefined): Entries {
+  const names = nameSiblings(children, new Set(reserved === undefined ? [] : [reserved]))
+  return new Map(names.map((name, i) => [name, children[i]!.entry(name)]))
 }
 
+/** The time of the last change of the sessions of each name. */
 function newest(
   sessions: readonly PrearchivedSession[],
-  of: Partial<PrearchivedAddress>,
-): number | undefined {
-  const times = sessions
-    .filter(
-      ({ project, timestamp }) =>
-        (of.project ?? project) === project && (of.timestamp ?? timestamp) === timestamp,
-    )
-    .map(({ modifiedMs }) => modifiedMs ?? 0)
-  return times.length === 0 ? undefined : Math.max(...times)
+  nameOf: (session: PrearchivedSession) => string,
+): ReadonlyMap<string, number> {
+  const times = new Map<string, number>()
+  for (const session of sessions) {
+    const name = nameOf(session)
+    times.set(name, Math.max(times.get(name) ?? 0, session.modifiedMs ?? 0))
+  }
+  return times
 }
 
 /** Some names no URL can carry. */

@@ -18,7 +18,12 @@ interface Folder {
   entries?: ReadonlyMap<string, Entry>
 }
 
-const trees = new WeakMap<readonly PrearchivedFile[], Folder>()
+interface Tree {
+  readonly root: Folder
+  readonly paths: ReadonlySet<string>
+}
+
+const trees = new WeakMap<readonly PrearchivedFile[], Tree>()
 
 /** What a folder of a prearchived resource holds, by its names. */
 export async function prearchivedEntries(
@@ -29,24 +34,26 @@ export async function prearchivedEntries(
   const { folders = [], ...address } = place.prearchived!
   const resource = address as PrearchivedResourceAddress
   const files = await sources.prearchivedFiles(resource)
-  let folder = trees.get(files)
-  if (!folder) trees.set(files, (folder = treeOf(files)))
+  let tree = trees.get(files)
+  if (!tree) trees.set(files, (tree = treeOf(files)))
+  const { paths } = tree
+  let folder: Folder | undefined = tree.root
   for (const name of folders) folder = folder?.folders.get(name)
   if (!folder) return new Map()
   return (folder.entries ??= entriesOf(directory, place, folder, {
     resource,
     files,
-    paths: new Set(files.map(({ storedPath }) => storedPath)),
+    paths,
     corrections: sources.corrections,
   }))
 }
 
-function treeOf(files: readonly PrearchivedFile[]): Folder {
+function treeOf(files: readonly PrearchivedFile[]): Tree {
   const root: Folder = { folders: new Map(), files: [] }
-  const seen = new Set<string>()
+  const paths = new Set<string>()
   for (const file of files) {
-    if (seen.has(file.storedPath)) continue // a GET finds the first
-    seen.add(file.storedPath)
+    if (paths.has(file.storedPath)) continue // a GET finds the first
+    paths.add(file.storedPath)
     let folder = root
     for (const name of namesOf(file).slice(0, -1)) {
       const known = folder.folders.get(name)
@@ -56,7 +63,7 @@ function treeOf(files: readonly PrearchivedFile[]): Folder {
     }
     if (namesOf(file).length > 0) folder.files.push(file)
   }
-  return root
+  return { root, paths }
 }
 
 function namesOf({ storedPath }: PrearchivedFile): string[] {
