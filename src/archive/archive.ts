@@ -143,6 +143,8 @@ export interface StartedStore {
   abandon(): void
 }
 
+export type Order = 'by-text' | 'by-name' | 'by-removal'
+
 /** All methods throw FsError. A failure is never reported as absence. */
 export interface Archive {
   readonly root: DirectoryEntry
@@ -233,9 +235,10 @@ export interface Archive {
   folder(parent: DirectoryEntry, name: string): DirectoryEntry
   /**
    * Whether what has this name gives an order to the server, and is not stored: by what is written into it when it is
-   * closed, or by being made. Removing it takes that back.
+   * closed, or by being made; then removing it takes that back. 'by-removal': a directory that is removed with all that
+   * is in it, and that by its name only.
    */
-  orders(directory: DirectoryEntry, name: string): 'by-text' | 'by-name' | undefined
+  orders(directory: DirectoryEntry, name: string): Order | undefined
   /** Gives the order of such a file. */
   give(directory: DirectoryEntry, name: string, text: Buffer, signal?: AbortSignal): Promise<void>
   /** Whether files of these two directories are stored in the same place, whatever their names are. */

@@ -33,7 +33,7 @@ export function missingCapability(
     return deny('EROFS', 'this directory is a view of several items; change the file in its own resource')
   }
   if (place.level === 'control' || place.level === 'control-file') {
-    const lack = controlLack(place, capability, newName)
+    const lack = controlLack(place, capability, newName, options)
     return lack && deny(lack.code, lack.reason)
   }
   if (place.level === 'prearchived-file')

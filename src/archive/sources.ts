@@ -250,7 +250,7 @@ export function prearchivedFilesKey(resource: PrearchivedResourceAddress): strin
 
 /** Matches what is told of items beside their files. */
 export function isControlKey(key: string): boolean {
-  return /^(text|members|projects-of|saved-searches|pipelines|logins)\b/.test(key)
+  return /^(text|members|projects-of|saved-searches|pipelines|logins|prearchive)\b/.test(key)
 }
 
 /** Matches the files of a resource. */

@@ -18,6 +18,7 @@ import type {
   FileFacts,
   GrowingBytes,
   MaybePromise,
+  Order,
   StartedStore,
   StoreSource,
   SymlinkEntry,
@@ -319,7 +320,7 @@ export class XnatArchive implements Archive {
     return folderEntry(parent, unescapeName(name), name)
   }
 
-  orders(directory: DirectoryEntry, name: string): 'by-text' | 'by-name' | undefined {
+  orders(directory: DirectoryEntry, name: string): Order | undefined {
     const place = placeOf(directory)
     return place.level === 'control' ? orderOf(place, name) : undefined
   }

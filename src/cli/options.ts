@@ -83,7 +83,7 @@ const mountOptions: readonly OptionRow[] = [
   {
     flags: '--allow-delete <what>',
     choices: ['entities'],
-    help: 'entities: let rmdir remove subjects, experiments and scans that are empty',
+    help: 'entities: let rmdir remove subjects, experiments and scans that are empty, and what waits in the prearchive',
   },
   {
     flags: '--allow-rename <what>',

@@ -70,7 +70,8 @@ export class Changes {
     if (node.kind !== 'directory') throw new FsError('ENOTDIR', `${node.path} is no directory`)
     this.#requireCapability(node, 'remove')
     this.#options.orders.requireMeant(parent, name)
-    const inside = await names.list(node, signal)
+    const isWhole = archive.orders(parent.directory, name) === 'by-removal'
+    const inside = isWhole ? [] : await names.list(node, signal)
     if (inside.length > 0) throw new FsError('ENOTEMPTY', `${node.path} has ${inside.length} entries`)
     await this.#finishRenamesFrom(node)
     if (node.isLocalFolder) {

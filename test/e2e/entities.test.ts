@@ -1,7 +1,8 @@
-import { mkdir, readdir, rmdir } from 'node:fs/promises'
+import { mkdir, readFile, readdir, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { Mount } from '../support/mount.js'
+import { shell } from '../support/processes.js'
 import { Server } from '../support/server.js'
 
 /** Projects, subjects, sessions and scans are made and removed only where an option says so. */
@@ -38,7 +39,17 @@ it('are made and removed with them, and what has something in it stays', async (
     for (const path of made.toReversed()) await rmdir(path)
     expect(await readdir(join(mount.path, 'TEST'))).not.toContain('NEW')
     expect((await server.rest('GET', '/data/projects/TEST/subjects/NEW')).status).toBe(404)
+
+    const waiting = 'prearchive/TEST/20260101_120000123/PRE1'
+    const files = `${waiting}/scans/1/resources/DICOM/files`
+    const sent = await server.rest('GET', `/data/${files.replace('prearchive', 'prearchive/projects')}/1.dcm`)
+    for (const sweep of [`rm -rf ${waiting}`, 'rm -rf .xnat', 'find prearchive/ -delete'])
+      await shell(`${sweep} 2>/dev/null || true`, { cwd: mount.path })
+    expect((await readFile(join(mount.path, files, '1.dcm'))).equals(sent.body)).toBe(true)
+    await rmdir(join(mount.path, waiting))
+    expect(await readdir(join(mount.path, 'prearchive/TEST'))).toEqual([])
+    expect((await server.rest('GET', '/data/prearchive?format=csv')).body.toString()).not.toContain('PRE1')
   } finally {
-    await mount.stop([/ENOTEMPTY/])
+    await mount.stop([/ENOTEMPTY/, /EPERM/])
   }
 })

@@ -216,6 +216,7 @@ describe('the prearchive', () => {
       () => fs.rmdir(top),
     ])
       await expect(change()).rejects.toMatchObject({ code: 'EPERM' })
+    await expect(fs.rmdir(session)).rejects.toThrow('mount with --allow-delete entities')
     expect(await fs.list(`${session}/scans/1/DICOM`)).toEqual(['1.dcm', '2.dcm'])
   })
 })
@@ -271,5 +272,110 @@ describe('the disk cache', () => {
         await cached.stop()
       }
     }
+  })
+})
+
+describe('a prearchived session that is removed with --allow-delete entities', () => {
+  let own: RunningEmulator
+  let mounted: LocalVfs
+  let files: FileSystem
+  beforeAll(async () => {
+    own = await startEmulator()
+    mounted = await startLocalVfs(own, { allowDelete: 'entities' })
+    files = vfsFileSystem(mounted.vfs)
+  })
+  afterAll(async () => {
+    await mounted.stop()
+    await own.close()
+  })
+  afterEach(() => own.control.setFaults([]))
+
+  async function changes(task: () => Promise<unknown>): Promise<string[]> {
+    own.control.resetRequests()
+    await task()
+    const sent = own.control.requests().filter(({ method }) => method !== 'GET' && method !== 'POST')
+    return sent.map(({ method, path }) => `${method} ${path}`)
+  }
+  const refused = (task: () => Promise<unknown>, code: string) => (): Promise<void> =>
+    expect(task()).rejects.toMatchObject({ code })
+  const waiting = async (): Promise<string> =>
+    (await rest(own, 'GET', '/data/prearchive?format=csv')).body.toString()
+
+  it('stays where what is in it is removed, or anything above it', async () => {
+    for (const path of [
+      `${session}/scans/1/DICOM`,
+      `${session}/scans/1`,
+      `${session}/scans`,
+      `${top}/TEST/${time}`,
+      `${top}/TEST`,
+      top,
+    ])
+      expect(await changes(refused(() => files.rmdir(path), 'EPERM'))).toEqual([])
+    for (const path of [`${session}/session.xml`, `${session}/scans/1/DICOM/1.dcm`])
+      expect(await changes(refused(() => files.unlink(path), 'EPERM'))).toEqual([])
+  })
+
+  it('stays while the directory it lies in is open, as who removes all that he finds holds it', async () => {
+    const { vfs } = mounted
+    let ino = 1
+    for (const part of `${top}/TEST/${time}`.split('/')) ino = (await vfs.lookup(ino, part)).ino
+    const handle = vfs.opendir(ino)
+    try {
+      expect(await changes(refused(() => vfs.rmdir(ino, 'PRE1'), 'EPERM'))).toEqual([])
+    } finally {
+      vfs.releasedir(handle)
+    }
+    expect(await waiting()).toContain('PRE1')
+  })
+
+  it('stays while the server is at work on it', async () => {
+    expect(await changes(refused(() => files.rmdir(`${top}/ODD/${time}/PRE3`), 'EBUSY'))).toEqual([])
+    expect(await waiting()).toContain('PRE3')
+  })
+
+  it('is not renamed', async () => {
+    expect(await changes(refused(() => files.rename(session, `${top}/TEST/${time}/OTHER`), 'EPERM'))).toEqual(
+      [],
+    )
+  })
+
+  it('is an error where the server deletes nothing, or may not', async () => {
+    const path = `/data/prearchive/projects/TEST/${time}/PRE1`
+    own.control.setFaults([{ method: 'DELETE', path, fault: { kind: 'status', status: 200 } }])
+    await expect(files.rmdir(session)).rejects.toMatchObject({ code: 'EIO' })
+    own.control.setFaults([])
+    expect(await files.list(`${top}/TEST/${time}`)).toEqual(['PRE1'])
+    const theirs = await startLocalVfs(
+      { url: own.url, user: 'member', password: 'member-pass' },
+      { allowDelete: 'entities' },
+    )
+    try {
+      await expect(vfsFileSystem(theirs.vfs).rmdir(session)).rejects.toMatchObject({ code: 'EACCES' })
+    } finally {
+      await theirs.stop()
+    }
+    expect(await waiting()).toContain('PRE1')
+  })
+
+  it('is gone with one request, and nothing else is', async () => {
+    const file = await files.open(`${session}/scans/1/DICOM/1.dcm`, 'r')
+    expect(await changes(() => files.rmdir(session))).toEqual([
+      `DELETE /data/prearchive/projects/TEST/${time}/PRE1`,
+    ])
+    await expect(file.read(0, 10)).rejects.toMatchObject({ code: 'EIO' })
+    await file.close()
+    await expect(files.stat(session)).rejects.toMatchObject({ code: 'ENOENT' })
+    expect(await files.list(`${top}/TEST`)).toEqual([])
+    expect(await changes(() => files.rmdir(`${top}/Unassigned/${time}/PRE4`))).toEqual([
+      `DELETE /data/prearchive/projects/Unassigned/${time}/PRE4`,
+    ])
+    expect(await files.list(top)).toEqual(['ODD'])
+    expect(await files.list('TEST/1/MR1/scans/1/DICOM')).toContain('1.dcm')
+  })
+
+  it('is gone as wanted where somebody else has removed it', async () => {
+    expect(await files.list(odd)).toContain('scans')
+    await rest(own, 'DELETE', `/data/prearchive/projects/ODD/${time}/PRE2`)
+    expect(await changes(() => files.rmdir(odd))).toEqual([])
   })
 })

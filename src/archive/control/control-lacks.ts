@@ -1,4 +1,4 @@
-import type { Capability } from '../archive.js'
+import type { Capability, Order } from '../archive.js'
 import { unescapeName } from '../names.js'
 import { itemDocuments } from './item-documents.js'
 import type { ControlFilePlace, ControlKind, ControlPlace } from './control-place.js'
@@ -16,7 +16,8 @@ const made: Readonly<Partial<Record<ControlKind, { readonly pattern: RegExp; rea
 }
 
 /** How what has this name gives its order, wherever there may be one of the name. */
-export function orderOf(place: ControlPlace, name: string): 'by-text' | 'by-name' | undefined {
+export function orderOf(place: ControlPlace, name: string): Order | undefined {
+  if (place.kind === 'prearchive-time') return 'by-removal'
   if (place.kind === 'role' || place.kind === 'shares') return 'by-name'
   if (made[place.kind]?.pattern.test(name)) return 'by-text'
   if (place.kind !== 'item') return undefined
@@ -29,9 +30,13 @@ export function controlLack(
   place: ControlPlace | ControlFilePlace,
   capability: Capability,
   newName: string | undefined,
+  { allowDelete = false }: { readonly allowDelete?: boolean },
 ): Lack | undefined {
   const directory = place.level === 'control' ? place : place.in
   if (directory.isView) return { code: 'EROFS', reason: 'this directory is a view of several items' }
+  const isSession = place.level === 'control' && place.kind === 'prearchive-session'
+  if (isSession && capability === 'remove' && !allowDelete)
+    return { code: 'EPERM', reason: 'mount with --allow-delete entities to delete what waits to be archived' }
   const isPossible = place.level === 'control' ? canDoIn(place, capability) : canDoWith(place, capability)
   if (!isPossible) return { code: 'EPERM', reason: 'XNAT tells this, and it cannot be changed here' }
   const rule = capability === 'create' && newName !== undefined ? made[directory.kind] : undefined
@@ -42,7 +47,7 @@ export function controlLack(
 function canDoIn(place: ControlPlace, capability: Capability): boolean {
   if (capability === 'create') return made[place.kind] !== undefined
   if (capability === 'make-directory') return place.kind === 'shares'
-  return capability === 'remove' && place.kind === 'share'
+  return capability === 'remove' && (place.kind === 'share' || place.kind === 'prearchive-session')
 }
 
 function canDoWith({ in: { kind }, document, isResult }: ControlFilePlace, capability: Capability): boolean {

@@ -4,6 +4,8 @@ import type { XnatClient } from '../../xnat/client.js'
 import type { ItemProject, Member } from '../../xnat/control-client.js'
 import { savedSearchDocument, searchRefusal } from '../../xnat/documents.js'
 import type { Document } from '../../xnat/documents.js'
+import { unassigned } from '../../xnat/prearchive-client.js'
+import type { PrearchivedAddress, PrearchivedSession } from '../../xnat/prearchive-client.js'
 import { XnatError } from '../../xnat/xnat-error.js'
 import type { DirectoryEntry, FileEntry } from '../archive.js'
 import type { ListingCache } from '../listing-cache.js'
@@ -46,9 +48,13 @@ export class ControlWriter {
     }
   }
 
-  /** Takes somebody's role, a search, or an item from a project. */
+  /** Takes somebody's role, a search, an item from a project, or what waits to be archived. */
   remove(entry: FileEntry | DirectoryEntry, signal?: AbortSignal): Promise<void> {
-    return entry.kind === 'file' ? this.#removeFile(entry, signal) : this.#unshare(entry, signal)
+    if (entry.kind === 'file') return this.#removeFile(entry, signal)
+    const { kind, prearchived } = entry.place as ControlPlace
+    return kind === 'prearchive-session'
+      ? this.#removePrearchived(prearchived as PrearchivedAddress, signal)
+      : this.#unshare(entry, signal)
   }
 
   async #removeFile(file: FileEntry, signal?: AbortSignal): Promise<void> {
@@ -98,6 +104,29 @@ export class ControlWriter {
       throw new FsError('EIO', `un-share ${project}: the server says it is done, and still lists it`)
     } finally {
       this.#forget(() => true)
+    }
+  }
+
+  /** With all its files. */
+  async #removePrearchived(session: PrearchivedAddress, signal?: AbortSignal): Promise<void> {
+    const { prearchive } = this.#options.client
+    const { project, timestamp, name } = session
+    const find = async (): Promise<PrearchivedSession | undefined> => {
+      const sessions = await prearchive.sessions(project === unassigned ? undefined : project, signal)
+      return sessions.find(
+        (other) => other.project === project && other.timestamp === timestamp && other.name === name,
+      )
+    }
+    try {
+      const found = await find()
+      if (!found) return // gone already, as wanted
+      if (!restingStates.includes(found.status))
+        throw new FsError('EBUSY', `remove ${name}: the server is at work on it (${found.status})`)
+      await prearchive.remove(session, signal)
+      if (!(await find())) return
+      throw new FsError('EIO', `remove ${name}: the server says it is deleted, and still lists it`)
+    } finally {
+      this.#forget(isControlKey)
     }
   }
 
@@ -181,6 +210,9 @@ export class ControlWriter {
     }
   }
 }
+
+/** In which nothing comes and goes. In all others (RECEIVING, QUEUED_ARCHIVING, _MOVING …) the server is at work. */
+const restingStates: readonly string[] = ['READY', 'ERROR', 'CONFLICT']
 
 function includes(members: readonly Member[], { role, login }: Member): boolean {
   return members.some((member) => member.role === role && member.login === login)

@@ -1,3 +1,4 @@
+import { FsError } from '../../util/fs-error.js'
 import { prearchivedDocument } from '../../xnat/documents.js'
 import { prearchivedPath, scanPath, unassigned } from '../../xnat/prearchive-client.js'
 import type { PrearchivedAddress, PrearchivedSession } from '../../xnat/prearchive-client.js'
@@ -82,11 +83,13 @@ export const prearchiveRules: Readonly<Record<PrearchiveKind, ControlRule>> = {
     selfLink: 'resources',
   }),
   'prearchive-folder': {
-    list: async (directory, place, sources) => [
-      ...(await prearchivedEntries(directory, place, sources)).values(),
-    ],
+    list: async (directory, place, sources) => {
+      const entries = await prearchivedEntries(directory, place, sources)
+      if (!entries) throw new FsError('ENOENT', `list ${directory.name}: it is no longer there`)
+      return [...entries.values()]
+    },
     find: async (directory, place, name, sources) => {
-      const found = (await prearchivedEntries(directory, place, sources)).get(name)
+      const found = (await prearchivedEntries(directory, place, sources))?.get(name)
       const isTop = place.prearchived!.folders!.length === 0
       return found ?? (isTop && name === 'files' ? aliasEntry(name, '.') : undefined)
     },

@@ -25,12 +25,12 @@ interface Tree {
 
 const trees = new WeakMap<readonly PrearchivedFile[], Tree>()
 
-/** What a folder of a prearchived resource holds, by its names. */
+/** What a folder of a prearchived resource holds, by its names; undefined when it is no longer there. */
 export async function prearchivedEntries(
   directory: DirectoryEntry,
   place: ControlPlace,
   sources: Sources,
-): Promise<ReadonlyMap<string, Entry>> {
+): Promise<ReadonlyMap<string, Entry> | undefined> {
   const { folders = [], ...address } = place.prearchived!
   const resource = address as PrearchivedResourceAddress
   const files = await sources.prearchivedFiles(resource)
@@ -39,7 +39,7 @@ export async function prearchivedEntries(
   const { paths } = tree
   let folder: Folder | undefined = tree.root
   for (const name of folders) folder = folder?.folders.get(name)
-  if (!folder) return new Map()
+  if (!folder) return undefined
   return (folder.entries ??= entriesOf(directory, place, folder, {
     resource,
     files,

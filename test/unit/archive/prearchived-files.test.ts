@@ -14,7 +14,7 @@ function sourcesOf(paths: readonly string[], corrections = new Corrections()): S
   return { prearchivedFiles: () => Promise.resolve(files), corrections } as unknown as Sources
 }
 
-function entriesIn(sources: Sources, ...folders: string[]): Promise<ReadonlyMap<string, Entry>> {
+async function entriesIn(sources: Sources, ...folders: string[]): Promise<ReadonlyMap<string, Entry>> {
   const place: ControlPlace = {
     level: 'control',
     kind: 'prearchive-folder',
@@ -23,7 +23,9 @@ function entriesIn(sources: Sources, ...folders: string[]): Promise<ReadonlyMap<
     prearchived: { ...resource, folders },
   }
   const directory: DirectoryEntry = { kind: 'directory', name: 'R', id: 'R', mtimeMs: 5, place }
-  return prearchivedEntries(directory, place, sources)
+  const entries = await prearchivedEntries(directory, place, sources)
+  if (!entries) throw new Error(`no folder ${folders.join('/')}`)
+  return entries
 }
 
 const urlOf = (entry: Entry | undefined): string | undefined => (entry!.place as PrearchivedFilePlace).url
@@ -63,6 +65,10 @@ describe('the files of a prearchived resource', () => {
     )
     expect(new Set(keys).size).toBe(2)
     for (const key of keys) expect(key).toMatch(/^prearchive .*20260101_120000123.*"S","1","R"/)
+  })
+
+  it('are in no folder that is not there', async () => {
+    await expect(entriesIn(sourcesOf(['a/x']), 'b')).rejects.toThrow('no folder b')
   })
 
   it('have the size and version that an answer has shown', async () => {
