@@ -4,6 +4,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { plain } from './rest-paths.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const map = readFileSync(process.argv[2] ?? join(root, 'docs', 'rest-map.md'), 'utf8')
@@ -61,17 +62,6 @@ function methodsOf(text) {
 
 function pathsOf(text) {
   return [...text.matchAll(/`((?:\/|<parent>)[^`\s]*)`/g)].map(([, path]) => plain(path))
-}
-
-/** One spelling for all ways to an item; names of variables and questions do not count. */
-function plain(path) {
-  return path
-    .replace(/\?.*$/, '')
-    .replace(/\{[^}]*\}/g, '{}')
-    .replace(/^\/projects\/\{\}\/subjects\/\{\}\/experiments\/\{\}/, '/experiments/{}')
-    .replace(/^\/projects\/\{\}\/experiments\/\{\}/, '/experiments/{}')
-    .replace(/^\/projects\/\{\}\/subjects\/\{\}/, '/subjects/{}')
-    .replace(/\/(accessibility|prearchive_code|quarantine_code|current_arc)\/\{\}$/, '/$1')
 }
 
 /** Of its tests and groups of tests. */

@@ -4,19 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { plain } from '../../scripts/rest-paths.mjs'
 import { ROUTES } from '../../src/emulator/rest/routes.js'
 
 /** Every route that the embedded XNAT serves is in docs/rest-map.md. */
-
-/** One spelling for all ways to an item: by its accession ID where it has one. Names of variables do not count. */
-function plain(path: string): string {
-  return path
-    .replace(/\?.*$/, '')
-    .replace(/\{[^}]*\}/g, '{}')
-    .replace(/^\/projects\/\{\}\/subjects\/\{\}\/experiments\/\{\}/, '/experiments/{}')
-    .replace(/^\/projects\/\{\}\/subjects\/\{\}/, '/subjects/{}')
-    .replace(/^\/projects\/\{\}\/experiments\/\{\}/, '/experiments/{}')
-}
 
 /** Where no side is said, `out` is meant. */
 const withSide = (path: string): string =>
