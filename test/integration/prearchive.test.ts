@@ -138,6 +138,17 @@ describe('the prearchive', () => {
     expect(await textIn(fs, `${session}/session.xml`)).toBe(sent.replace(/\n?$/, '\n'))
   })
 
+  it('tells where things are on the server, for curl', async () => {
+    const uriOf = async (path: string): Promise<string> => {
+      const { ino } = await fs.stat(path)
+      return local.vfs.xattrs(ino).get('user.xnat.uri')!
+    }
+    const file = await uriOf(`${odd}/scans/1-MR1/NAMES/a#b.txt`)
+    expect((await get(file)).toString()).toBe('hash\n')
+    const sent = (await get(`${await uriOf(session)}?format=xml`)).toString()
+    expect(await textIn(fs, `${session}/session.xml`)).toBe(sent.replace(/\n?$/, '\n'))
+  })
+
   it('has the times of its sessions', async () => {
     const modified = new Date(2026, 0, 1, 12, 5).getTime()
     for (const path of [session, `${session}/scans/1/DICOM/1.dcm`])
