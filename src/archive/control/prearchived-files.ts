@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { prearchivedFilesPath } from '../../xnat/prearchive-client.js'
 import type { PrearchivedFile, PrearchivedResourceAddress } from '../../xnat/prearchive-client.js'
 import { prearchivedReadPath } from '../../xnat/wire-path.js'
@@ -40,8 +39,12 @@ export async function prearchivedEntries(
   let folder: Folder | undefined = tree.root
   for (const name of folders) folder = folder?.folders.get(name)
   if (!folder) return undefined
+  const { project, timestamp, name: session, scan, resource: label } = resource
   return (folder.entries ??= entriesOf(directory, place, folder, {
     resource,
+    // Neither is a thing for each of the files: there may be many.
+    base: prearchivedFilesPath(resource),
+    keyBase: `prearchive ${JSON.stringify([project, timestamp, session, scan, label])} `,
     files,
     paths,
     corrections: sources.corrections,
@@ -55,13 +58,14 @@ function treeOf(files: readonly PrearchivedFile[]): Tree {
     if (paths.has(file.storedPath)) continue // a GET finds the first
     paths.add(file.storedPath)
     let folder = root
-    for (const name of namesOf(file).slice(0, -1)) {
+    const names = namesOf(file)
+    for (const name of names.slice(0, -1)) {
       const known = folder.folders.get(name)
       const next = known ?? { folders: new Map<string, Folder>(), files: [] }
       if (!known) folder.folders.set(name, next)
       folder = next
     }
-    if (namesOf(file).length > 0) folder.files.push(file)
+    if (names.length > 0) folder.files.push(file)
   }
   return { root, paths }
 }
@@ -72,6 +76,10 @@ function namesOf({ storedPath }: PrearchivedFile): string[] {
 
 interface Listed {
   readonly resource: PrearchivedResourceAddress
+  /** What the URL paths of its files begin with. */
+  readonly base: string
+  /** What their keys begin with. */
+  readonly keyBase: string
   readonly files: readonly PrearchivedFile[]
   readonly paths: ReadonlySet<string>
   readonly corrections: Corrections
@@ -103,8 +111,7 @@ function entriesOf(
 
 function fileChild(directory: DirectoryEntry, file: PrearchivedFile, listed: Listed): Child {
   const { storedPath, sizeBytes } = file
-  const { project, timestamp, name: session, scan, resource } = listed.resource
-  const key = `prearchive ${JSON.stringify([project, timestamp, session, scan, resource, storedPath])}`
+  const key = listed.keyBase + storedPath
   const listedVersion = versionOf({ ...file, digest: undefined, modifiedMs: undefined })
   const correction = listed.corrections.of(key, listedVersion)
   const place: PrearchivedFilePlace = {
@@ -116,9 +123,7 @@ function fileChild(directory: DirectoryEntry, file: PrearchivedFile, listed: Lis
   }
   return {
     label: namesOf(file).at(-1)!,
-    get id() {
-      return createHash('md5').update(key).digest('hex').slice(0, 8)
-    },
+    id: storedPath,
     entry: (name): FileEntry => ({
       kind: 'file',
       name,
@@ -130,14 +135,14 @@ function fileChild(directory: DirectoryEntry, file: PrearchivedFile, listed: Lis
       version: correction ? `${listedVersion}!${correction.answerVersion}` : listedVersion,
       digest: undefined,
       listing: listed.files,
-      isSeriesMember: resource === 'DICOM',
+      isSeriesMember: listed.resource.resource === 'DICOM',
     }),
   }
 }
 
 /** A server looks for the path as it was sent first: a file that is stored under the very escapes hides another. */
-function urlOf(storedPath: string, { resource, paths }: Listed): string | undefined {
+function urlOf(storedPath: string, { base, paths }: Listed): string | undefined {
   const path = prearchivedReadPath(storedPath)
   if (path === undefined || (path !== storedPath && paths.has(path))) return undefined
-  return `${prearchivedFilesPath(resource)}/${path}`
+  return `${base}/${path}`
 }
