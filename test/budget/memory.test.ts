@@ -12,6 +12,9 @@ import { shell } from '../support/processes.js'
 
 const miB = 1024 * 1024
 const mostMemoryMib = 200
+/** Of files that are read: enough to be above that if they were held in memory, also by what reads them from the disk. */
+const scanFiles = 300
+const volumeBytes = 160 * miB
 const scan = 'GEN/S1/SCAN/scans/1/DICOM'
 const volume = 'GEN/S1/VOLUME/resources/NIFTI'
 /** Of the log-in and the listings on the way. */
@@ -21,12 +24,12 @@ let data: GeneratedArchive
 let emulator: RunningEmulator
 
 beforeAll(async () => {
-  const files = numbered(400, '.dcm')
+  const files = numbered(scanFiles, '.dcm')
   data = await generateArchive([
     { label: 'SCAN', scans: { '1': [{ label: 'DICOM', format: 'DICOM', files, sizeBytes: miB / 2 }] } },
     {
       label: 'VOLUME',
-      resources: [{ label: 'NIFTI', files: ['big.nii'], sizeBytes: 256 * miB }],
+      resources: [{ label: 'NIFTI', files: ['big.nii'], sizeBytes: volumeBytes }],
       scans: {},
     },
   ])
@@ -68,8 +71,8 @@ function beyond(limit: number, { requests }: Cost): readonly string[] {
 }
 
 describe.each([
-  { what: '400 files of 512 KiB', directory: scan, sizeBytes: 200 * miB, requests: 16 },
-  { what: 'a file of 256 MiB', directory: volume, sizeBytes: 256 * miB, requests: 64 },
+  { what: '300 files of 512 KiB', directory: scan, sizeBytes: scanFiles * (miB / 2), requests: 16 },
+  { what: 'a file of 160 MiB', directory: volume, sizeBytes: volumeBytes, requests: 40 },
 ])('$what by one reader', ({ directory, sizeBytes, requests }) => {
   let mount: Mount
   beforeAll(async () => {

@@ -18,6 +18,8 @@ import {
 } from '../../support/disk-cache.js'
 import type { TestCache, TestCacheOptions } from '../../support/disk-cache.js'
 
+vi.setConfig({ testTimeout: 30_000 }) // they wait for the disk, which has others to serve too
+
 let root: string
 let opened: TestCache[]
 

@@ -2,13 +2,15 @@ import { mkdtemp, readFile, readdir, rm, stat, symlink, truncate, writeFile } fr
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import fc from 'fast-check'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { readEntries, recordText, removeUnrecorded } from '../../../src/data/journal-record.js'
 import type { JournalRecord } from '../../../src/data/journal-record.js'
 import { StagingFile } from '../../../src/data/staging-file.js'
 import { StagingPlaces } from '../../../src/data/staging-places.js'
 import { causeChain } from '../../../src/util/log.js'
 import { patternBytes } from '../../support/byte-source.js'
+
+vi.setConfig({ testTimeout: 30_000 }) // they wait for the disk, which has others to serve too
 
 /** Small files that are being written are in memory, and come to the disk with their record. */
 let directory: string
