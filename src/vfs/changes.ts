@@ -68,8 +68,7 @@ export class Changes {
     const { archive, table, names } = this.#options
     const node = await names.require(parent, name, signal)
     if (node.kind !== 'directory') throw new FsError('ENOTDIR', `${node.path} is no directory`)
-    this.#requireCapability(node, 'remove')
-    this.#options.orders.requireMeant(parent, name)
+    this.#requireRemovable(parent, node)
     const isWhole = archive.orders(parent.directory, name) === 'by-removal'
     const inside = isWhole ? [] : await names.list(node, signal)
     if (inside.length > 0) throw new FsError('ENOTEMPTY', `${node.path} has ${inside.length} entries`)
@@ -87,8 +86,7 @@ export class Changes {
     const { table, names } = this.#options
     const node = await names.require(parent, name, signal)
     if (node.kind === 'directory') throw new FsError('EISDIR', `${node.path} is a directory`)
-    this.#requireCapability(node, 'remove')
-    this.#options.orders.requireMeant(parent, name)
+    this.#requireRemovable(parent, node)
     // An upload that comes to its end meanwhile must not let go of bytes whose delete may be refused.
     const release = this.#options.locals.hold(node)
     try {
@@ -108,8 +106,7 @@ export class Changes {
   async hide(parent: Node, name: string, signal?: AbortSignal): Promise<Node> {
     const { table, names } = this.#options
     const node = await names.require(parent, name, signal)
-    this.#requireCapability(node, 'remove')
-    this.#options.orders.requireMeant(parent, name)
+    this.#requireRemovable(parent, node)
     if (node.local) await this.#stopSending(node, node.local)
     try {
       await node.local?.settleDoubt()
@@ -145,6 +142,16 @@ export class Changes {
     if (this.#options.isReadOnly) throw new FsError('EROFS', `${node.path}: the mount is read-only`)
     const lack = node.entry && this.#options.archive.lacks(node.entry, capability, newName)
     if (lack) throw lack
+  }
+
+  #requireRemovable(parent: Node, node: Node): void {
+    try {
+      this.#requireCapability(node, 'remove')
+      this.#options.orders.requireMeant(parent, node)
+    } catch (error) {
+      this.#options.orders.refused(parent)
+      throw error
+    }
   }
 
   /** An upload that is under way comes to its end; one that has not begun will not begin. */

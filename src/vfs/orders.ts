@@ -15,6 +15,8 @@ export interface OrdersOptions {
  */
 export class Orders {
   readonly #options: OrdersOptions
+  /** Directories that go as a whole, in which something else was to be removed. */
+  readonly #inDoubt = new WeakSet<Node>()
 
   constructor(options: OrdersOptions) {
     this.#options = options
@@ -31,13 +33,29 @@ export class Orders {
 
   /**
    * Removing a name here takes something from somebody. Who removes what he names has not opened the directory; `rm -r`
-   * and its like hold it open while they remove whatever they found in it, and mean files.
-   * @throws FsError EPERM while the directory is open
+   * and its like hold it open while they remove whatever they found in it, and mean files. A program that closes it first
+   * (Python's `rmtree`) has met refusals below: who goes on all the same has to say it twice.
+   * @throws FsError EPERM while the directory is open, and once after `refused`
    */
-  requireMeant(parent: Node, name: string): void {
-    if (parent.handles <= parent.holds || !this.areGivenIn(parent, name)) return
-    const advice = 'what is in .xnat is removed by its name only, not together with its directory'
-    throw new FsError('EPERM', `${parent.path}/${name}: ${advice}`)
+  requireMeant(parent: Node, node: Node): void {
+    const { name } = node
+    if (!this.areGivenIn(parent, name)) return
+    const refuse = (advice: string): never => {
+      throw new FsError('EPERM', `${parent.path}/${name}: ${advice}`)
+    }
+    if (parent.handles > parent.holds)
+      refuse('what is in .xnat is removed by its name only, not together with its directory')
+    if (this.#inDoubt.delete(node))
+      refuse(
+        'something in it was to be removed before, as by a recursive delete; if it is meant, remove it once more',
+      )
+  }
+
+  /** Something in a directory was to be removed, and must not be. */
+  refused(directory: Node): void {
+    for (let node = directory; node.parent; node = node.parent)
+      if (this.#options.archive.orders(node.parent.directory, node.name) === 'by-removal')
+        this.#inDoubt.add(node)
   }
 
   /** Whether a rename asks for another of the same kind of the same item, as for another role of somebody. */

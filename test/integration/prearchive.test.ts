@@ -313,14 +313,8 @@ describe('a prearchived session that is removed with --allow-delete entities', (
     (await rest(own, 'GET', '/data/prearchive?format=csv')).body.toString()
 
   it('stays where what is in it is removed, or anything above it', async () => {
-    for (const path of [
-      `${session}/scans/1/DICOM`,
-      `${session}/scans/1`,
-      `${session}/scans`,
-      `${top}/TEST/${time}`,
-      `${top}/TEST`,
-      top,
-    ])
+    const inIt = ['/DICOM', '', '/..'].map((path) => join(session, 'scans/1', path))
+    for (const path of [...inIt, `${top}/TEST/${time}`, `${top}/TEST`, top])
       expect(await changes(refused(() => files.rmdir(path), 'EPERM'))).toEqual([])
     for (const path of [`${session}/session.xml`, `${session}/scans/1/DICOM/1.dcm`])
       expect(await changes(refused(() => files.unlink(path), 'EPERM'))).toEqual([])
@@ -337,6 +331,16 @@ describe('a prearchived session that is removed with --allow-delete entities', (
       vfs.releasedir(handle)
     }
     expect(await waiting()).toContain('PRE1')
+  })
+
+  it('stays where who removes all that is in it goes on after refusals, until he asks once more', async () => {
+    const { vfs } = mounted
+    const inos = [1]
+    for (const part of `${session}/scans/1/DICOM`.split('/'))
+      inos.push((await vfs.lookup(inos.at(-1)!, part)).ino)
+    expect(await changes(refused(() => vfs.unlink(inos.at(-1)!, '1.dcm'), 'EPERM'))).toEqual([])
+    expect(await changes(refused(() => vfs.rmdir(inos.at(-5)!, 'PRE1'), 'EPERM'))).toEqual([])
+    for (const ino of inos.slice(1)) vfs.forget(ino, 1)
   })
 
   it('stays while the server is at work on it', async () => {
