@@ -1,6 +1,9 @@
 import type { MaybePromise } from '../archive/archive.js'
 import { withSignal } from '../util/single-flight.js'
 
+/** One request brings at most this; larger stretches become several at once. */
+export const longestRunBytes = 8 * 1024 * 1024
+
 /** What a block's waiter gets: its bytes, or `undefined` when the server sent the whole file instead (see SpoolFile). */
 type BlockResult = Uint8Array | undefined
 
@@ -88,7 +91,7 @@ export async function cutIntoBlocks(
     for (let taken = 0; taken < chunk.length;) {
       if (run.isDone) return
       const lengthBytes = lengthOf(run.next)
-      if (filled === 0 && chunk.length === lengthBytes) {
+      if (filled === 0 && taken === 0 && chunk.length === lengthBytes) {
         await take(Buffer.from(chunk.buffer, chunk.byteOffset, lengthBytes))
         break
       }

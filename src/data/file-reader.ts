@@ -7,7 +7,7 @@ import { FsError } from '../util/fs-error.js'
 import { joined } from '../util/pieces.js'
 import type { Pieces } from '../util/pieces.js'
 import { sleep } from '../util/sleep.js'
-import { BlockRun, cutIntoBlocks } from './block-run.js'
+import { BlockRun, cutIntoBlocks, longestRunBytes } from './block-run.js'
 import { blocksOf, bytesOfBlocks, indexesOf } from './byte-ranges.js'
 import type { ByteSpan } from './byte-ranges.js'
 import { CachedBlocks, isAtHand } from './cached-blocks.js'
@@ -16,9 +16,6 @@ import { listedVersion, provedVersion } from './sized-file.js'
 import type { SizedFile } from './sized-file.js'
 import { Spool } from './spool.js'
 import { fetchWholeFile } from './whole-file.js'
-
-/** One request brings at most this; larger stretches become several at once. */
-const longestRunBytes = 8 * 1024 * 1024
 
 /**
  * Reads one version of one file. Bytes of another version are never mixed in: when an answer shows that the stored
@@ -241,7 +238,9 @@ export class FileReader {
     if (this.#isWhole && blocks.includes(undefined)) return false
     for (const block of blocks) {
       if (!block) break
+      this.#options.cache.budget.pin(block) // it may have been let go of before its reader began
       run.deliver(block)
+      this.#options.cache.budget.unpin(block)
     }
     return run.isDone
   }

@@ -32,7 +32,7 @@ export class MemoryBudget {
   /** @param free empties an ArrayBuffer and gives its memory back at once; default: V8 does so when it gets to it */
   constructor(limitBytes: number, free?: (memory: ArrayBuffer) => void) {
     this.limitBytes = limitBytes
-    this.#reclaimer = free && new Reclaimer(free, (bytes) => this.#holders.has(bytes))
+    this.#reclaimer = free && new Reclaimer(free)
   }
 
   /** All bytes that are held or about to come. */
@@ -157,7 +157,7 @@ export class MemoryBudget {
   #hold(bytes: Uint8Array): Holders {
     const known = this.#holders.get(bytes)
     if (known) return known
-    const holders = { cached: 0, pinned: 0, isOwned: false }
+    const holders = { cached: 0, pinned: 0, isOwned: this.#reclaimer?.takeUp(bytes) ?? false }
     this.#holders.set(bytes, holders)
     this.#heldBytes += costOf(bytes)
     return holders

@@ -1,12 +1,12 @@
 /** Bytes that nobody holds any more, but that somebody may still be looking at. */
 interface Retired {
-  readonly bytes: Uint8Array
+  readonly sizeBytes: number
   /** Users that had begun by then have a lower number. */
   readonly before: number
 }
 
 /** Users that take long do not make others' bytes pile up: beyond this V8 finds them, whenever it looks. */
-const mostWaitingBytes = 8 * 1024 * 1024
+const mostWaitingBytes = 24 * 1024 * 1024
 /** Smaller ones are not worth it. */
 const leastBytes = 4096
 
@@ -22,18 +22,17 @@ const leastBytes = 4096
  */
 export class Reclaimer {
   readonly #free: (memory: ArrayBuffer) => void
-  readonly #isHeld: (bytes: Uint8Array) => boolean
   /** In the order in which they began. */
   readonly #users = new Set<number>()
   #nextUser = 0
-  #retired: Retired[] = []
+  /** The longest retired first. */
+  readonly #retired = new Map<Uint8Array, Retired>()
   #waitingBytes = 0
   #isSweepDue = false
 
-  /** @param free empties an ArrayBuffer and gives its memory back, @param isHeld somebody has taken bytes up again */
-  constructor(free: (memory: ArrayBuffer) => void, isHeld: (bytes: Uint8Array) => boolean) {
+  /** @param free empties an ArrayBuffer and gives its memory back */
+  constructor(free: (memory: ArrayBuffer) => void) {
     this.#free = free
-    this.#isHeld = isHeld
   }
 
   /** @returns to be called at the end; the turn in which it is called still belongs to the use */
@@ -42,7 +41,7 @@ export class Reclaimer {
     this.#users.add(user)
     return () => {
       this.#users.delete(user)
-      if (this.#retired.length > 0) this.#sweepSoon()
+      if (this.#retired.size > 0) this.#sweepSoon()
     }
   }
 
@@ -52,8 +51,16 @@ export class Reclaimer {
     if (length < leastBytes || length !== buffer.byteLength || !(buffer instanceof ArrayBuffer)) return
     if (this.#waitingBytes + length > mostWaitingBytes) return
     this.#waitingBytes += length
-    this.#retired.push({ bytes, before: this.#nextUser })
+    this.#retired.set(bytes, { sizeBytes: length, before: this.#nextUser })
     this.#sweepSoon()
+  }
+
+  /** Somebody holds them again. @returns whether they were retired, and not given back yet */
+  takeUp(bytes: Uint8Array): boolean {
+    const retired = this.#retired.get(bytes)
+    if (!retired) return false
+    this.#waitingBytes -= retired.sizeBytes
+    return this.#retired.delete(bytes)
   }
 
   #sweepSoon(): void {
@@ -67,11 +74,14 @@ export class Reclaimer {
 
   #sweep(): void {
     const [oldest = Infinity] = this.#users
-    const firstInUse = this.#retired.findIndex(({ before }) => before > oldest)
-    const unused = this.#retired.splice(0, firstInUse === -1 ? this.#retired.length : firstInUse)
-    for (const { bytes } of unused) {
-      this.#waitingBytes -= bytes.length
-      if (!this.#isHeld(bytes)) this.#free(bytes.buffer as ArrayBuffer)
+    for (const [bytes, { before }] of this.#retired) {
+      if (before > oldest) return
+      this.takeUp(bytes)
+      try {
+        this.#free(bytes.buffer as ArrayBuffer)
+      } catch {
+        // not one that can be emptied: V8 has it
+      }
     }
   }
 }

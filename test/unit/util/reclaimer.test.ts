@@ -57,6 +57,26 @@ describe('cached bytes that are let go of', () => {
     expect(bytes).toHaveLength(0)
   })
 
+  it('that are taken up again, and let go of, stay for who began before that', async () => {
+    const bytes = block()
+    let endFirst!: () => void
+    const first = budget.use(() => new Promise<void>((resolve) => (endFirst = resolve))) as Promise<void>
+    letGo(bytes)
+    let endSecond!: () => void
+    const second = budget.use(() => new Promise<void>((resolve) => (endSecond = resolve))) as Promise<void>
+    budget.pin(bytes)
+    budget.unpin(bytes)
+    endFirst()
+    await first
+    await nextTurn()
+    expect(bytes).toHaveLength(blockBytes)
+    endSecond()
+    await second
+    await nextTurn()
+    expect(bytes).toHaveLength(0)
+    expect(budget.usedBytes).toBe(0)
+  })
+
   it('stay for uses that began before, and the turn in which they end', async () => {
     const bytes = block()
     let endFirst!: (bytes: Uint8Array) => void
@@ -99,12 +119,12 @@ describe('cached bytes that are let go of', () => {
     expect([whole.length, pinned.length]).toEqual([2 * blockBytes, blockBytes])
     let end!: () => void
     const use = budget.use(() => new Promise<void>((resolve) => (end = resolve))) as Promise<void>
-    const many = Array.from({ length: 1500 }, block)
+    const many = Array.from({ length: 4000 }, block)
     many.forEach(letGo)
     end()
     await use
     await nextTurn()
-    expect(freed).toBe((8 * 1024 * 1024) / blockBytes)
+    expect(freed).toBe((24 * 1024 * 1024) / blockBytes)
     expect(many.filter(({ length }) => length === 0)).toHaveLength(freed)
   })
 })
