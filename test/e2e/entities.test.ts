@@ -46,7 +46,8 @@ it('are made and removed with them, and what has something in it stays', async (
     for (const sweep of [`rm -rf ${waiting}`, 'rm -rf .xnat', 'find prearchive/ -delete'])
       await shell(`${sweep} 2>/dev/null || true`, { cwd: mount.path })
     expect((await readFile(join(mount.path, files, '1.dcm'))).equals(sent.body)).toBe(true)
-    await rmdir(join(mount.path, waiting))
+    await expect(rmdir(join(mount.path, waiting))).rejects.toMatchObject({ code: 'EPERM' })
+    await rmdir(join(mount.path, waiting)) // said again
     expect(await readdir(join(mount.path, 'prearchive/TEST'))).toEqual([])
     expect((await server.rest('GET', '/data/prearchive?format=csv')).body.toString()).not.toContain('PRE1')
   } finally {

@@ -173,8 +173,8 @@ describe('trouble with another server and its other clients', () => {
     ['a log-in page in place of a file', { match: 'GET .*/files/1.dcm', kind: 'login' }],
     ['a log-in page in place of a table', { match: 'GET .*/scans\\?', kind: 'login' }],
   ])('%s is made good without a word', async (_title, fault) => {
-    await scene.mount.refresh()
     await scene.server.setFaults(fault)
+    await scene.mount.refresh() // after that: what is listed ahead may meet the fault
     const bytes = await readFile(scene.at(`${session}/scans/1/DICOM/1.dcm`))
     const wanted = (await scene.server.files()).find((file) => file.md5 === md5(bytes))
     expect(wanted?.path).toBe('1.dcm')
