@@ -240,6 +240,7 @@ export class LaneModel {
   #change(file: ModelFile, bytes: Buffer): void {
     file.bytes = bytes
     file.isDirty = true
+    file.owed = undefined // the program has overwritten what its close() could not bring home
     if (file.isFloating) file.found = new Set([...file.found, digestOf(bytes)])
   }
 
