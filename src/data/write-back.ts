@@ -45,6 +45,10 @@ export class WriteBack {
     return this.#waiting.size + this.#sending.size
   }
 
+  isSending(file: Outgoing): boolean {
+    return this.#sending.has(file)
+  }
+
   /** Sends the file, unless the server has it, and fails when that fails. */
   async flush(file: Outgoing): Promise<void> {
     this.cancel(file)

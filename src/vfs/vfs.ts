@@ -309,8 +309,10 @@ export class Vfs {
   async drain(options: { readonly includeOpen: boolean }): Promise<void> {
     const send = async (local: LocalFile): Promise<void> => {
       if (isTemporaryName(local.node.name) || (local.isBeingWritten() && !options.includeOpen)) return
+      const flush = (): Promise<void> => this.#writeBack.flush(local)
       try {
-        await this.#writeBack.flush(local)
+        // What is being sent already may fail for a reason that has passed: a full disk, a server that was away.
+        await (this.#writeBack.isSending(local) ? flush().catch(flush) : flush())
       } catch (error) {
         this.#options.log.error(`${local.path} is not on the server: ${causeChain(error)}`)
       }
