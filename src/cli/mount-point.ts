@@ -1,4 +1,4 @@
-import { mkdir, readdir, realpath } from 'node:fs/promises'
+import { mkdir, readdir, realpath, rmdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { fsType, isDeadMount, mountAt, unmount } from '../fuse/mountpoint.js'
 import { CliError, exitCodes } from './exit.js'
@@ -18,9 +18,13 @@ export async function resolveMountpoint(path: string): Promise<string> {
 /**
  * Makes a directory ready to be mounted on: creates it, and clears away a mount whose program has died.
  * @param notify is told what was done
+ * @returns removes what was created, where the mount does not begin
  * @throws CliError when something else is there
  */
-export async function prepareMountpoint(mountpoint: string, notify: (text: string) => void): Promise<void> {
+export async function prepareMountpoint(
+  mountpoint: string,
+  notify: (text: string) => void,
+): Promise<() => Promise<void>> {
   const mounted = await mountAt(mountpoint)
   if (mounted?.fsType.startsWith('fuse') && (await isDeadMount(mountpoint))) {
     notify(`the program behind the mount on ${mountpoint} has died without unmounting it; clearing it away`)
@@ -31,7 +35,7 @@ export async function prepareMountpoint(mountpoint: string, notify: (text: strin
     const advice = `run \`xnatfs umount ${mountpoint}\` first`
     throw new CliError(exitCodes.failure, `${mounted.source} is mounted on ${mountpoint} already; ${advice}`)
   }
-  await mkdir(mountpoint, { recursive: true }).catch((cause: unknown) => {
+  const made = await mkdir(mountpoint, { recursive: true }).catch((cause: unknown) => {
     const reason = cause instanceof Error ? cause.message : ''
     throw new CliError(exitCodes.usage, `cannot make the directory ${mountpoint}: ${reason}`, { cause })
   })
@@ -47,5 +51,8 @@ export async function prepareMountpoint(mountpoint: string, notify: (text: strin
       exitCodes.usage,
       `${mountpoint} is not empty (${example}), and a mount would hide that`,
     )
+  }
+  return async () => {
+    if (made !== undefined) await rmdir(mountpoint).catch(() => {}) // somebody has put something there
   }
 }

@@ -100,7 +100,7 @@ export class RunningMount {
     const { driver, why } = choice
     const { url, mountpoint, logIn } = plan
     const user = logIn.credentials?.user
-    await prepareMountpoint(mountpoint, (text) => log.warn(text))
+    const removeMade = await prepareMountpoint(mountpoint, (text) => log.warn(text))
     const journal = await OpenJournal.open(await journalRoot(), { url, user }, mountpoint)
     const { freeMemory } = driver
     const cache = await MountCache.open({ url, user, flags: plan.flags, log, freeMemory })
@@ -120,6 +120,7 @@ export class RunningMount {
     } catch (error) {
       await mount.#layers.vfs.leave()
       await mount.#release()
+      await removeMade()
       throw error
     }
   }

@@ -43,6 +43,7 @@ describe('the beginning of a mount on another server', () => {
       expect.stringMatching(/refused user '.*Bad credentials.*check user and password/),
     ])
     expect((await server.requests()).map(({ status }) => status)).toEqual([401])
+    await expect(stat(join(folder, 'xnat'))).rejects.toMatchObject({ code: 'ENOENT' })
   })
 
   it.each(['302', '200'] as const)('is refused to guests where they get %s', async (expired) => {
