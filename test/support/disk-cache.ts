@@ -1,5 +1,8 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
+import { afterEach, beforeEach } from 'vitest'
 import type { ListedVersion, VersionKey } from '../../src/cache/block-cache.js'
 import { versionKey } from '../../src/cache/block-cache.js'
 import { CacheDisk } from '../../src/cache/cache-disk.js'
@@ -103,4 +106,40 @@ export function partPath({ server, writer }: TestCache, { listed }: TestFile): s
 export async function closeTestCache({ cache, room }: TestCache): Promise<void> {
   await cache.close()
   await room.close()
+}
+
+/** For each test: a cache directory that is not there yet, and what several mounts have of it, one after the other or together. */
+export interface TestCaches {
+  readonly root: string
+  readonly start: (options?: TestCacheOptions) => TestCache
+  readonly stop: (one: TestCache) => Promise<void>
+}
+
+/** Registers what comes before and after each test of the file. */
+export function useTestCaches(): TestCaches {
+  let folder: string
+  let opened: Set<TestCache>
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'xnatfs-cache-'))
+    opened = new Set()
+  })
+  afterEach(async () => {
+    for (const one of opened) await closeTestCache(one)
+    await rm(folder, { recursive: true })
+  })
+  const rootOf = (): string => join(folder, 'xnatfs')
+  return {
+    get root() {
+      return rootOf()
+    },
+    start: (options) => {
+      const one = openTestCache(rootOf(), options)
+      opened.add(one)
+      return one
+    },
+    stop: async (one) => {
+      opened.delete(one)
+      await closeTestCache(one)
+    },
+  }
 }

@@ -1,40 +1,22 @@
-import { mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, stat, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { nodeFs } from '../../../src/cache/cache-disk.js'
 import type { CacheFs } from '../../../src/cache/cache-disk.js'
 import { putInPlace } from '../../../src/cache/cache-layout.js'
 import {
   blockSizeBytes,
-  closeTestCache,
   found,
-  openTestCache,
   partPath,
   pathOf,
   putBlocks,
   putWhole,
   testFile,
+  useTestCaches,
 } from '../../support/disk-cache.js'
-import type { TestCache, TestCacheOptions, TestFile } from '../../support/disk-cache.js'
+import type { TestCache, TestFile } from '../../support/disk-cache.js'
 
-let root: string
-let opened: TestCache[]
-
-beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), 'xnatfs-cache-'))
-  opened = []
-})
-afterEach(async () => {
-  for (const one of opened) await closeTestCache(one)
-  await rm(root, { recursive: true })
-})
-
-function start(options: TestCacheOptions = {}): TestCache {
-  const one = openTestCache(root, options)
-  opened.push(one)
-  return one
-}
+const { start } = useTestCaches()
 
 /** Each takes 64 KiB and a little for its sums. */
 const files = Array.from({ length: 10 }, (_, i) => testFile(`1/${i}`, 64 * blockSizeBytes))

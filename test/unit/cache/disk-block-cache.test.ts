@@ -1,47 +1,26 @@
-import { mkdtemp, open, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { open, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { versionKey } from '../../../src/cache/block-cache.js'
 import { nodeFs } from '../../../src/cache/cache-disk.js'
 import type { CacheFs } from '../../../src/cache/cache-disk.js'
 import {
   blockSizeBytes,
-  closeTestCache,
   found,
-  openTestCache,
   partPath,
   pathOf,
   putBlocks,
   putWhole,
   testFile,
+  useTestCaches,
 } from '../../support/disk-cache.js'
-import type { TestCache, TestCacheOptions } from '../../support/disk-cache.js'
+import type { TestCache } from '../../support/disk-cache.js'
 
 vi.setConfig({ testTimeout: 30_000 }) // they wait for the disk, which has others to serve too
 
-let root: string
-let opened: TestCache[]
-
-beforeEach(async () => {
-  root = join(await mkdtemp(join(tmpdir(), 'xnatfs-cache-')), 'xnatfs')
-  opened = []
-})
-afterEach(async () => {
-  for (const one of opened) await closeTestCache(one)
-  await rm(join(root, '..'), { recursive: true })
-})
-
-function start(options: TestCacheOptions = {}): TestCache {
-  const one = openTestCache(root, options)
-  opened.push(one)
-  return one
-}
-
-async function stop(one: TestCache): Promise<void> {
-  opened = opened.filter((other) => other !== one)
-  await closeTestCache(one)
-}
+const caches = useTestCaches()
+const { start, stop } = caches
 
 const complaints = ({ lines }: TestCache): string[] => lines.filter((line) => / (warn|error) /.test(line))
 const small = testFile('1/a.dcm', 3 * blockSizeBytes + 10)
@@ -344,7 +323,7 @@ describe('a disk that fails', () => {
     const one = start({ now })
     await putWhole(one, small)
     await putBlocks(one, large, [0])
-    await rm(root, { recursive: true })
+    await rm(caches.root, { recursive: true })
     nowMs += 61_000
     await putBlocks(one, large, [1, 2])
     await putWhole(one, testFile('6/c', 100))

@@ -1,38 +1,12 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { readFile } from 'node:fs/promises'
+import { describe, expect, it } from 'vitest'
 import { versionKey } from '../../../src/cache/block-cache.js'
 import { nodeFs } from '../../../src/cache/cache-disk.js'
 import type { CacheFs } from '../../../src/cache/cache-disk.js'
 import { MemoryBudget } from '../../../src/util/memory-budget.js'
-import {
-  blockSizeBytes,
-  closeTestCache,
-  openTestCache,
-  pathOf,
-  putWhole,
-  testFile,
-} from '../../support/disk-cache.js'
-import type { TestCache, TestCacheOptions } from '../../support/disk-cache.js'
+import { blockSizeBytes, pathOf, putWhole, testFile, useTestCaches } from '../../support/disk-cache.js'
 
-let root: string
-let opened: TestCache[]
-
-beforeEach(async () => {
-  root = join(await mkdtemp(join(tmpdir(), 'xnatfs-cache-')), 'xnatfs')
-  opened = []
-})
-afterEach(async () => {
-  for (const one of opened) await closeTestCache(one)
-  await rm(join(root, '..'), { recursive: true })
-})
-
-function start(options: TestCacheOptions = {}): TestCache {
-  const one = openTestCache(root, options)
-  opened.push(one)
-  return one
-}
+const { start } = useTestCaches()
 
 const small = testFile('1/a.dcm', 3 * blockSizeBytes + 10)
 const large = testFile('2/b.nii', 20 * blockSizeBytes + 1)
