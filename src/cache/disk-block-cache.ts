@@ -243,18 +243,18 @@ export class DiskBlockCache implements BlockCache {
 
   /** To look through all of them for each new file would cost the more, the more files there are. */
   #forgetOld(): void {
-    let files = this.#files.size - filesKept
-    let parts = 0
+    let filesTooMany = this.#files.size - filesKept
+    let partsTooMany = 0
     if (++this.#filesSinceCount >= filesPerCount) {
       this.#filesSinceCount = 0
-      for (const file of this.#files.values()) if (file.hasPart) parts++
-      parts -= partsKept
+      for (const file of this.#files.values()) if (file.hasPart) partsTooMany++
+      partsTooMany -= partsKept
     }
     for (const [name, file] of this.#files) {
-      if (files <= 0 && parts <= 0) return
-      if (file.isBusy || (files <= 0 && !file.hasPart)) continue
-      files--
-      if (file.hasPart) parts--
+      if (filesTooMany <= 0 && partsTooMany <= 0) return
+      if (file.isBusy || (filesTooMany <= 0 && !file.hasPart)) continue
+      filesTooMany--
+      if (file.hasPart) partsTooMany--
       this.#files.delete(name)
       inBackground(this.#options.disk.log, 'close a cached file', file.close())
     }

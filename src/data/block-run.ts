@@ -1,4 +1,5 @@
 import type { MaybePromise } from '../archive/archive.js'
+import { isAlone } from '../util/pieces.js'
 import { withSignal } from '../util/single-flight.js'
 
 /** One request brings at most this; larger stretches become several at once. */
@@ -91,8 +92,8 @@ export async function cutIntoBlocks(
     for (let taken = 0; taken < chunk.length;) {
       if (run.isDone) return
       const lengthBytes = lengthOf(run.next)
-      if (filled === 0 && taken === 0 && chunk.length === lengthBytes) {
-        await take(Buffer.from(chunk.buffer, chunk.byteOffset, lengthBytes))
+      if (filled === 0 && taken === 0 && chunk.length === lengthBytes && isAlone(chunk)) {
+        await take(Buffer.from(chunk.buffer))
         break
       }
       block ??= Buffer.allocUnsafeSlow(lengthBytes)

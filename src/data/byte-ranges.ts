@@ -1,3 +1,4 @@
+import { alone } from '../util/pieces.js'
 import type { Pieces } from '../util/pieces.js'
 
 /** A stretch of bytes, `end` excluded. */
@@ -66,12 +67,9 @@ export function blocksOf(pieces: readonly Uint8Array[], blockSizeBytes: number):
   )
   if (isSo) return pieces
   const bytes = Buffer.concat(pieces)
-  return Array.from({ length: Math.ceil(bytes.length / blockSizeBytes) }, (_, index) => {
-    const part = bytes.subarray(index * blockSizeBytes, (index + 1) * blockSizeBytes)
-    const block = Buffer.allocUnsafeSlow(part.length)
-    block.set(part)
-    return block
-  })
+  return Array.from({ length: Math.ceil(bytes.length / blockSizeBytes) }, (_, index) =>
+    alone(bytes.subarray(index * blockSizeBytes, (index + 1) * blockSizeBytes)),
+  )
 }
 
 /** The numbers of the blocks that a span touches. */

@@ -5,6 +5,7 @@ import { Attempts } from '../util/attempts.js'
 import { FsError } from '../util/fs-error.js'
 import type { MemoryBudget } from '../util/memory-budget.js'
 import type { Log } from '../util/log.js'
+import { isAlone } from '../util/pieces.js'
 
 export interface WholeFileRequest {
   readonly name: string
@@ -92,11 +93,6 @@ async function collect(request: WholeFileRequest, bytes: FetchedBytes): Promise<
   if (filled === sizeBytes) return blocks
   if (filled > sizeBytes) throw request.onOtherSize(filled, bytes.answerVersion)
   throw new FsError('EIO', `read ${request.name}: ${filled} bytes came of ${sizeBytes}`)
-}
-
-/** Whether nothing else lies in its memory, which it would keep from being used again. */
-function isAlone(bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> {
-  return bytes.length === bytes.buffer.byteLength && bytes.buffer instanceof ArrayBuffer
 }
 
 function isStale(error: unknown): boolean {

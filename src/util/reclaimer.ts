@@ -1,3 +1,5 @@
+import { isAlone } from './pieces.js'
+
 /** Bytes that nobody holds any more, but that somebody may still be looking at. */
 interface Retired {
   readonly sizeBytes: number
@@ -47,8 +49,8 @@ export class Reclaimer {
 
   /** Nobody holds these bytes any more. */
   retire(bytes: Uint8Array): void {
-    const { length, buffer } = bytes
-    if (length < leastBytes || length !== buffer.byteLength || !(buffer instanceof ArrayBuffer)) return
+    const { length } = bytes
+    if (length < leastBytes || !isAlone(bytes)) return
     if (this.#waitingBytes + length > mostWaitingBytes) return
     this.#waitingBytes += length
     this.#retired.set(bytes, { sizeBytes: length, before: this.#nextUser })

@@ -1,4 +1,5 @@
 import { inflateRawSync } from 'node:zlib'
+import { alone } from '../util/pieces.js'
 import { ByteQueue } from './byte-queue.js'
 import { inflatePart } from './inflate-part.js'
 
@@ -125,14 +126,6 @@ function inflated(packed: Buffer | undefined, sizeBytes: number): Buffer[] | und
   } catch {
     return undefined // damaged on its way; the next entry begins where it should all the same
   }
-}
-
-/** What is kept must not hold the memory of what is not. */
-function alone(bytes: Buffer): Buffer {
-  if (bytes.length === bytes.buffer.byteLength) return bytes
-  const copy = Buffer.allocUnsafeSlow(bytes.length)
-  bytes.copy(copy)
-  return copy
 }
 
 /** An entry whose sizes come behind it: its own end, or the size that is wanted, tells where that is. */

@@ -8,7 +8,10 @@ const blockBytes = 8
 async function* chunksOf(bytes: Buffer, lengths: readonly number[]): AsyncGenerator<Buffer> {
   let at = 0
   for (const length of [...lengths, bytes.length]) {
-    yield await Promise.resolve(bytes.subarray(at, at + length))
+    const part = bytes.subarray(at, at + length)
+    const chunk = Buffer.allocUnsafeSlow(part.length) // alone: may be kept as it is
+    chunk.set(part)
+    yield await Promise.resolve(chunk)
     at += length
   }
 }
