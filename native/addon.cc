@@ -228,6 +228,7 @@ napi_value stats(napi_env env, napi_callback_info info) {
   setNumber(env, result, "undoneReplies", static_cast<double>(counters.undoneReplies));
   setNumber(env, result, "copiedWrites", static_cast<double>(counters.copiedWrites));
   setNumber(env, result, "notifications", static_cast<double>(counters.notifications));
+  setNumber(env, result, "noticesWaiting", static_cast<double>(session.noticesWaiting()));
   setNumber(env, result, "passthroughOpens", static_cast<double>(counters.passthroughOpens));
   setNumber(env, result, "hasPassthrough", session.isPassthrough() ? 1 : 0);
   return result;

@@ -38,21 +38,25 @@ void Notifier::stop() {
   }
   changed_.notify_one();
   if (thread_.joinable()) thread_.join();
+  std::lock_guard<std::mutex> lock(mutex_);
+  notices_.clear();
 }
 
 size_t Notifier::waiting() {
   std::lock_guard<std::mutex> lock(mutex_);
-  return notices_.size();
+  return notices_.size() + (isTelling_ ? 1 : 0);
 }
 
 void Notifier::run(fuse_session* session) {
   pthread_setname_np(pthread_self(), "xnatfs-notify");
   for (;;) {
     std::unique_lock<std::mutex> lock(mutex_);
+    isTelling_ = false;
     changed_.wait(lock, [this] { return isStopping_ || !notices_.empty(); });
     if (isStopping_) return;
     Notice notice = std::move(notices_.front());
     notices_.pop_front();
+    isTelling_ = true;
     lock.unlock();
     // What the kernel does not know (any more) is ENOENT: as it should be.
     switch (notice.kind) {

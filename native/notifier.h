@@ -31,6 +31,7 @@ class Notifier {
   // JavaScript thread. What is not told yet is dropped. Every request must have been answered, and those that come be
   // refused, or the thread may never end.
   void stop();
+  // Notices that the kernel has not been told yet, that which it is being told included.
   size_t waiting();
 
  private:
@@ -40,6 +41,7 @@ class Notifier {
   std::condition_variable changed_;
   std::deque<Notice> notices_;
   bool isStopping_ = false;
+  bool isTelling_ = false;
   std::thread thread_;
 };
 

@@ -97,6 +97,7 @@ class Session {
   fuse_req_t take(uint64_t token);
   // Tells the kernel something; dropped where there is no kernel to tell.
   void notify(Notice notice);
+  size_t noticesWaiting() { return notifier_.waiting(); }
   // The bytes of a WRITE that found no spare buffer; valid until the request is answered.
   const std::vector<char>* copiedBytes(uint64_t token);
   bool isOver() const { return isOver_; }

@@ -295,6 +295,7 @@ export class RunningMount {
   async #refreshPath(path: string): Promise<ControlAnswer> {
     this.#layers.session.retryLogIn()
     const found = await this.#layers.vfs.refreshPath(path, this.#fuse?.cache)
+    await this.#fuse?.cache?.told()
     const message = `what the server has is asked for anew in ${join(this.#plan.mountpoint, found)}`
     this.#log.info(message)
     return { isDone: true, message }

@@ -112,6 +112,8 @@ export interface FuseMount {
 
 /** What the kernel has cached. Takes effect later, in order; what the kernel does not have is no error. */
 export interface KernelCache {
+  /** Resolves when what was asked for has taken effect; after a second also where the kernel makes it wait. */
+  told(): Promise<void>
   dropPages(ino: number): void
   dropAttributes(ino: number): void
   dropName(parent: number, name: string): void

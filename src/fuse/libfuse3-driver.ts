@@ -8,6 +8,7 @@ import type {
   MountOptions,
 } from './driver.js'
 import { probeFuseDevice, isOnPath, unavailable } from './fuse-device.js'
+import { sleep } from '../util/sleep.js'
 import { raiseReadAhead } from './kernel-read-ahead.js'
 import { mountAt, unmounted } from './mountpoint.js'
 import { loadNativeBinding } from './native-binding.js'
@@ -113,8 +114,15 @@ function allocate(binding: NativeBinding): SessionMemory {
   }
 }
 
+/** The kernel may make a notice wait for a request that holds a page or a directory. */
+const longestNoticeMs = 1000
+
 function kernelCache(session: NativeSession): KernelCache {
   return {
+    told: async () => {
+      const endMs = Date.now() + longestNoticeMs
+      while (session.stats()['noticesWaiting']! > 0 && Date.now() < endMs) await sleep(2)
+    },
     dropPages: (ino) => session.invalidateInode(ino, 0, 0),
     dropAttributes: (ino) => session.invalidateInode(ino, -1, 0),
     dropName: (parent, name) => session.invalidateEntry(parent, name),
