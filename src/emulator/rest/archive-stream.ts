@@ -66,7 +66,7 @@ async function writeZip(
     for (const member of members) await zip.add(member)
   } catch (error) {
     // The original logs its ZipException and lets the response end there: a 200 whose archive has no end (§4).
-    if (error instanceof DuplicateEntry) return
+    if (error instanceof DuplicateEntry) return zip.flush()
     throw error
   }
   await zip.finish()

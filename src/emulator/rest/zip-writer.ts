@@ -23,6 +23,8 @@ const MAX16 = 0xffff
 const FLAG_UTF8 = 0x800
 const FLAG_DESCRIPTOR = 0x8
 const READ_SIZE = 512 * 1024
+/** What is shorter is collected, headers and small members, before it is passed on. */
+const WRITE_SIZE = 64 * 1024
 
 export interface ArchiveMember {
   readonly name: string
@@ -53,6 +55,8 @@ export class ZipWriter {
   readonly #entries: WrittenEntry[] = []
   readonly #names = new Set<string>()
   #offset = 0
+  #collected: Buffer[] = []
+  #collectedBytes = 0
 
   constructor(sink: BodySink, compressed: boolean) {
     this.#sink = sink
@@ -74,18 +78,31 @@ export class ZipWriter {
     const start = this.#offset
     for (const entry of this.#entries) await this.#write(centralHeader(entry))
     await this.#write(endRecords(this.#entries.length, start, this.#offset))
+    await this.flush()
+  }
+
+  /** Passes on what was collected. */
+  async flush(): Promise<void> {
+    if (this.#collectedBytes === 0) return
+    const data = Buffer.concat(this.#collected)
+    this.#collected = []
+    this.#collectedBytes = 0
+    await this.#sink.write(data)
   }
 
   async #addStored(member: ArchiveMember, file: FileHandle): Promise<void> {
     let crc = 0
     let size = 0
-    for await (const chunk of chunks(file)) {
+    let whole: Buffer[] = []
+    for await (const chunk of chunks(file, member.size)) {
       crc = crc32(chunk, crc)
       size += chunk.length
+      whole = size <= READ_SIZE ? [...whole, chunk] : []
     }
     const entry = this.#entry(member, { flags: FLAG_UTF8, crc, compressedSize: size, size })
     await this.#write(localHeader(entry))
-    for await (const chunk of chunks(file)) await this.#write(chunk)
+    if (size <= READ_SIZE) for (const chunk of whole) await this.#write(chunk)
+    else for await (const chunk of chunks(file, size)) await this.#write(chunk)
     this.#entries.push(entry)
   }
 
@@ -98,7 +115,7 @@ export class ZipWriter {
     const before = this.#offset
     const deflate = createDeflateRaw()
     const feed = async (): Promise<void> => {
-      for await (const chunk of chunks(file)) {
+      for await (const chunk of chunks(file, member.size)) {
         crc = crc32(chunk, crc)
         size += chunk.length
         if (!deflate.write(chunk)) await new Promise((resolve) => deflate.once('drain', resolve))
@@ -128,17 +145,26 @@ export class ZipWriter {
 
   async #write(data: Buffer): Promise<void> {
     this.#offset += data.length
-    await this.#sink.write(data)
+    if (data.length >= WRITE_SIZE) {
+      await this.flush()
+      return this.#sink.write(data)
+    }
+    this.#collected.push(data)
+    this.#collectedBytes += data.length
+    if (this.#collectedBytes >= WRITE_SIZE) await this.flush()
   }
 }
 
-async function* chunks(file: FileHandle): AsyncGenerator<Buffer> {
+/** @param size how much there probably is: memory for it and one byte, so that one read finds the end as well */
+async function* chunks(file: FileHandle, size: number): AsyncGenerator<Buffer> {
   let position = 0
   for (;;) {
-    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(READ_SIZE), 0, READ_SIZE, position)
+    const length = Math.min(READ_SIZE, Math.max(size - position, 0) + 1)
+    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(length), 0, length, position)
     if (bytesRead === 0) return
     position += bytesRead
     yield buffer.subarray(0, bytesRead)
+    if (bytesRead < length) return
   }
 }
 
