@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { dirname, join } from 'node:path'
 import type { CacheFs } from './cache-disk.js'
+import { openFileState } from './file-state.js'
 
 /**
  * Where things lie in a cache directory. Everything is put in place by rename(2), nothing is written into once it is
@@ -60,27 +61,29 @@ export function temporaryPath(server: string, writer: string): string {
   return `${server}/tmp/${writer}-${++count}`
 }
 
-/** Writes a file under a passing name and gives it its own: there is no moment at which it is there in part. */
+/**
+ * Writes a file under a passing name and gives it its own: there is no moment at which it is there in part.
+ * @returns its state, which it has until somebody touches it or takes its name
+ */
 export async function putInPlace(
   fs: CacheFs,
   server: string,
   writer: string,
   path: string,
   pieces: readonly Uint8Array[],
-): Promise<void> {
+): Promise<string> {
   const temporary = temporaryPath(server, writer)
-  await withDirectory(fs, temporary, async () => {
-    const handle = await fs.open(temporary, 'wx', 0o600)
-    try {
-      await writePieces(handle, pieces, 0)
-    } catch (error) {
-      await fs.unlink(temporary).catch(() => {}) // a full disk needs the room
-      throw error
-    } finally {
-      await handle.close()
-    }
-  })
-  await withDirectory(fs, path, () => fs.rename(temporary, path))
+  const handle = await withDirectory(fs, temporary, () => fs.open(temporary, 'wx', 0o600))
+  try {
+    await writePieces(handle, pieces, 0)
+    await withDirectory(fs, path, () => fs.rename(temporary, path))
+    return await openFileState(handle)
+  } catch (error) {
+    await fs.unlink(temporary).catch(() => {}) // a full disk needs the room
+    throw error
+  } finally {
+    await handle.close()
+  }
 }
 
 /** Does something in the directory of `path`; makes the directory where it is missing. */

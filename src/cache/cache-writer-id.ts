@@ -72,7 +72,8 @@ export class CacheWriterId {
     const text = Buffer.from(JSON.stringify(self()))
     for (let attempt = 1; ; attempt++) {
       try {
-        return await putInPlace(fs, this.#server, this.id, this.#path(this.id), [text])
+        await putInPlace(fs, this.#server, this.id, this.#path(this.id), [text])
+        return
       } catch (error) {
         if (!isAbsent(error) || attempt === registrations) throw error
       }

@@ -15,10 +15,11 @@ import {
   withDirectory,
 } from './cache-layout.js'
 import type { CacheWriterId } from './cache-writer-id.js'
+import { fileState } from './file-state.js'
 import type { OpenHandles } from './open-handles.js'
 import { OtherParts, canBePart } from './other-parts.js'
 import { PartFile } from './part-file.js'
-import { fileState, proveBlocks } from './proven-file.js'
+import { proveBlocks } from './proven-file.js'
 import { proveFile } from './taken-file.js'
 
 export interface DiskFileContext {
@@ -61,7 +62,7 @@ export class DiskFile {
   #underWay: ReadonlySet<PendingBlock> = new Set()
   /** A record may have been written by half: it can be read, and is mended before it is written to. */
   #isSuspect = false
-  /** In which state the complete file was found right. */
+  /** In which state the complete file was found right, or came to its name. */
   #provenState: string | undefined
   #touchedMs = Number.NEGATIVE_INFINITY
   #loading: Promise<void> | undefined
@@ -115,6 +116,7 @@ export class DiskFile {
     if (!sums || this.#part || sums.key.id !== key.id) return undefined
     const state = await disk.read(() => fileState(disk.fs, this.#path))
     if (state === undefined) return undefined
+    void disk.read(() => this.#touch()) // who is given the path does not read here
     if (state === this.#provenState) return this.#path
     if (!options.isDeep) return undefined
     const proof = await disk.read(() => proveBlocks(disk.fs, this.#path, sums, options.signal))
@@ -338,9 +340,10 @@ export class DiskFile {
     const sums = new BlockSums(key, blockSizeBytes)
     inOrder.forEach(({ bytes }, index) => sums.add(index, bytes))
     const pieces = inOrder.map(({ bytes }) => bytes)
-    await putInPlace(disk.fs, server, writer.id, this.#path, pieces)
+    const state = await putInPlace(disk.fs, server, writer.id, this.#path, pieces)
     await putInPlace(disk.fs, server, writer.id, this.#path + sumsSuffix, [sums.encode()])
     this.#sums = sums
+    this.#provenState = state
     onStored(key.sizeBytes)
   }
 
@@ -378,7 +381,8 @@ export class DiskFile {
   }
 
   async #complete(part: PartFile): Promise<void> {
-    this.#sums = (await part.complete()) ? part.sums : undefined
+    this.#provenState = await part.complete()
+    this.#sums = this.#provenState === undefined ? undefined : part.sums
     this.#part = undefined // until then it is read from
     await part.close()
   }

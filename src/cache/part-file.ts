@@ -15,6 +15,7 @@ import {
   writeAll,
   writePieces,
 } from './cache-layout.js'
+import { openFileState } from './file-state.js'
 
 /** One write brings at most this many: who reads what is being written waits for it. */
 const blocksAtOnce = 16
@@ -139,21 +140,21 @@ export class PartFile {
 
   /**
    * Reads all of it once more and makes a complete file of it.
-   * @returns false when it is not what it should be, and is removed
+   * @returns the state in which it was found right; undefined when it is not what it should be, and is removed
    */
-  async complete(): Promise<boolean> {
+  async complete(): Promise<string | undefined> {
     const { fs } = this.#disk
     const { key } = this.sums
     if (!(await this.#isRight())) {
       await this.discard()
-      return false
+      return undefined
     }
     const target = completePath(this.#server, fileId(key.file, key.version))
     await this.touch()
     await withDirectory(fs, target, () => fs.rename(this.#path + partSuffix, target))
     await fs.rename(this.#path + sumsSuffix, target + sumsSuffix)
     await this.#disk.remove(dirname(this.#path), 'directory')
-    return true
+    return openFileState(this.#data)
   }
 
   async discard(): Promise<void> {

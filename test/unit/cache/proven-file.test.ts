@@ -11,7 +11,7 @@ import {
   putWhole,
   testFile,
 } from '../../support/disk-cache.js'
-import type { TestCache } from '../../support/disk-cache.js'
+import type { TestCache, TestFile } from '../../support/disk-cache.js'
 
 let root: string
 /** What was opened below the cache since the test began to count. */
@@ -53,6 +53,30 @@ describe('the plain file of a complete entry', () => {
     await utimes(path, 1000, 1000)
     expect(await one.cache.completePath(file.key)).toBe(path)
     expect(readings).toEqual([path])
+  })
+
+  it.each([
+    ['at once', putWhole],
+    ['block by block', (one: TestCache, whole: TestFile) => putBlocks(one, whole, [3, 1, 0, 2])],
+  ])('is not looked through by the process that has just made it, %s', async (_, put) => {
+    const one = open()
+    await put(one, file)
+    readings = []
+    expect(await one.cache.completePath(file.key)).toBe(pathOf(one, file))
+    expect(readings).toEqual([])
+    await utimes(pathOf(one, file), 1000, 1000)
+    expect(await one.cache.completePath(file.key)).toBe(pathOf(one, file))
+    expect(readings).toEqual([pathOf(one, file)])
+  })
+
+  it('counts as used when it is given: it is not read through the cache then', async () => {
+    let nowMs = 1e12
+    const one = openTestCache(root, { now: () => nowMs })
+    opened.push(one)
+    await putWhole(one, file)
+    nowMs += 3_600_000
+    await one.cache.completePath(file.key)
+    await expect.poll(async () => (await stat(`${pathOf(one, file)}.sums`)).mtimeMs).toBe(nowMs)
   })
 
   it.each([
