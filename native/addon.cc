@@ -187,6 +187,27 @@ napi_value releaseBacking(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+// (inode, handle, path) → whether the workers read the open file there from now on
+napi_value serve(napi_env env, napi_callback_info info) {
+  const Call call(env, info, 3);
+  if (!call) return nullptr;
+  return call.answer(call.session().servedFiles().serve(call.natural(0), call.natural(1), call.text(2).c_str()) == 0);
+}
+
+// (handle)
+napi_value releaseServed(napi_env env, napi_callback_info info) {
+  const Call call(env, info, 1);
+  if (call) call.session().servedFiles().release(call.natural(0));
+  return nullptr;
+}
+
+// (inode): when it returns, no worker reads for handles of the inode any more
+napi_value stopServing(napi_env env, napi_callback_info info) {
+  const Call call(env, info, 1);
+  if (call) call.session().servedFiles().stop(call.natural(0));
+  return nullptr;
+}
+
 // (ArrayBuffer): it is empty afterwards, and its memory free. Its views are empty too; no thread may be at work on it.
 napi_value freeMemory(napi_env env, napi_callback_info info) {
   size_t count = 1;
@@ -230,6 +251,7 @@ napi_value stats(napi_env env, napi_callback_info info) {
   setNumber(env, result, "notifications", static_cast<double>(counters.notifications));
   setNumber(env, result, "noticesWaiting", static_cast<double>(session.noticesWaiting()));
   setNumber(env, result, "passthroughOpens", static_cast<double>(counters.passthroughOpens));
+  setNumber(env, result, "servedReads", static_cast<double>(counters.servedReads));
   setNumber(env, result, "hasPassthrough", session.isPassthrough() ? 1 : 0);
   return result;
 }
@@ -242,7 +264,8 @@ napi_value init(napi_env env, napi_value exports) {
   for (const auto& one : {method("close", closeSession), method("invalidateInode", invalidateInode),
                           method("invalidateEntry", invalidateEntry), method("storePages", storePages),
                           method("acquireBacking", acquireBacking), method("releaseBacking", releaseBacking),
-                          method("stats", stats)}) {
+                          method("serve", serve), method("releaseServed", releaseServed),
+                          method("stopServing", stopServing), method("stats", stats)}) {
     methods.push_back(one);
   }
   napi_value session, names;

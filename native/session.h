@@ -2,8 +2,8 @@
 //
 // The rules of its life
 //
-// Threads. «Workers» read /dev/fuse and let libfuse parse what they read; they answer what needs no thought and hand
-// the rest over. The «supervisor» mounts, starts the workers and joins them. The «notifier» tells the kernel to drop
+// Threads. «Workers» read /dev/fuse and let libfuse parse what they read; they answer what needs no thought, read open
+// files where JavaScript has said that they may (served-files.h), and hand the rest over. The «supervisor» mounts, starts the workers and joins them. The «notifier» tells the kernel to drop
 // what it has cached. JavaScript runs on its own thread, the only one that may touch napi_* (but for calling the
 // thread-safe function). No thread of libuv's pool is ever held, and nothing waits for JavaScript but the kernel's
 // requests themselves.
@@ -52,6 +52,7 @@
 #include "notifier.h"
 #include "passthrough.h"
 #include "protocol.h"
+#include "served-files.h"
 
 namespace xnatfs {
 
@@ -79,7 +80,7 @@ struct JsSide {
 struct Counters {
   std::array<std::atomic<uint64_t>, kOpCount> requests{};
   std::atomic<uint64_t> bytesRead{0}, bytesWritten{0}, batches{0}, lateReplies{0}, undoneReplies{0},
-      notifications{0}, copiedWrites{0}, passthroughOpens{0};
+      notifications{0}, copiedWrites{0}, passthroughOpens{0}, servedReads{0};
 };
 
 class Session {
@@ -117,6 +118,7 @@ class Session {
   size_t inFlight();
   int fd() const { return mounted_.fd; }
   Passthrough& passthrough() { return passthrough_; }
+  ServedFiles& servedFiles() { return servedFiles_; }
 
  private:
   enum class SlotState : uint8_t { free, active, abandoned };
@@ -169,6 +171,7 @@ class Session {
   Counters counters_;
   Notifier notifier_;
   Passthrough passthrough_;
+  ServedFiles servedFiles_;
 
   std::mutex mutex_;
   std::condition_variable phaseChanged_;

@@ -64,6 +64,13 @@ const variants = [
     start: (path) => ({ program: process.execPath, words: [server, 'libfuse3', path, 'writable'] }),
   },
   {
+    name: 'libfuse3, cached file',
+    start: (path) => ({
+      program: process.execPath,
+      words: [server, 'libfuse3', path, 'writable', join(disk, 'big')],
+    }),
+  },
+  {
     name: 'libfuse3, read-only, passthrough',
     isReadOnly: true,
     start: (path) => ({
@@ -98,7 +105,10 @@ function record(variant, name, figure) {
 }
 
 function runTask(one, root) {
-  if (one.isCold) writeFileSync('/proc/sys/vm/drop_caches', '1')
+  if (one.isCold) {
+    writeFileSync('/proc/sys/vm/drop_caches', '1')
+    execFileSync('cat', [join(disk, one.path === 'big' ? 'big' : 'sink')], { stdio: 'ignore' }) // the disk's stay
+  }
   const words = [one.task, join(root, one.path)]
   return new Promise((resolve, reject) => {
     const child = spawn(join(folder, 'client'), words, { stdio: ['ignore', 'pipe', 'inherit'] })

@@ -31,6 +31,8 @@ export interface AssemblyPlan {
   readonly flags: MountFlags
   readonly log: Log
   readonly cache: MountCache
+  /** From which size on the driver is told where a file lies in the cache; default: never. */
+  readonly backsFromBytes?: number
   /** The journal directory of this mount. */
   readonly stagingDirectory: string
   readonly reach?: Reach
@@ -95,7 +97,7 @@ export function assemble(plan: AssemblyPlan): Assembly {
     writeMode: flags.writeMode,
     listsAhead: listsAhead(flags),
     isReadOnly: flags.readOnly ?? false,
-    givesBackingFiles: flags.readOnly === true && process.getuid!() === 0, // others may not have the kernel read them
+    backsFromBytes: plan.backsFromBytes ?? Infinity,
     quietMs: flags.writeMode === 'back' ? flags.writeBackDelay * 1000 : emptyFileMs,
     uid: flags.uid ?? process.getuid!(),
     gid: flags.gid ?? process.getgid!(),

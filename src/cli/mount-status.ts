@@ -50,6 +50,8 @@ export interface MountStatus {
     readonly writtenBytes: number
     /** Files that the kernel reads by itself, opened so often. */
     readonly passthroughOpens: number
+    /** Reads that the driver has answered from the disk cache by itself. */
+    readonly servedReads: number
   } | null
   readonly pending: readonly Pick<UnsentFile, 'path' | 'sizeBytes' | 'reason'>[]
   /** The newest warnings and errors of the log, oldest first. */
@@ -61,8 +63,8 @@ export function kernelStatus(stats: Readonly<Record<string, number>> | undefined
   if (!stats) return null
   const others = new Set<string>(notRequests)
   const requests = Object.entries(stats).reduce((sum, [name, n]) => (others.has(name) ? sum : sum + n), 0)
-  const { bytesRead = 0, bytesWritten = 0, passthroughOpens = 0 } = stats
-  return { requests, readBytes: bytesRead, writtenBytes: bytesWritten, passthroughOpens }
+  const { bytesRead = 0, bytesWritten = 0, passthroughOpens = 0, servedReads = 0 } = stats
+  return { requests, readBytes: bytesRead, writtenBytes: bytesWritten, passthroughOpens, servedReads }
 }
 
 const notRequests = [
@@ -74,6 +76,8 @@ const notRequests = [
   'undoneReplies',
   'copiedWrites',
   'notifications',
+  'noticesWaiting',
   'passthroughOpens',
+  'servedReads',
   'hasPassthrough',
 ]

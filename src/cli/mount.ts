@@ -74,7 +74,13 @@ export class RunningMount {
   readonly #stopped: Promise<ControlAnswer>
   #resolveStopped: (answer: ControlAnswer) => void = () => {}
 
-  private constructor(plan: MountPlan, log: Log, cache: MountCache, journal: OpenJournal) {
+  private constructor(
+    plan: MountPlan,
+    log: Log,
+    cache: MountCache,
+    journal: OpenJournal,
+    backsFromBytes: number,
+  ) {
     this.#plan = plan
     this.#log = log
     this.#cache = cache
@@ -84,6 +90,7 @@ export class RunningMount {
       log,
       cache,
       stagingDirectory: journal.directory,
+      backsFromBytes,
       credentials: plan.logIn.credentials,
       latest: () => latestLogIns(plan.url, plan.logIn),
       onRefused: (error) => this.#tellRefused(error.message),
@@ -103,8 +110,9 @@ export class RunningMount {
     const removeMade = await prepareMountpoint(mountpoint, (text) => log.warn(text))
     const journal = await OpenJournal.open(await journalRoot(), { url, user }, mountpoint)
     const { freeMemory } = driver
+    const backsFromBytes = driver.backsFromBytes({ isReadOnly: plan.flags.readOnly ?? false })
     const cache = await MountCache.open({ url, user, flags: plan.flags, log, freeMemory })
-    const mount = new RunningMount(plan, log, cache, journal)
+    const mount = new RunningMount(plan, log, cache, journal, backsFromBytes)
     try {
       if (plan.reach.isInsecure) log.warn(insecureWarning(url))
       mount.#user = await mount.#logIn()

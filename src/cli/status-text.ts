@@ -80,10 +80,11 @@ function aheadText({ ahead }: MountStatus): string {
 
 function kernelRow({ kernel }: MountStatus): string[] {
   if (!kernel) return []
-  const { requests, readBytes, writtenBytes, passthroughOpens } = kernel
+  const { requests, readBytes, writtenBytes, passthroughOpens, servedReads } = kernel
   const bytes = `${sizeText(readBytes)} read, ${sizeText(writtenBytes)} written`
   const passed = passthroughOpens > 0 ? `, ${passthroughOpens} opens passed through to the disk cache` : ''
-  return [row('kernel', `${countText(requests, 'request')}, ${bytes}${passed}`)]
+  const served = servedReads > 0 ? `, ${countText(servedReads, 'read')} straight from the disk cache` : ''
+  return [row('kernel', `${countText(requests, 'request')}, ${bytes}${passed}${served}`)]
 }
 
 const pendingShown = 10

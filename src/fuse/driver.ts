@@ -22,6 +22,11 @@ export interface OpenReply {
    * other version will have. A driver may let the kernel read it instead of asking.
    */
   readonly backingPath?: string
+  /**
+   * Calls `stop` just before the file gets other bytes, or another size. A driver that reads `backingPath` for the
+   * kernel asks again from then on: kernel and caller would see the bytes of two versions otherwise.
+   */
+  readonly untilChanged?: (stop: () => void) => void
 }
 
 export interface AttributeRequest {
@@ -129,6 +134,8 @@ export interface FuseDriver {
   readonly name: string
   /** Empties a buffer that no thread is at work on, and gives its memory back at once. Where a driver can. */
   readonly freeMemory?: (memory: ArrayBuffer) => void
+  /** From which size on it gains by a `backingPath`, which costs something to name; Infinity: it cannot use one. */
+  backsFromBytes(options: Pick<MountOptions, 'isReadOnly'>): number
   /** Whether it can work on this machine; if not, why, and what to do. */
   probe(): Promise<DriverProbe>
   /** Resolves when the kernel's requests are being answered. @throws Error in words for the user */

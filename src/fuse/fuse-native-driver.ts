@@ -14,6 +14,10 @@ import { PathOperations } from './path-operations.js'
 export class FuseNativeDriver implements FuseDriver {
   readonly name = 'fuse-native'
 
+  backsFromBytes(): number {
+    return Infinity
+  }
+
   async probe(): Promise<DriverProbe> {
     const trouble = await probeFuseDevice()
     if (trouble) return trouble

@@ -18,12 +18,19 @@ import { NativeRequests } from './native-requests.js'
 /** A thread that waits on the caller's processor is woken soonest; more than four gained nothing (measured). */
 const threads = Math.max(2, Math.min(4, availableParallelism()))
 
+/** To look after the local file and to open it takes longer than JavaScript needs for what is shorter (measured). */
+const servedFromBytes = 256 * 1024
+
 /** The addon in native/: libfuse3's low-level interface, by inode, with threads of its own. */
 export class Libfuse3Driver implements FuseDriver {
   readonly name = 'libfuse3'
 
   get freeMemory(): NativeBinding['freeMemory'] {
     return loadNativeBinding().freeMemory
+  }
+
+  backsFromBytes({ isReadOnly }: Pick<MountOptions, 'isReadOnly'>): number {
+    return wantsPassthrough(isReadOnly) ? 0 : servedFromBytes
   }
 
   async probe(): Promise<DriverProbe> {
@@ -64,6 +71,11 @@ export class Libfuse3Driver implements FuseDriver {
   }
 }
 
+/** The kernel reads by itself only what root has said; and of a file that may be written, never. */
+function wantsPassthrough(isReadOnly: boolean): boolean {
+  return isReadOnly && process.getuid!() === 0
+}
+
 interface OpenSession {
   readonly session: NativeSession
   readonly ready: Promise<void>
@@ -85,8 +97,7 @@ function open(
   })
   const ended = new Promise<void>((resolve) => (onEnded = resolve))
   const session = new binding.Session(
-    // The kernel reads by itself only what root has said; and of a file that may be written, never.
-    { ...options, threads, wantsPassthrough: options.isReadOnly && process.getuid!() === 0 },
+    { ...options, threads, wantsPassthrough: wantsPassthrough(options.isReadOnly) },
     memory,
     {
       onReady,

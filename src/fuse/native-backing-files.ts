@@ -10,8 +10,9 @@ interface BackedInode {
 }
 
 /**
- * Opens that the kernel serves from another file by itself. It wants all handles of an inode to be of one kind: while
- * one is backed, all must be, and by the same file; while one is not, none can.
+ * Opens that are read from another file without JavaScript: by the kernel, where it does that, or else by the session's
+ * threads. The kernel wants all handles of an inode to be of one kind: while one is backed, all must be, and by the same
+ * file; while one is not, none can.
  */
 export class BackingFiles {
   /** Files that the kernel reads by itself, and handles that are open on them. */
@@ -20,13 +21,16 @@ export class BackingFiles {
   readonly #plainHandles = new Map<number, number>()
 
   /** @returns a backing number, 0 for a plain open, or a negative errno */
-  acquire(session: NativeSession, ino: number, { handle, backingPath }: OpenReply): number {
+  acquire(session: NativeSession, ino: number, opened: OpenReply): number {
+    const { handle, backingPath, untilChanged } = opened
     const backed = this.#backed.get(ino)
     if (backed && backed.path !== backingPath) return -ESTALE // another version; the old one is still being read
     const mayBack = backingPath !== undefined && (this.#plainHandles.get(ino) ?? 0) === 0
     const number = mayBack ? session.acquireBacking(ino, backingPath) : 0
     if (number <= 0) {
       this.#plainHandles.set(ino, (this.#plainHandles.get(ino) ?? 0) + 1)
+      if (backingPath !== undefined && untilChanged && session.serve(ino, handle, backingPath))
+        untilChanged(() => session.stopServing(ino))
       return 0
     }
     if (backed) backed.handles++
@@ -43,6 +47,7 @@ export class BackingFiles {
       if (--backed.handles === 0) this.#backed.delete(ino)
       return
     }
+    session.releaseServed(handle)
     const plain = (this.#plainHandles.get(ino) ?? 0) - 1
     if (plain > 0) this.#plainHandles.set(ino, plain)
     else this.#plainHandles.delete(ino)

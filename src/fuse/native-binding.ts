@@ -85,6 +85,12 @@ export interface NativeSession {
   /** @returns a positive number, or a negative errno */
   acquireBacking(ino: number, path: string): number
   releaseBacking(ino: number): void
+  /** Lets the session's threads read an open file from a local one, for all of its handles the same. @returns whether they do */
+  serve(ino: number, handle: number, path: string): boolean
+  /** The handle is closed, or was not taken. */
+  releaseServed(handle: number): void
+  /** When it returns, no thread answers for handles of the inode any more: their reads come here again. */
+  stopServing(ino: number): void
   stats(): Record<string, number>
   close(): void
 }

@@ -36,10 +36,9 @@ export class Node {
   readonly kind: NodeKind
   parent: Node | undefined
   name: string
-  /** As the archive lists it. Undefined for a file that was never stored. */
-  entry: Entry | undefined
-  /** The bytes of a file that is being written, or was and is still open. */
-  local: LocalFile | undefined
+  #entry: Entry | undefined
+  #local: LocalFile | undefined
+  #onChange: (() => void) | undefined
   /** What is being written into a file that gives orders. */
   order: OrderText | undefined
   /** Removed by name; lives on for its handles. */
@@ -70,7 +69,42 @@ export class Node {
     this.kind = kind
     this.parent = parent
     this.name = name
-    this.entry = entry
+    this.#entry = entry
+  }
+
+  /** As the archive lists it. Undefined for a file that was never stored. */
+  get entry(): Entry | undefined {
+    return this.#entry
+  }
+
+  set entry(entry: Entry | undefined) {
+    if (!isSameFile(this.#entry, entry)) this.#changed()
+    this.#entry = entry
+  }
+
+  /** The bytes of a file that is being written, or was and is still open. */
+  get local(): LocalFile | undefined {
+    return this.#local
+  }
+
+  set local(local: LocalFile | undefined) {
+    this.#changed()
+    this.#local = local
+  }
+
+  /**
+   * Calls `stop`, once, just before the file gets other bytes than those of `file`: at once where it has. It takes the
+   * place of the one that was given before.
+   */
+  watch(file: FileEntry, stop: () => void): void {
+    if (this.#local || !isSameFile(this.#entry, file)) stop()
+    else this.#onChange = stop
+  }
+
+  #changed(): void {
+    const stop = this.#onChange
+    this.#onChange = undefined
+    stop?.()
   }
 
   get directory(): DirectoryEntry {
@@ -129,6 +163,11 @@ export class Node {
 
 export function isHidden(found: Node | Hidden | undefined): found is Hidden {
   return found !== undefined && 'hidden' in found
+}
+
+function isSameFile(one: Entry | undefined, other: Entry | undefined): boolean {
+  if (one?.kind !== 'file' || other?.kind !== 'file') return false
+  return one.key === other.key && one.version === other.version
 }
 
 function hashOf(text: string): number {

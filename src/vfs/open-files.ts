@@ -30,7 +30,8 @@ export interface OpenFilesOptions {
   readonly streams: Streams
   readonly orders: Orders
   readonly isReadOnly: boolean
-  readonly givesBackingFiles?: boolean | undefined
+  /** From which size on open() names the local file of a cached one; default: never. */
+  readonly backsFromBytes?: number
   readonly log: Log
   readonly now: () => number
 }
@@ -41,6 +42,8 @@ export interface Opened {
   readonly keepCache: boolean
   /** A local file with exactly the bytes of what was opened. */
   readonly backingPath?: string
+  /** Calls `stop` just before the file gets other bytes. */
+  readonly untilChanged?: (stop: () => void) => void
 }
 
 /** State of one open(). */
@@ -74,8 +77,11 @@ export class OpenFiles {
       await ascertain(node, this.#options, signal)
       this.#checkReported(node)
     }
+    const { file } = node
     const backingPath = canWrite ? undefined : await this.#backingPathOf(node)
-    return { ...this.addHandle(node, canWrite), ...(backingPath !== undefined && { backingPath }) }
+    const opened = this.addHandle(node, canWrite)
+    if (backingPath === undefined || !file) return opened
+    return { ...opened, backingPath, untilChanged: (stop) => node.watch(file, stop) }
   }
 
   /** A handle for a node that is known to be openable. */
@@ -246,7 +252,7 @@ export class OpenFiles {
 
   async #backingPathOf(node: Node): Promise<string | undefined> {
     const file = sizedFile(node.file)
-    if (!this.#options.givesBackingFiles || !file || node.local) return undefined
+    if (!file || node.local || file.sizeBytes < (this.#options.backsFromBytes ?? Infinity)) return undefined
     const { version } = file
     const known = this.#backing.get(node)
     if (known && node.handles > 0) return known.version === version ? known.path : undefined

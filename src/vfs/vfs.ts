@@ -40,7 +40,8 @@ export interface VfsOptions extends AttributeDefaults {
   readonly stagingDirectory: string
   readonly isReadOnly: boolean
   /** Local files with the bytes of what is opened are named to the driver. */
-  readonly givesBackingFiles?: boolean | undefined
+  /** From which size on open() names the local file of a cached one; default: never. */
+  readonly backsFromBytes?: number
   /** How long a file that nobody waits for stays here before it is sent. */
   readonly quietMs: number
   readonly writeMode: WriteMode

@@ -239,13 +239,6 @@ describe('passthrough', () => {
     await expect.poll(async () => (await driver.ask<{ handles: number }>('held', path)).handles).toBe(0)
     expect((await readFile(join(path, 'f'), 'utf8')) === text.toUpperCase()).toBe(true)
   })
-
-  it('is not used where a file may be written', async () => {
-    const backing = join(folder, 'backing')
-    await writeFile(backing, 'from the cache')
-    await driver.ask('mount', path, {}, [['f', 'from memory!!!', { backingPath: backing }]])
-    expect(await readFile(join(path, 'f'), 'utf8')).toBe('from memory!!!')
-  })
 })
 
 describe('the end of a mount', () => {

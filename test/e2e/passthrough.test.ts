@@ -1,5 +1,6 @@
+import { constants } from 'node:fs'
 import { mkdtemp, open, readFile, readdir, rm, stat, utimes } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { constants as osConstants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { md5, patternBytes } from '../support/byte-source.js'
@@ -9,6 +10,7 @@ import { Server } from '../support/server.js'
 
 const dicom = 'TEST/1/MR1/scans/1/DICOM'
 const resource = '/data/experiments/XNAT_E00001/resources/BIG'
+const directFlags = constants.O_RDONLY | constants.O_DIRECT
 const big = 'TEST/1/MR1/resources/BIG/big.bin'
 
 let server: Server
@@ -125,6 +127,60 @@ it('an open file keeps its bytes when it is evicted, and when the server has ano
     const { hasPassthrough, passthroughOpens } = await asked(mount)
     if (hasPassthrough === 1) expect(passthroughOpens).toBeGreaterThanOrEqual(2)
   })
+})
+
+it('where files may be written, a large one is read from the cache until it gets other bytes', async () => {
+  const [first, second] = [patternBytes(3_000_000, 1), patternBytes(3_000_000, 2)]
+  expect((await server.rest('PUT', resource)).status).toBeLessThan(300)
+  await putBig(first)
+  await withMount(async (mount) => void (await readFile(join(mount.path, big))), [])
+  await withMount(
+    async (mount) => {
+      const path = join(mount.path, big)
+      const reader = await open(path, directFlags)
+      const at = async (offset: number): Promise<Buffer> => {
+        const part = Buffer.alloc(4096)
+        await reader.read(part, 0, 4096, offset)
+        return part
+      }
+      try {
+        expect(await at(4096)).toEqual(first.subarray(4096, 8192))
+        const writer = await open(path, 'r+')
+        await writer.write(Buffer.alloc(4096, 'w'), 0, 4096, 4096)
+        expect(await at(4096)).toEqual(Buffer.alloc(4096, 'w'))
+        expect(await at(8192)).toEqual(first.subarray(8192, 12_288))
+        await writer.close()
+        const written = Buffer.concat([
+          first.subarray(0, 4096),
+          Buffer.alloc(4096, 'w'),
+          first.subarray(8192),
+        ])
+        expect(md5(await readFile(path))).toBe(md5(written))
+      } finally {
+        await reader.close()
+      }
+      const other = await open(path, directFlags)
+      try {
+        await putBig(second)
+        await mount.refresh()
+        expect((await stat(path)).size).toBe(second.length)
+        // Neither the old bytes under the new name nor a mixture.
+        await expect(other.read(Buffer.alloc(4096), 0, 4096, 0)).rejects.toMatchObject({
+          errno: -osConstants.errno.ESTALE,
+        })
+      } finally {
+        await other.close()
+      }
+      expect(md5(await readFile(path))).toBe(md5(second))
+      const { passthroughOpens, servedReads } = await asked(mount)
+      expect({ passthroughOpens, isServed: servedReads! > 0 }).toEqual({
+        passthroughOpens: 0,
+        isServed: true,
+      })
+    },
+    [],
+    [/ESTALE .*big.bin was changed on the server/],
+  )
 })
 
 it('nothing is passed through where files may be written', async () => {

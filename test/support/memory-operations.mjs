@@ -42,6 +42,7 @@ export class MemoryOperations {
     let parent = this.nodes.get(1)
     for (const name of names.slice(0, -1)) parent = this.#child(parent, name, 'directory')
     const node = this.#child(parent, names.at(-1), 'file')
+    this.#change(node)
     Object.assign(node, { bytes, ...options })
     return node.ino
   }
@@ -53,6 +54,12 @@ export class MemoryOperations {
     this.nodes.set(node.ino, node)
     parent.entries.set(name, node)
     return node
+  }
+
+  /** Whoever reads elsewhere for it has to ask again. */
+  #change(node) {
+    node.stop?.()
+    node.stop = undefined
   }
 
   #attributes({ ino, kind, mode, uid, gid, atimeMs, mtimeMs, bytes }) {
@@ -92,6 +99,7 @@ export class MemoryOperations {
     return this.#attributes(node)
   }
   #resize(node, sizeBytes) {
+    this.#change(node)
     const bytes = Buffer.alloc(sizeBytes)
     node.bytes.copy(bytes)
     node.bytes = bytes
@@ -111,7 +119,8 @@ export class MemoryOperations {
     const keepCache = node.openedVersion === node.version
     node.openedVersion = node.version
     const reply = { handle: this.#lastHandle, keepCache }
-    return node.backingPath === undefined ? reply : { ...reply, backingPath: node.backingPath }
+    if (node.backingPath === undefined) return reply
+    return { ...reply, backingPath: node.backingPath, untilChanged: (stop) => (node.stop = stop) }
   }
   opendir(ino) {
     return this.#open(this.nodes.get(ino))
@@ -153,6 +162,7 @@ export class MemoryOperations {
   async write(handle, offset, bytes) {
     const node = this.handles.get(handle)
     if (node.bytes.length < offset + bytes.length) this.#resize(node, offset + bytes.length)
+    this.#change(node)
     node.bytes.set(bytes, offset)
     return 0
   }

@@ -5,14 +5,25 @@ import type { NativeSession } from '../../../src/fuse/native-binding.js'
 
 const ino = 7
 
+interface Fake {
+  released: number
+  /** Handles that the session's threads read by themselves. */
+  readonly served: number[]
+}
+
 /** A kernel that backs every file, or none. */
-function session(number: number): NativeSession & { released: number } {
-  const fake = {
+function session(number: number): NativeSession & Fake {
+  const fake: Fake & Partial<NativeSession> = {
     released: 0,
+    served: [],
     acquireBacking: () => number,
     releaseBacking: () => void fake.released++,
+    serve: (_, handle) => fake.served.push(handle) > 0,
+    releaseServed: (handle) =>
+      void fake.served.splice(0, Infinity, ...fake.served.filter((one) => one !== handle)),
+    stopServing: () => void fake.served.splice(0),
   }
-  return fake as unknown as NativeSession & { released: number }
+  return fake as NativeSession & Fake
 }
 
 const plain = (handle: number) => ({ handle, keepCache: true })
@@ -54,10 +65,27 @@ describe('BackingFiles', () => {
     expect(kernel.released).toBe(0)
   })
 
-  it('opens plainly where the kernel backs nothing', () => {
+  it('where the kernel backs nothing, lets the threads read until the file changes', () => {
+    const files = new BackingFiles()
+    const kernel = session(-constants.errno.EPERM)
+    const stops: (() => void)[] = []
+    const untilChanged = (stop: () => void): void => void stops.push(stop)
+    for (const handle of [1, 2])
+      expect(files.acquire(kernel, ino, { ...backed(handle), untilChanged })).toBe(0)
+    expect(kernel.served).toEqual([1, 2])
+    files.release(kernel, ino, 1)
+    expect(kernel.served).toEqual([2])
+    stops.at(-1)!()
+    expect(kernel.served).toEqual([])
+    files.release(kernel, ino, 2)
+    expect(kernel.released).toBe(0)
+  })
+
+  it('serves nothing of which nobody will say that it has changed', () => {
     const files = new BackingFiles()
     const kernel = session(-constants.errno.EPERM)
     expect(files.acquire(kernel, ino, backed(1))).toBe(0)
+    expect(kernel.served).toEqual([])
     files.release(kernel, ino, 1)
     expect(kernel.released).toBe(0)
   })

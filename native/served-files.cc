@@ -1,0 +1,97 @@
+#include "served-files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <mutex>
+
+#include "protocol.h"
+
+namespace xnatfs {
+namespace {
+
+// @returns whether all of it was there
+bool readAll(int fd, char* bytes, size_t size, off_t offset) {
+  for (size_t done = 0; done < size;) {
+    const ssize_t got = pread(fd, bytes + done, size - done, offset + static_cast<off_t>(done));
+    if (got == 0 || (got < 0 && errno != EINTR)) return false;
+    if (got > 0) done += static_cast<size_t>(got);
+  }
+  return true;
+}
+
+}  // namespace
+
+ServedFiles::File::~File() { close(fd); }
+
+int ServedFiles::serve(uint64_t ino, uint64_t handle, const char* path) {
+  std::shared_ptr<File> file = files_[ino].lock();
+  if (!file) {
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat facts;
+    if (fd < 0 || fstat(fd, &facts) != 0) {
+      const int reason = errno;
+      if (fd >= 0) close(fd);
+      files_.erase(ino);
+      return reason;
+    }
+    files_[ino] = file = std::make_shared<File>(ino, fd, facts.st_size);
+  }
+  file->handles++;
+  std::unique_lock<std::shared_mutex> lock(mutex_);
+  handles_[handle] = std::move(file);
+  return 0;
+}
+
+void ServedFiles::release(uint64_t handle) {
+  std::shared_ptr<File> file;
+  {
+    std::unique_lock<std::shared_mutex> lock(mutex_);
+    const auto known = handles_.find(handle);
+    if (known == handles_.end()) return;
+    file = std::move(known->second);
+    handles_.erase(known);
+  }
+  if (--file->handles > 0) return;
+  const auto known = files_.find(file->ino);
+  if (known != files_.end() && known->second.lock() == file) files_.erase(known);
+}
+
+void ServedFiles::stop(uint64_t ino) {
+  const auto known = files_.find(ino);
+  if (known == files_.end()) return;
+  if (const std::shared_ptr<File> file = known->second.lock()) stop(*file);
+  files_.erase(known);
+}
+
+void ServedFiles::stop(File& file) {
+  file.isStopped = true;
+  std::unique_lock<std::shared_mutex> lock(file.mutex);  // whoever was sending has sent
+}
+
+std::shared_ptr<ServedFiles::File> ServedFiles::find(uint64_t handle) {
+  std::shared_lock<std::shared_mutex> lock(mutex_);
+  const auto known = handles_.find(handle);
+  return known == handles_.end() ? nullptr : known->second;
+}
+
+ssize_t ServedFiles::read(fuse_req_t req, uint64_t handle, size_t size, off_t offset) {
+  const std::shared_ptr<File> file = find(handle);
+  if (!file || file->isStopped) return -1;
+  static thread_local std::unique_ptr<char[]> bytes(new char[kMaxTransfer]);
+  const off_t left = std::max<off_t>(0, file->size - offset);
+  const size_t wanted = static_cast<size_t>(std::min<off_t>(static_cast<off_t>(std::min(size, kMaxTransfer)), left));
+  if (!readAll(file->fd, bytes.get(), wanted, offset)) {
+    stop(*file);  // whoever looks closer will see what is wrong with it
+    return -1;
+  }
+  std::shared_lock<std::shared_mutex> lock(file->mutex);
+  if (file->isStopped) return -1;
+  fuse_reply_buf(req, bytes.get(), wanted);
+  return static_cast<ssize_t>(wanted);
+}
+
+}  // namespace xnatfs
