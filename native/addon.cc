@@ -208,6 +208,31 @@ napi_value stopServing(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+// (inode, milliseconds): the workers answer opens of it for reading
+napi_value offerOpens(napi_env env, napi_callback_info info) {
+  const Call call(env, info, 2);
+  if (!call) return nullptr;
+  const auto time = std::chrono::milliseconds(static_cast<int64_t>(call.number(1)));
+  call.session().sharedOpens().offer(call.natural(0), time);
+  return nullptr;
+}
+
+// (inode) → a handle that is open and was not adopted, or 0
+napi_value withdrawOpens(napi_env env, napi_callback_info info) {
+  const Call call(env, info, 1);
+  if (!call) return nullptr;
+  napi_value result = nullptr;
+  napi_create_double(env, static_cast<double>(call.session().sharedOpens().withdraw(call.natural(0))), &result);
+  return result;
+}
+
+// (handle)
+napi_value adoptOpens(napi_env env, napi_callback_info info) {
+  const Call call(env, info, 1);
+  if (call) call.session().sharedOpens().adopt(call.natural(0));
+  return nullptr;
+}
+
 // (ArrayBuffer): it is empty afterwards, and its memory free. Its views are empty too; no thread may be at work on it.
 napi_value freeMemory(napi_env env, napi_callback_info info) {
   size_t count = 1;
@@ -251,6 +276,7 @@ napi_value stats(napi_env env, napi_callback_info info) {
   setNumber(env, result, "notifications", static_cast<double>(counters.notifications));
   setNumber(env, result, "noticesWaiting", static_cast<double>(session.noticesWaiting()));
   setNumber(env, result, "passthroughOpens", static_cast<double>(counters.passthroughOpens));
+  setNumber(env, result, "sharedOpens", static_cast<double>(counters.sharedOpens));
   setNumber(env, result, "servedReads", static_cast<double>(counters.servedReads));
   setNumber(env, result, "hasPassthrough", session.isPassthrough() ? 1 : 0);
   return result;
@@ -265,7 +291,9 @@ napi_value init(napi_env env, napi_value exports) {
                           method("invalidateEntry", invalidateEntry), method("storePages", storePages),
                           method("acquireBacking", acquireBacking), method("releaseBacking", releaseBacking),
                           method("serve", serve), method("releaseServed", releaseServed),
-                          method("stopServing", stopServing), method("stats", stats)}) {
+                          method("stopServing", stopServing), method("offerOpens", offerOpens),
+                          method("withdrawOpens", withdrawOpens), method("adoptOpens", adoptOpens),
+                          method("stats", stats)}) {
     methods.push_back(one);
   }
   napi_value session, names;
@@ -286,6 +314,7 @@ napi_value init(napi_env env, napi_value exports) {
   setNumber(env, exports, "nameBytes", kNameBytes);
   setNumber(env, exports, "bufferBytes", kRequestBytes);
   setNumber(env, exports, "spareBuffers", kSpareBuffers);
+  setNumber(env, exports, "firstSharedHandle", static_cast<double>(SharedOpens::kFirstHandle));
   napi_value free;
   XNATFS_TRY(napi_create_function(env, "freeMemory", NAPI_AUTO_LENGTH, freeMemory, nullptr, &free));
   XNATFS_TRY(napi_set_named_property(env, exports, "freeMemory", free));

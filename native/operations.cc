@@ -1,5 +1,6 @@
 // libfuse's callbacks: each makes an event of its request, or answers it where no thought is needed.
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -211,6 +212,12 @@ void fsyncdir(fuse_req_t req, fuse_ino_t, int, fuse_file_info*) { fuse_reply_err
 // --- files ---
 
 void open(fuse_req_t req, fuse_ino_t ino, fuse_file_info* file) {
+  Session& session = sessionOf(req);
+  if ((file->flags & O_ACCMODE) == O_RDONLY && session.sharedOpens().open(req, ino)) {
+    session.counters().requests[static_cast<size_t>(Op::open)]++;
+    session.counters().sharedOpens++;
+    return;
+  }
   Event event(Op::open, ino);
   event.values[0] = file->flags;
   submit(req, std::move(event));
@@ -244,11 +251,18 @@ void write(fuse_req_t req, fuse_ino_t ino, const char* bytes, size_t size, off_t
   sessionOf(req).submitWrite(req, std::move(event), bytes, size);
 }
 
-void flush(fuse_req_t req, fuse_ino_t ino, fuse_file_info* file) { submitOnHandle(req, Op::flush, ino, file); }
+void flush(fuse_req_t req, fuse_ino_t ino, fuse_file_info* file) {
+  if (SharedOpens::isShared(file->fh)) fuse_reply_err(req, 0);  // opened for reading
+  else submitOnHandle(req, Op::flush, ino, file);
+}
 
 void fsync(fuse_req_t req, fuse_ino_t ino, int, fuse_file_info* file) { submitOnHandle(req, Op::fsync, ino, file); }
 
-void release(fuse_req_t req, fuse_ino_t ino, fuse_file_info* file) { submitOnHandle(req, Op::release, ino, file); }
+void release(fuse_req_t req, fuse_ino_t ino, fuse_file_info* file) {
+  const auto tell = [&] { submitOnHandle(req, Op::release, ino, file); };
+  if (SharedOpens::isShared(file->fh)) sessionOf(req).sharedOpens().release(req, file->fh, tell);
+  else tell();
+}
 
 // Nobody can promise room on the server. ENOSYS would say the same for ever, and posix_fallocate() writes zeros after
 // either.

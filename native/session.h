@@ -2,8 +2,8 @@
 //
 // The rules of its life
 //
-// Threads. «Workers» read /dev/fuse and let libfuse parse what they read; they answer what needs no thought, read open
-// files where JavaScript has said that they may (served-files.h), and hand the rest over. The «supervisor» mounts, starts the workers and joins them. The «notifier» tells the kernel to drop
+// Threads. «Workers» read /dev/fuse and let libfuse parse what they read; they answer what needs no thought, what
+// JavaScript has told them to answer in its place (served-files.h, shared-opens.h), and hand the rest over. The «supervisor» mounts, starts the workers and joins them. The «notifier» tells the kernel to drop
 // what it has cached. JavaScript runs on its own thread, the only one that may touch napi_* (but for calling the
 // thread-safe function). No thread of libuv's pool is ever held, and nothing waits for JavaScript but the kernel's
 // requests themselves.
@@ -53,6 +53,7 @@
 #include "passthrough.h"
 #include "protocol.h"
 #include "served-files.h"
+#include "shared-opens.h"
 
 namespace xnatfs {
 
@@ -80,7 +81,8 @@ struct JsSide {
 struct Counters {
   std::array<std::atomic<uint64_t>, kOpCount> requests{};
   std::atomic<uint64_t> bytesRead{0}, bytesWritten{0}, batches{0}, lateReplies{0}, undoneReplies{0},
-      notifications{0}, copiedWrites{0}, passthroughOpens{0}, servedReads{0};
+      notifications{0}, copiedWrites{0}, passthroughOpens{0}, servedReads{0},
+      sharedOpens{0};
 };
 
 class Session {
@@ -119,6 +121,7 @@ class Session {
   int fd() const { return mounted_.fd; }
   Passthrough& passthrough() { return passthrough_; }
   ServedFiles& servedFiles() { return servedFiles_; }
+  SharedOpens& sharedOpens() { return sharedOpens_; }
 
  private:
   enum class SlotState : uint8_t { free, active, abandoned };
@@ -172,6 +175,7 @@ class Session {
   Notifier notifier_;
   Passthrough passthrough_;
   ServedFiles servedFiles_;
+  SharedOpens sharedOpens_;
 
   std::mutex mutex_;
   std::condition_variable phaseChanged_;

@@ -79,5 +79,6 @@ const notRequests = [
   'noticesWaiting',
   'passthroughOpens',
   'servedReads',
+  'sharedOpens',
   'hasPassthrough',
 ]

@@ -27,6 +27,8 @@ export interface OpenReply {
    * kernel asks again from then on: kernel and caller would see the bytes of two versions otherwise.
    */
   readonly untilChanged?: (stop: () => void) => void
+  /** Until then further opens for reading would get the same answer, but for `keepCache`, which would be true. */
+  readonly isRepeatable?: boolean
 }
 
 export interface AttributeRequest {
@@ -60,6 +62,8 @@ export interface FuseOperations {
   remember(parent: number, name: string, ino: number): Attributes | Errno
   releasedir(handle: number): Errno
   open(ino: number, canWrite: boolean, signal?: AbortSignal): MaybePromise<OpenReply | Errno>
+  /** One more handle for reading of a file that was opened and has not changed since. Answers at once. */
+  reopen(ino: number): OpenReply | Errno
   create(
     parent: number,
     name: string,

@@ -53,7 +53,7 @@ export class Libfuse3Driver implements FuseDriver {
   async mount(operations: FuseOperations, options: MountOptions): Promise<FuseMount> {
     const binding = loadNativeBinding()
     const memory = allocate(binding)
-    const requests = new NativeRequests(operations, memory, binding)
+    const requests = new NativeRequests(operations, memory, binding, options.entryTimeoutMs)
     const { session, ready, ended } = open(binding, memory, requests, options)
     requests.serve(session)
     await ready
@@ -66,7 +66,7 @@ export class Libfuse3Driver implements FuseDriver {
         return ended
       },
       stats: () => session.stats(),
-      cache: kernelCache(session),
+      cache: kernelCache(session, requests),
     }
   }
 }
@@ -128,14 +128,17 @@ function allocate(binding: NativeBinding): SessionMemory {
 /** The kernel may make a notice wait for a request that holds a page or a directory. */
 const longestNoticeMs = 1000
 
-function kernelCache(session: NativeSession): KernelCache {
+function kernelCache(session: NativeSession, requests: NativeRequests): KernelCache {
   return {
     told: async () => {
       const endMs = Date.now() + longestNoticeMs
       while (session.stats()['noticesWaiting']! > 0 && Date.now() < endMs) await sleep(2)
     },
     dropPages: (ino) => session.invalidateInode(ino, 0, 0),
-    dropAttributes: (ino) => session.invalidateInode(ino, -1, 0),
+    dropAttributes: (ino) => {
+      requests.forgetOpens(ino)
+      session.invalidateInode(ino, -1, 0)
+    },
     dropName: (parent, name) => session.invalidateEntry(parent, name),
     storePages: (ino, offset, bytes) => session.storePages(ino, offset, bytes),
   }

@@ -21,22 +21,24 @@ export class BackingFiles {
   readonly #plainHandles = new Map<number, number>()
 
   /** @returns a backing number, 0 for a plain open, or a negative errno */
-  acquire(session: NativeSession, ino: number, opened: OpenReply): number {
-    const { handle, backingPath, untilChanged } = opened
+  acquire(session: NativeSession, ino: number, { handle, backingPath }: OpenReply): number {
     const backed = this.#backed.get(ino)
     if (backed && backed.path !== backingPath) return -ESTALE // another version; the old one is still being read
     const mayBack = backingPath !== undefined && (this.#plainHandles.get(ino) ?? 0) === 0
     const number = mayBack ? session.acquireBacking(ino, backingPath) : 0
     if (number <= 0) {
       this.#plainHandles.set(ino, (this.#plainHandles.get(ino) ?? 0) + 1)
-      if (backingPath !== undefined && untilChanged && session.serve(ino, handle, backingPath))
-        untilChanged(() => session.stopServing(ino))
       return 0
     }
     if (backed) backed.handles++
     else this.#backed.set(ino, { path: backingPath!, handles: 1 })
     this.#backedHandles.add(handle)
     return number
+  }
+
+  /** Lets the session's threads read what the kernel does not. @returns whether they do, until they are told to stop */
+  serve(session: NativeSession, ino: number, { handle, backingPath, untilChanged }: OpenReply): boolean {
+    return backingPath !== undefined && untilChanged !== undefined && session.serve(ino, handle, backingPath)
   }
 
   /** The handle is closed, or was not taken. */

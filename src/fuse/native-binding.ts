@@ -14,6 +14,8 @@ export interface NativeBinding {
   readonly nameBytes: number
   readonly bufferBytes: number
   readonly spareBuffers: number
+  /** What the session's threads give out by themselves are handles above this one. */
+  readonly firstSharedHandle: number
   readonly libfuseVersion: string
   /** Detaches a buffer, which is empty then, and gives its memory back. */
   readonly freeMemory: (memory: ArrayBuffer) => void
@@ -91,6 +93,12 @@ export interface NativeSession {
   releaseServed(handle: number): void
   /** When it returns, no thread answers for handles of the inode any more: their reads come here again. */
   stopServing(ino: number): void
+  /** Lets the session's threads answer opens of a file for reading, for a while: nothing of it has changed meanwhile. */
+  offerOpens(ino: number, timeMs: number): void
+  /** Takes that back. @returns a handle that was given out and is open, which is adopted by this; 0: none */
+  withdrawOpens(ino: number): number
+  /** A read came with a handle that was given out: the release of its last open is told. */
+  adoptOpens(handle: number): void
   stats(): Record<string, number>
   close(): void
 }

@@ -7,6 +7,8 @@ import { openKeepCache, openNoFlush } from './native-binding.js'
 import type { NativeBinding, NativeSession, SessionMemory } from './native-binding.js'
 import { NativeDirectories } from './native-directories.js'
 import { BackingFiles } from './native-backing-files.js'
+import type { Pieces } from '../util/pieces.js'
+import { SharedOpens } from './native-shared-opens.js'
 
 const { EIO, ENODATA, ENOENT } = constants.errno
 const { O_EXCL, O_RDONLY } = fsConstants
@@ -33,18 +35,26 @@ export class NativeRequests {
   readonly #handlers: readonly Handler[]
   readonly #directories: NativeDirectories
   readonly #backing: BackingFiles
+  readonly #shared: SharedOpens
   /** Of requests that wait. */
   readonly #aborts = new Map<number, AbortController>()
   /** For the next request: to make a signal takes longer than most answers, and most come at once. */
   #spare = new AbortController()
   #session!: NativeSession
 
-  constructor(operations: FuseOperations, memory: SessionMemory, binding: NativeBinding) {
+  /** @param entryTimeoutMs how long the kernel believes what it was told */
+  constructor(
+    operations: FuseOperations,
+    memory: SessionMemory,
+    binding: NativeBinding,
+    entryTimeoutMs: number,
+  ) {
     this.#operations = operations
     this.#memory = memory
     this.#row = binding.requestRow
     this.#directories = new NativeDirectories(operations, memory, binding)
     this.#backing = new BackingFiles()
+    this.#shared = new SharedOpens(operations, { ...binding, entryTimeoutMs })
     const table = { ...this.#nodeHandlers(), ...this.#fileHandlers(), ...this.#nameHandlers() }
     this.#handlers = binding.operations.map((operation) => {
       const handler = table[operation]
@@ -80,6 +90,12 @@ export class NativeRequests {
         this.#session.replyErrno(request.token, EIO) // the operations have logged what is theirs
       }
     }
+  }
+
+  /** The file is looked at when it is opened next, and read only as the operations say. */
+  forgetOpens(ino: number): void {
+    this.#session.stopServing(ino)
+    this.#shared.withdraw(this.#session, ino)
   }
 
   /** The mount is gone: nobody waits any more. */
@@ -133,26 +149,20 @@ export class NativeRequests {
     const operations = this.#operations
     return {
       open: (request) => this.#open(request),
-      read: (request) => {
-        const { handle, values, token } = request
-        const offset = this.#value(values)
-        const lengthBytes = this.#value(values + 1)
-        this.#answer(
-          request,
-          (signal) => operations.read(handle, offset, lengthBytes, signal),
-          (bytes) =>
-            bytes instanceof Uint8Array
-              ? this.#session.replyBytes(token, bytes)
-              : this.#session.replyPieces(token, bytes),
-        )
-      },
+      read: (request) => this.#read(request),
       write: (request) => this.#write(request),
       flush: (request) => this.#finish(request, (signal) => operations.flush(request.handle, signal)),
-      fsync: (request) => this.#finish(request, (signal) => operations.fsync(request.handle, signal)),
+      fsync: (request) =>
+        this.#finish(request, (signal) => {
+          const own = this.#shared.resolve(this.#session, request.ino, request.handle)
+          return typeof own === 'number' ? own : operations.fsync(own.handle, signal)
+        }),
       release: (request) =>
         this.#finish(request, () => {
-          this.#backing.release(this.#session, request.ino, request.handle)
-          return operations.release(request.handle)
+          const handle = this.#shared.released(request.handle)
+          if (handle === undefined) return 0
+          if (handle === request.handle) this.#backing.release(this.#session, request.ino, handle)
+          return operations.release(handle)
         }),
     }
   }
@@ -239,13 +249,19 @@ export class NativeRequests {
       (opened) => {
         const { handle } = opened
         const backing = this.#backing.acquire(this.#session, ino, opened)
+        const isServed = backing === 0 && this.#backing.serve(this.#session, ino, opened)
         const isTaken =
           backing >= 0
             ? this.#session.replyOpen(token, handle, openFlags(opened, canWrite), backing)
             : this.#session.replyErrno(token, -backing) && false
-        if (isTaken) return
-        this.#backing.release(this.#session, ino, handle)
-        this.#operations.release(handle)
+        if (!isTaken) {
+          this.#backing.release(this.#session, ino, handle)
+          this.#operations.release(handle)
+          return
+        }
+        // Large files are served by handle, and opened less often.
+        const isShared = backing === 0 && !isServed && this.#shared.offer(this.#session, ino, opened)
+        if (isServed || isShared) opened.untilChanged!(() => this.forgetOpens(ino))
       },
     )
   }
@@ -277,6 +293,24 @@ export class NativeRequests {
       (created) => {
         this.#operations.release(created.handle)
         this.#replyEntry(token, created.attributes)
+      },
+    )
+  }
+
+  #read({ token, ino, handle, values }: Request): void {
+    const offset = this.#value(values)
+    const lengthBytes = this.#value(values + 1)
+    const own = this.#shared.resolve(this.#session, ino, handle)
+    this.#respond<Pieces | Errno>(
+      token,
+      (signal) =>
+        typeof own === 'number' ? own : this.#operations.read(own.handle, offset, lengthBytes, signal),
+      (bytes) => {
+        if (typeof bytes === 'number') {
+          this.forgetOpens(ino) // it may be another version by now: the next open has to look
+          this.#session.replyErrno(token, bytes)
+        } else if (bytes instanceof Uint8Array) this.#session.replyBytes(token, bytes)
+        else this.#session.replyPieces(token, bytes)
       },
     )
   }

@@ -103,6 +103,7 @@ export function createOperations(vfs: Vfs, log: Log): FuseOperations {
     remember: (parent, name, ino) => at('readdir', () => vfs.remember(parent, name, ino)),
     releasedir: (handle) => done('releasedir', () => vfs.releasedir(handle)),
     open: (ino, canWrite, signal) => answer('open', () => vfs.open(ino, canWrite, signal)),
+    reopen: (ino) => at('open', () => vfs.reopen(ino)),
     create: (parent, name, options, signal) =>
       answer('create', () => vfs.create(parent, name, options, signal)),
     read: (handle, offset, lengthBytes, signal) =>

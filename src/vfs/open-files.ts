@@ -44,6 +44,8 @@ export interface Opened {
   readonly backingPath?: string
   /** Calls `stop` just before the file gets other bytes. */
   readonly untilChanged?: (stop: () => void) => void
+  /** Until then, opening it for reading once more makes no difference. */
+  readonly isRepeatable?: boolean
 }
 
 /** State of one open(). */
@@ -80,8 +82,11 @@ export class OpenFiles {
     const { file } = node
     const backingPath = canWrite ? undefined : await this.#backingPathOf(node)
     const opened = this.addHandle(node, canWrite)
-    if (backingPath === undefined || !file) return opened
-    return { ...opened, backingPath, untilChanged: (stop) => node.watch(file, stop) }
+    if (canWrite || !file || node.local) return opened
+    const untilChanged = (stop: () => void): void => node.watch(file, stop)
+    // Without a digest an open may have to ask the server.
+    const repeatable = { ...opened, untilChanged, isRepeatable: file.digest !== undefined }
+    return backingPath === undefined ? repeatable : { ...repeatable, backingPath }
   }
 
   /** A handle for a node that is known to be openable. */

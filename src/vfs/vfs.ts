@@ -204,6 +204,10 @@ export class Vfs {
     return this.#files.open(this.#table.get(ino), canWrite, signal)
   }
 
+  reopen(ino: number): Opened {
+    return this.#files.addHandle(this.#table.get(ino), false)
+  }
+
   /** @returns the new file, counted as a lookup, and a handle to write it with */
   async create(
     parent: number,

@@ -183,6 +183,31 @@ it('where files may be written, a large one is read from the cache until it gets
   )
 })
 
+it('who has a small file open, as others had before, sees what another program writes into it', async () => {
+  const bytes = patternBytes(5000, 1)
+  expect((await server.rest('PUT', resource)).status).toBeLessThan(300)
+  await putBig(bytes)
+  await withMount(async (mount) => {
+    const path = join(mount.path, big)
+    for (let i = 0; i < 3; i++) expect(md5(await readFile(path))).toBe(md5(bytes))
+    const reader = await open(path)
+    try {
+      const writer = await open(path, 'r+')
+      await writer.write(Buffer.alloc(1000, 'w'), 0, 1000, 4500)
+      await writer.close()
+      const written = Buffer.concat([bytes.subarray(0, 4500), Buffer.alloc(1000, 'w')])
+      expect(md5(await reader.readFile())).toBe(md5(written))
+      expect(md5(await readFile(path))).toBe(md5(written))
+    } finally {
+      await reader.close()
+    }
+    await putBig(bytes)
+    await mount.refresh()
+    expect(md5(await readFile(path))).toBe(md5(bytes))
+    expect((await asked(mount))['sharedOpens']).toBeGreaterThanOrEqual(3)
+  }, [])
+})
+
 it('nothing is passed through where files may be written', async () => {
   const cold = await withMount(digests, [])
   await withMount(async (mount) => {

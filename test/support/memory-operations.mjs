@@ -119,8 +119,10 @@ export class MemoryOperations {
     const keepCache = node.openedVersion === node.version
     node.openedVersion = node.version
     const reply = { handle: this.#lastHandle, keepCache }
-    if (node.backingPath === undefined) return reply
-    return { ...reply, backingPath: node.backingPath, untilChanged: (stop) => (node.stop = stop) }
+    const { backingPath, isRepeatable } = node
+    if (backingPath === undefined && !isRepeatable) return reply
+    const untilChanged = (stop) => (node.stop = stop)
+    return { ...reply, ...(backingPath !== undefined && { backingPath }), isRepeatable, untilChanged }
   }
   opendir(ino) {
     return this.#open(this.nodes.get(ino))
@@ -139,6 +141,9 @@ export class MemoryOperations {
   async open(ino) {
     const node = this.nodes.get(ino)
     return node.kind === 'directory' ? EISDIR : this.#open(node)
+  }
+  reopen(ino) {
+    return this.#open(this.nodes.get(ino))
   }
   async create(parent, name, { mode, isExclusive }) {
     const directory = this.nodes.get(parent)

@@ -21,7 +21,6 @@ function session(number: number): NativeSession & Fake {
     serve: (_, handle) => fake.served.push(handle) > 0,
     releaseServed: (handle) =>
       void fake.served.splice(0, Infinity, ...fake.served.filter((one) => one !== handle)),
-    stopServing: () => void fake.served.splice(0),
   }
   return fake as NativeSession & Fake
 }
@@ -65,18 +64,17 @@ describe('BackingFiles', () => {
     expect(kernel.released).toBe(0)
   })
 
-  it('where the kernel backs nothing, lets the threads read until the file changes', () => {
+  it('where the kernel backs nothing, lets the threads read until the handle is closed', () => {
     const files = new BackingFiles()
     const kernel = session(-constants.errno.EPERM)
-    const stops: (() => void)[] = []
-    const untilChanged = (stop: () => void): void => void stops.push(stop)
-    for (const handle of [1, 2])
-      expect(files.acquire(kernel, ino, { ...backed(handle), untilChanged })).toBe(0)
+    for (const handle of [1, 2]) {
+      const opened = { ...backed(handle), untilChanged: () => {} }
+      expect(files.acquire(kernel, ino, opened)).toBe(0)
+      expect(files.serve(kernel, ino, opened)).toBe(true)
+    }
     expect(kernel.served).toEqual([1, 2])
     files.release(kernel, ino, 1)
     expect(kernel.served).toEqual([2])
-    stops.at(-1)!()
-    expect(kernel.served).toEqual([])
     files.release(kernel, ino, 2)
     expect(kernel.released).toBe(0)
   })
@@ -85,7 +83,7 @@ describe('BackingFiles', () => {
     const files = new BackingFiles()
     const kernel = session(-constants.errno.EPERM)
     expect(files.acquire(kernel, ino, backed(1))).toBe(0)
-    expect(kernel.served).toEqual([])
+    expect(files.serve(kernel, ino, backed(1))).toBe(false)
     files.release(kernel, ino, 1)
     expect(kernel.released).toBe(0)
   })

@@ -1,0 +1,57 @@
+// Opens that the workers answer by themselves: programs open a file again and again that the kernel has all pages of,
+// and JavaScript would give the same answer every time.
+//
+// JavaScript «offers» an inode after it has answered an open of it, for a while. Until then, or until it takes the offer
+// back, opens for reading get a handle that JavaScript has not heard of: they share one, and as long as the kernel reads
+// nothing with it, its end is not told either. JavaScript «adopts» the shared handle when a read comes with it, or before
+// the file changes: then it opens one of its own that stands for all of them, and is told when the last is closed.
+#pragma once
+
+#define FUSE_USE_VERSION 314
+#include <fuse3/fuse_lowlevel.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <unordered_map>
+
+namespace xnatfs {
+
+class SharedOpens {
+ public:
+  // Above every handle that JavaScript gives; a double holds it (protocol.h).
+  static constexpr uint64_t kFirstHandle = uint64_t{1} << 50;
+
+  // --- JavaScript thread ---
+  void offer(uint64_t ino, std::chrono::milliseconds time);
+  // Takes the offer back. @returns the handle that is adopted by this, or 0 where none is open that was not
+  uint64_t withdraw(uint64_t ino);
+  // For a handle that a read came with.
+  void adopt(uint64_t handle);
+
+  // --- workers ---
+  // Answers an open for reading. @returns false where JavaScript has to be asked
+  bool open(fuse_req_t req, uint64_t ino);
+  static bool isShared(uint64_t handle) { return handle > kFirstHandle; }
+  // Answers the end of one open, by `tell` where JavaScript has to hear of it.
+  void release(fuse_req_t req, uint64_t handle, const std::function<void()>& tell);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct Shared {
+    uint64_t ino;
+    Clock::time_point until;
+    size_t opens = 0;
+    bool isAdopted = false;
+  };
+  void sweep();
+
+  std::mutex mutex_;
+  std::unordered_map<uint64_t, Shared> handles_;
+  std::unordered_map<uint64_t, uint64_t> offered_;  // by inode
+  uint64_t lastHandle_ = kFirstHandle;
+  size_t sweepAt_ = 1024;
+};
+
+}  // namespace xnatfs
