@@ -2,6 +2,7 @@ import { FsError } from '../util/fs-error.js'
 import type { ItemAddress } from '../xnat/address.js'
 import type { XnatClient } from '../xnat/client.js'
 import type { ItemPlace } from './layout.js'
+import { withReason } from './refusals.js'
 import { ofCategory } from './resources.js'
 
 const created = 201
@@ -47,7 +48,7 @@ export class Entities {
     }
     const inside = await this.#inside(level, item, signal)
     if (inside !== undefined) throw new FsError('ENOTEMPTY', `remove ${name}: it has ${inside}`)
-    await this.#client.deleteEntity(item, signal)
+    await withReason(this.#client, item, name, () => this.#client.deleteEntity(item, signal))
   }
 
   async #isThere({ level, item }: ItemPlace, label: string, signal?: AbortSignal): Promise<boolean> {

@@ -15,6 +15,7 @@ import { filePlaceOf, isTree, levels, placeOf } from './layout.js'
 import type { ItemPlace, ResourcePart, TreePlace } from './layout.js'
 import type { ListingCache } from './listing-cache.js'
 import { unescapeName } from './names.js'
+import { withReason } from './refusals.js'
 import { isResourcesOf } from './sources.js'
 import { StreamedUploads } from './streamed-uploads.js'
 import { Uploads } from './uploads.js'
@@ -110,7 +111,10 @@ export class Writer {
           storedPath,
           others.map((other) => other.storedPath),
         )
-      await deleteFile(this.#session, address, await this.#exact.of(file), signal)
+      const exact = await this.#exact.of(file)
+      await withReason(this.#client, address, storedPath, () =>
+        deleteFile(this.#session, address, exact, signal),
+      )
       if (await isThere())
         throw new FsError('EIO', `the server says it deleted ${storedPath}, but still lists it`)
     })
@@ -135,7 +139,9 @@ export class Writer {
       const files = await this.#files.list(part)
       if (files.length > 0)
         throw new FsError('ENOTEMPTY', `remove ${directory.name}: the resource has ${files.length} files`)
-      await this.#client.deleteResource(part.address, signal)
+      await withReason(this.#client, part.address, directory.name, () =>
+        this.#client.deleteResource(part.address, signal),
+      )
       this.#forgetResources(part.address)
     })
   }

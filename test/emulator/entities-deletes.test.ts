@@ -80,6 +80,32 @@ describe('xnat-wire.md §6: DELETE of a file takes all that begin like it', () =
   })
 })
 
+describe('xnat-wire.md §6: what is locked or obsolete', () => {
+  test.each(['_lock', '_obsolete'])(
+    'loses nothing, whoever asks, until it is active again (%s)',
+    async (parameter) => {
+      const session = await createSession(server, 'D7', `E7${parameter}`)
+      const scan = `${session.path}/scans/1`
+      await createScan(server, session, '1', 'T1')
+      await createResource(server, scan, 'R', { x: 'kept' })
+      await put(server, `${session.path}/reconstructions/1`)
+      await put(server, `${session.path}/assessors/A${parameter}?xsiType=xnat:qcManualAssessorData`)
+      await put(server, `${session.path}?${parameter}=true`)
+      const gone = [
+        `${scan}/resources/R/files/x`,
+        `${scan}/resources/R`,
+        scan,
+        `${session.path}/reconstructions/1`,
+        session.path,
+      ]
+      for (const path of gone) expect([path, await status('DELETE', path)]).toEqual([path, 403])
+      expect((await server.request('GET', gone[0]!)).text).toBe('kept')
+      await put(server, `${session.path}?activate=true`)
+      for (const path of gone) expect([path, await status('DELETE', path)]).toEqual([path, 200])
+    },
+  )
+})
+
 describe('xnat-wire.md §6: DELETE of entities and their files', () => {
   const remade = async (path: string, query: string, removeFiles: boolean) => {
     const label = `${path.split('/').at(-1)}`

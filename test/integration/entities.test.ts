@@ -3,6 +3,7 @@ import { startEmulator } from '../../src/emulator/emulator.js'
 import type { RunningEmulator } from '../../src/emulator/emulator.js'
 import type { MountFlags } from '../../src/cli/flags.js'
 import { put, rest } from '../support/emulator-rest.js'
+import { readFile, writeFile } from '../support/file-system.js'
 import type { FileSystem } from '../support/file-system.js'
 import { startLocalVfs } from '../support/local-vfs.js'
 import type { LocalVfs } from '../support/local-vfs.js'
@@ -128,6 +129,42 @@ describe('rmdir', () => {
     await expect(fs.rmdir('ODD/five')).rejects.toMatchObject({ code: 'EPERM' })
     expect(deletes()).toEqual([])
     expect(await fs.list('TEST')).toContain('5')
+  })
+
+  it.each(['locked', 'obsolete'])(
+    'takes nothing from an experiment that is %s, and says so',
+    async (state) => {
+      for (const path of ['TEST/3', 'TEST/3/E', 'TEST/3/E/scans/1', 'TEST/3/E/scans/2', 'TEST/3/E/scans/2/R'])
+        await fs.mkdir(path)
+      await writeFile(fs, 'TEST/3/E/scans/2/R/x', 'kept')
+      await writeFile(fs, 'TEST/3/E/.xnat/status', state)
+      const refusal = {
+        code: 'EACCES',
+        message: expect.stringContaining(`its experiment is ${state}`) as string,
+      }
+      await expect(fs.unlink('TEST/3/E/scans/2/R/x')).rejects.toMatchObject(refusal)
+      await expect(fs.rmdir('TEST/3/E/scans/1')).rejects.toMatchObject(refusal)
+      expect((await readFile(fs, 'TEST/3/E/scans/2/R/x')).toString()).toBe('kept')
+      await writeFile(fs, 'TEST/3/E/.xnat/status', 'active')
+      await fs.unlink('TEST/3/E/scans/2/R/x')
+      await writeFile(fs, 'TEST/3/E/.xnat/status', state)
+      await expect(fs.rmdir('TEST/3/E/scans/2/R')).rejects.toMatchObject(refusal)
+      await writeFile(fs, 'TEST/3/E/.xnat/status', 'active')
+      for (const path of ['E/scans/2/R', 'E/scans/2', 'E/scans/1', 'E']) await fs.rmdir(`TEST/3/${path}`)
+    },
+  )
+
+  it('that the server refuses without more is refused without a reason that may be wrong', async () => {
+    await fs.mkdir('TEST/3')
+    await fs.mkdir('TEST/3/E')
+    emulator.control.setFaults([
+      { method: 'DELETE', path: '/data/**', fault: { kind: 'status', status: 403 } },
+      { method: 'GET', path: '/data/experiments/*/status', fault: { kind: 'status', status: 500 } },
+    ])
+    await expect(fs.rmdir('TEST/3/E')).rejects.toMatchObject({
+      code: 'EACCES',
+      message: expect.not.stringContaining('locked') as string,
+    })
   })
 
   it('needs its option, and is never for a project', async () => {

@@ -5,6 +5,7 @@ import {
   experimentById,
   experimentByLabel,
   findProject,
+  isFrozen,
   isInProject,
 } from '../store/access.js'
 import type { Experiment, Project } from '../store/model.js'
@@ -125,6 +126,7 @@ async function remove(
   if (!canDeleteIn(services.database.project(assessor.project), user)) {
     throw new StatusError(403, 'User cannot delete the specified assessment.')
   }
+  if (isFrozen(assessor)) throw new StatusError(403)
   await deleteExperiment(services, assessor, context.query.isTrue('removeFiles'))
   return EMPTY_OK
 }

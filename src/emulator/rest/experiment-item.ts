@@ -5,6 +5,7 @@ import {
   experimentById,
   experimentByLabel,
   findProject,
+  isFrozen,
   isInProject,
   subjectById,
   subjectByLabel,
@@ -234,6 +235,7 @@ async function remove({ context, project }: Place, experiment: Experiment): Prom
   if (!canDeleteIn(services.database.project(experiment.project), user)) {
     throw new StatusError(403, 'User account cannot delete the specified experiment.')
   }
+  if (isFrozen(experiment)) throw new StatusError(403)
   await deleteExperiment(services, experiment, context.query.isTrue('removeFiles'))
   return EMPTY_OK
 }

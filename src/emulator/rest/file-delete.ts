@@ -30,6 +30,7 @@ export async function deleteFiles(request: FilesRequest): Promise<Answer> {
   if (!canDeleteIn(project, context.user)) {
     throw new StatusError(403, "User account doesn't have permission to modify this session.")
   }
+  if (selection.isFrozen) throw new StatusError(403)
   const { resource } = found
   const opened = await catalogs.open(resource, selection.archiveProject?.id ?? project.id)
   const doomed = opened.entries.filter((entry) => isWithinPath(entry, filePath))

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { EMPTY_OK, StatusError, type Answer } from '../http/answer.js'
-import { canDeleteIn, canEditIn } from '../store/access.js'
+import { canDeleteIn, canEditIn, isFrozen } from '../store/access.js'
 import { reconstructionFolder } from '../store/layout.js'
 import type { Experiment, Reconstruction } from '../store/model.js'
 import { newReconstruction, plainFields } from './entity-factory.js'
@@ -77,6 +77,7 @@ async function remove(
   if (!canDeleteIn(services.database.project(session.project), user)) {
     throw new StatusError(403, "User account doesn't have permission to modify this session.")
   }
+  if (isFrozen(session)) throw new StatusError(403)
   session.reconstructions.splice(session.reconstructions.indexOf(existing), 1)
   await services.database.commit()
   // Any value of removeFiles counts here, even "false".

@@ -94,6 +94,7 @@ async function remove(context: RestContext, selection: ResourceSelection): Promi
   if (!canDeleteIn(selection.securityProject, context.user)) {
     throw new StatusError(403, "User account doesn't have permission to modify this session.")
   }
+  if (selection.isFrozen) throw new StatusError(403)
   const failed: string[] = []
   for (const row of selection.rows) {
     try {

@@ -1,5 +1,5 @@
 import { EMPTY_OK, StatusError, type Answer } from '../http/answer.js'
-import { canDeleteIn, canEditIn, canReadScan } from '../store/access.js'
+import { canDeleteIn, canEditIn, canReadScan, isFrozen } from '../store/access.js'
 import type { Experiment, Scan } from '../store/model.js'
 import { isScan } from '../store/xsi-types.js'
 import { isGuest } from '../users.js'
@@ -104,6 +104,7 @@ async function remove(context: RestContext, session: Experiment | undefined, id:
   if (!canDeleteIn(services.database.project(session.project), user)) {
     throw new StatusError(403, "User account doesn't have permission to modify this session.")
   }
+  if (isFrozen(session)) throw new StatusError(403)
   session.scans.splice(session.scans.indexOf(scan), 1)
   await services.database.commit()
   await removeScanFolder(services, session, scan.id)

@@ -7,6 +7,7 @@ import {
   experimentById,
   experimentByLabel,
   findProject,
+  isFrozen,
   isInProject,
   subjectById,
   subjectInProject,
@@ -80,6 +81,12 @@ export class Selection {
   get securityProject(): Project | undefined {
     const item = this.#securityItem
     return item ? this.#context.services.database.project(item.project) : this.project
+  }
+
+  /** What is locked or obsolete loses nothing (§6). */
+  get isFrozen(): boolean {
+    const item = this.#securityItem
+    return item !== undefined && isFrozen(item)
   }
 
   /** The folder name of that item, by which archives are called (ArchivableItem.getArchiveDirectoryName). */

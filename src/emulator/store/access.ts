@@ -35,6 +35,11 @@ export function canDeleteIn(project: Project | undefined, user: UserAccount): bo
   return user.siteRole === 'admin' || roleIn(project, user) === 'Owners'
 }
 
+/** Of what is locked or obsolete nothing is deleted, whoever asks (xnat-wire.md §6). */
+export function isFrozen(item: Experiment | Subject): boolean {
+  return 'status' in item && (item.status === 'locked' || item.status === 'obsolete')
+}
+
 interface Shareable {
   readonly project: string
   readonly shares: readonly Share[]

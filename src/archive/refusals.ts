@@ -1,0 +1,35 @@
+import { FsError } from '../util/fs-error.js'
+import type { ItemAddress } from '../xnat/address.js'
+import type { XnatClient } from '../xnat/client.js'
+import { statusDocument } from '../xnat/documents.js'
+import { XnatError } from '../xnat/xnat-error.js'
+
+/**
+ * Runs a removal so that it tells why it was refused. Of an experiment that is locked or obsolete XNAT lets nobody
+ * delete anything, and its 403 gives no reason (xnat-wire.md §6).
+ * @param name of what is removed, for the log
+ */
+export async function withReason(
+  client: XnatClient,
+  { experiment }: ItemAddress,
+  name: string,
+  task: () => Promise<void>,
+): Promise<void> {
+  try {
+    await task()
+  } catch (error) {
+    if (experiment === undefined || !(error instanceof XnatError) || error.code !== 'forbidden') throw error
+    const status = await statusOf(client, experiment)
+    if (status !== 'locked' && status !== 'obsolete') throw error
+    const reason = `its experiment is ${status}; an owner who writes active into its .xnat/status changes that`
+    throw new FsError('EACCES', `remove ${name}: ${reason}`, { cause: error })
+  }
+}
+
+/** Undefined where the server does not tell: a reason is not worth another failure. */
+function statusOf(client: XnatClient, experiment: string): Promise<string | undefined> {
+  return client.control.document(statusDocument({ experiment })).then(
+    (bytes) => bytes.toString().trim(),
+    () => undefined,
+  )
+}
