@@ -10,5 +10,5 @@ export function plain(path) {
     .replace(/^\/projects\/\{\}\/subjects\/\{\}\/experiments\/\{\}/, '/experiments/{}')
     .replace(/^\/projects\/\{\}\/experiments\/\{\}/, '/experiments/{}')
     .replace(/^\/projects\/\{\}\/subjects\/\{\}/, '/subjects/{}')
-    .replace(/\/(accessibility|prearchive_code|quarantine_code|current_arc)\/\{\}$/, '/$1')
+    .replace(/\/(accessibility|prearchive_code|quarantine_code|current_arc|scan_type_mapping)\/\{\}$/, '/$1')
 }

@@ -12,6 +12,8 @@ export interface Document {
   readonly path: string
   /** A word or number, which XNAT sends with the media type of a page. */
   readonly isValue?: true
+  /** Not every server has it, and one that has not may answer with something else. */
+  readonly isOptional?: true
   /** Why this text is not the document, or undefined. */
   problem(text: string): string | undefined
   /** How it is changed, if it can be. */
@@ -75,6 +77,11 @@ export function statusDocument(item: ItemAddress): Document {
   return { ...document, change: { ...document.change!, request } }
 }
 
+/** The same word of a subject, which nothing sets (xnat-wire.md §1.3). */
+export function subjectStatusDocument(item: ItemAddress): Document {
+  return { ...value(`${itemPath(item)}/status`, /^[^<>\n]*$/), isOptional: true }
+}
+
 export function accessibilityDocument(project: string): Document {
   const levels = /^(public|protected|private)$/
   return value(`${itemPath({ project })}/accessibility`, levels, {
@@ -90,6 +97,13 @@ export function codeDocument(project: string, code: ProjectCode): Document {
     pattern: /^(0|[1-9]\d*)$/,
     words: 'a whole number',
   })
+}
+
+/** Whether the types of scans are made uniform when sessions of the project are archived. */
+export function scanTypeMappingDocument(project: string): Document {
+  const words = /^(true|false)$/
+  const path = `${itemPath({ project })}/scan_type_mapping`
+  return { ...value(path, words, { pattern: words, words: 'true or false' }), isOptional: true }
 }
 
 export function currentArcDocument(project: string): Document {

@@ -104,6 +104,7 @@ describe('the files of .xnat', () => {
       'prearchive_code',
       'project.xml',
       'quarantine_code',
+      'scan_type_mapping',
       'scan_types.csv',
       'users',
       'users.csv',
@@ -157,6 +158,27 @@ describe('the files of .xnat', () => {
     } finally {
       emulator.control.setFaults([])
     }
+  })
+
+  it('are not there where an older server knows no such thing, or tells something else', async () => {
+    for (const status of [400, 404]) {
+      emulator.control.setFaults([
+        { path: '/data/projects/TEST/scan_type_mapping', fault: { kind: 'status', status } },
+      ])
+      local.archive.refresh()
+      const names = await fs.list('TEST/.xnat')
+      expect(names).not.toContain('scan_type_mapping')
+      expect(names).toContain('project.xml')
+    }
+    emulator.control.setFaults([
+      {
+        path: '/data/subjects/*/status',
+        fault: { kind: 'status', status: 200, html: '<html><body>a subject</body></html>' },
+      },
+    ])
+    local.archive.refresh()
+    expect((await fs.list('TEST/1/.xnat')).toSorted()).toEqual(['projects', 'subject.xml'])
+    emulator.control.setFaults([])
   })
 
   it('are an error where the server fails', async () => {

@@ -56,6 +56,7 @@ describe('a value that is written', () => {
       ['prearchive_code', '11'],
       ['quarantine_code', '1'],
       ['current_arc', 'arc001'],
+      ['scan_type_mapping', 'false'],
     ]) {
       await writeFile(fs, `TEST/.xnat/${name}`, `${value}\n`)
       expect(await server(`/data/projects/TEST/${name}`)).toBe(value)
@@ -79,6 +80,7 @@ describe('a value that is written', () => {
     ['prearchive_code', '\n'],
     ['quarantine_code', '-1'],
     ['current_arc', '../..'],
+    ['scan_type_mapping', 'maybe'],
   ])('that cannot be one is EINVAL, and nothing is sent: %s %j', async (name, value) => {
     const before = await text(`TEST/.xnat/${name}`)
     expect(await changes(refused(() => writeFile(fs, `TEST/.xnat/${name}`, value), 'EINVAL'))).toEqual([])

@@ -229,7 +229,8 @@ function textIfAny(
   document: Document,
   sources: Sources,
 ): Promise<Entry[]> {
-  return sources.orNone(unseen, async () => [
+  const codes = document.isOptional ? [...unseen, 'bad-response' as const] : unseen
+  return sources.orNone(codes, async () => [
     textEntry(directory, name, document, await sources.text(document)),
   ])
 }

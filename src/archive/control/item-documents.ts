@@ -8,8 +8,10 @@ import {
   pipelinesDocument,
   projectPipelinesDocument,
   prearchiveDocument,
+  scanTypeMappingDocument,
   scanTypesDocument,
   statusDocument,
+  subjectStatusDocument,
   usersDocument,
 } from '../../xnat/documents.js'
 import type { Document } from '../../xnat/documents.js'
@@ -35,6 +37,7 @@ export const itemDocuments: Readonly<Record<ControlOwner, (place: ControlPlace) 
       prearchive_code: codeDocument(project, 'prearchive_code'),
       quarantine_code: codeDocument(project, 'quarantine_code'),
       current_arc: currentArcDocument(project),
+      scan_type_mapping: scanTypeMappingDocument(project),
       'archive_spec.xml': archiveSpecDocument(project),
       'scan_types.csv': scanTypesDocument(project),
       'users.csv': usersDocument(project),
@@ -43,7 +46,7 @@ export const itemDocuments: Readonly<Record<ControlOwner, (place: ControlPlace) 
       'prearchive.csv': prearchiveDocument(project),
     }
   },
-  subject: ({ item }) => ({ 'subject.xml': itemDocument(item) }),
+  subject: ({ item }) => ({ 'subject.xml': itemDocument(item), status: subjectStatusDocument(item) }),
   experiment: ({ item }) => ({ 'experiment.xml': itemDocument(item), status: statusDocument(item) }),
   assessor: ({ item }) => ({ 'assessor.xml': itemDocument(item) }),
   scan: ({ item }) => ({ 'scan.xml': itemDocument(item) }),
