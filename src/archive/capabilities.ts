@@ -2,6 +2,7 @@ import { FsError } from '../util/fs-error.js'
 import { isNameableScan } from '../xnat/address.js'
 import type { Capability, Entry } from './archive.js'
 import { controlLack } from './control/control-lacks.js'
+import { isEntity } from './entities.js'
 import { isTree, levels, placeOf } from './layout.js'
 import type { ArchivePlace, FilePlace, ItemPlace, Level, TreePlace } from './layout.js'
 import { unescapeName } from './names.js'
@@ -12,9 +13,9 @@ export interface CapabilityOptions {
   readonly allowRawWrites: boolean
   /** Subjects and experiments may get other labels. */
   readonly allowRelabel: boolean
-  /** Projects, subjects, experiments and scans may be made. */
+  /** Projects, subjects, experiments, and what is in experiments, may be made. */
   readonly allowCreate?: boolean
-  /** Subjects, experiments and scans may be removed where they are empty. */
+  /** Subjects, experiments, and what is in experiments, may be removed where they are empty. */
   readonly allowDelete?: boolean
 }
 
@@ -97,13 +98,14 @@ const verbs: Record<Capability, string> = {
   relabel: 'rename',
 }
 
-/** Scans may have dots too, but not the names that mean several of them. */
+/** IDs may have dots too, but nothing the names that mean several in its place. */
 function isEntityLabel({ level }: ItemPlace, name: string): boolean {
-  if (level !== 'scans') return /^[A-Za-z0-9_-]+$/.test(name)
-  return /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(name) && name !== 'ALL' && name !== 'NULL'
+  const isInSession = level === 'scans' || level === 'reconstructions' || level === 'assessors'
+  if (isInSession && (name === 'ALL' || name === 'NULL')) return false
+  if (!isInSession || level === 'assessors') return /^[A-Za-z0-9_-]+$/.test(name)
+  return /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(name)
 }
 
-const removable: ReadonlySet<string> = new Set(['subject', 'experiment', 'scan'])
 /** Shown where there is something in them: without, there is nothing to remove. */
 const fixedLevels: ReadonlySet<string> = new Set(
   Object.values(levels).flatMap(({ fixed }) => Object.values(fixed)),
@@ -117,9 +119,9 @@ function reasonAboveResources(
   if (capability === 'remove') {
     if (place.level === 'project')
       return 'the ID of a removed project can never be used again; remove it on the server'
-    const isKnown = removable.has(place.level) || fixedLevels.has(place.level)
+    const isKnown = isEntity(place.level) || fixedLevels.has(place.level)
     if (!isKnown)
-      return 'only files, folders, empty resources, scans, experiments and subjects can be removed'
+      return 'only files, folders, resources, subjects, experiments and what is in them can be removed'
     return options.allowDelete ? undefined : 'mount with --allow-delete entities to remove it'
   }
   if (capability === 'make-directory' && levels[place.level as Level].makes === 'entity')

@@ -7,18 +7,36 @@ import { ofCategory } from './resources.js'
 
 const created = 201
 
+/** The data types of what is made. */
+export interface NewTypes {
+  readonly session: string
+  readonly assessor: string
+}
+
+/** What is removed as a whole; projects are not. */
+export function isEntity(level: ItemPlace['level']): boolean {
+  return entityLevels.has(level)
+}
+
+const entityLevels: ReadonlySet<string> = new Set([
+  'subject',
+  'experiment',
+  'scan',
+  'reconstruction',
+  'assessor',
+])
+
 /**
- * Makes and removes subjects, experiments and scans, and makes projects. XNAT takes a PUT of what exists for a change
+ * Makes and removes subjects, experiments and what is in them, and makes projects. XNAT takes a PUT of what exists for a change
  * and a DELETE for everything below: so each is preceded by questions that no cache answers.
  */
 export class Entities {
   readonly #client: XnatClient
-  readonly #sessionType: string
+  readonly #types: NewTypes
 
-  /** @param sessionType the data type of new experiments */
-  constructor(client: XnatClient, sessionType: string) {
+  constructor(client: XnatClient, types: NewTypes) {
     this.#client = client
-    this.#sessionType = sessionType
+    this.#types = types
   }
 
   /** @throws FsError EEXIST when there is one of this name */
@@ -26,18 +44,20 @@ export class Entities {
     const { project, subject, experiment } = parent.item
     const exists = (): FsError => new FsError('EEXIST', `make ${label}: the server has one of this name`)
     if (await this.#isThere(parent, label, signal)) throw exists()
-    if (parent.level === 'root') {
-      await this.#client.createEntity({ project: label }, undefined, signal)
-    } else if (parent.level === 'project') {
-      const status = await this.#client.createEntity({ project: project!, subject: label }, undefined, signal)
-      if (status !== created) throw exists()
-    } else if (parent.level === 'subject') {
-      const item = { project: project!, subject: subject!, experiment: label }
-      if ((await this.#client.createEntity(item, this.#sessionType, signal)) !== created) throw exists()
-    } else {
-      const type = scanTypeOf(parent.xsiType ?? this.#sessionType)
-      await this.#client.createEntity({ experiment: experiment!, scan: label }, type, signal)
+    const make = (item: ItemAddress, xsiType?: string): Promise<number> =>
+      this.#client.createEntity(item, xsiType, signal)
+    const makeNew = async (item: ItemAddress, xsiType?: string): Promise<void> => {
+      if ((await make(item, xsiType)) !== created) throw exists()
     }
+    const types = this.#types
+    if (parent.level === 'root') await make({ project: label })
+    else if (parent.level === 'project') await makeNew({ project: project!, subject: label })
+    else if (parent.level === 'subject')
+      await makeNew({ project: project!, subject: subject!, experiment: label }, types.session)
+    else if (parent.level === 'assessors') await makeNew({ ...parent.item, assessor: label }, types.assessor)
+    else if (parent.level === 'reconstructions')
+      await make({ experiment: experiment!, reconstruction: label }, 'xnat:reconstructedImageData')
+    else await make({ experiment: experiment!, scan: label }, scanTypeOf(parent.xsiType ?? types.session))
   }
 
   /** Removes what has nothing in it, as fresh answers say. */
@@ -53,10 +73,16 @@ export class Entities {
 
   async #isThere({ level, item }: ItemPlace, label: string, signal?: AbortSignal): Promise<boolean> {
     const { project, subject, experiment } = item
+    const client = this.#client
     if (level === 'root') return (await this.#client.projects(signal)).some(({ id }) => id === label)
-    if (level === 'scans')
-      return (await this.#client.scans(experiment!, signal)).some(({ id }) => id === label)
-    // XNAT takes a label for one of the whole project.
+    if (level === 'scans') return (await client.scans(experiment!, signal)).some(({ id }) => id === label)
+    if (level === 'reconstructions')
+      return (await client.reconstructions(experiment!, signal)).some(({ id }) => id === label)
+    // XNAT takes a label for one of the whole project. Lists of experiments leave assessors out.
+    if (level === 'assessors') {
+      const twins = { xsiType: 'xnat:imageAssessorData', label }
+      if ((await client.findExperiments({ project: project! }, twins, signal)).length > 0) return true
+    }
     const others =
       level === 'project'
         ? await this.#client.subjects(project!, signal)
@@ -83,6 +109,14 @@ export class Entities {
       if (experiments.length > 0) return `${experiments.length} experiments`
       return (await client.resources({ subject: item.subject! }, signal)).length > 0 ? 'resources' : undefined
     }
+    if (level === 'reconstruction' || level === 'assessor') {
+      const sides = [{ side: 'in' }, { side: 'out' }, ...(level === 'assessor' ? [{}] : [])] as const
+      for (const side of sides) {
+        const resources = await client.resources({ ...item, ...side }, signal)
+        if (resources.some(({ category }) => category === `${level}s`)) return 'resources'
+      }
+      return undefined
+    }
     if ((await client.allResources(item.experiment!, signal)).length > 0) return 'resources'
     for (const list of ['scans', 'assessors', 'reconstructions'] as const) {
       if ((await client.countIn(item.experiment!, list, signal)) > 0) return list
@@ -91,7 +125,9 @@ export class Entities {
   }
 }
 
-function ownerOf({ subject, experiment }: ItemAddress): ItemAddress {
+/** An assessor may be another project's than its session. */
+function ownerOf({ subject, experiment, assessor }: ItemAddress): ItemAddress {
+  if (assessor !== undefined) return { experiment: assessor }
   return experiment === undefined ? { subject: subject! } : { experiment }
 }
 

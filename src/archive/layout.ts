@@ -83,9 +83,9 @@ export const levels: Readonly<Record<Level, LevelRule>> = {
   },
   scans: { ...bare, makes: 'entity' },
   scan: resourceParent,
-  reconstructions: { ...bare, makes: 'nothing' },
+  reconstructions: { ...bare, makes: 'entity' },
   reconstruction: { ...bare, fixed: { in: 'side', out: 'side' }, makes: 'nothing' },
-  assessors: { ...bare, makes: 'nothing' },
+  assessors: { ...bare, makes: 'entity' },
   assessor: {
     selfLinks: [],
     fixed: { in: 'side', out: 'side', resources: 'resources' },

@@ -8,7 +8,8 @@ import { deleteFile } from '../xnat/file-transfer.js'
 import type { Session } from '../xnat/session.js'
 import type { DirectoryEntry, FileEntry, GrowingBytes, StartedStore, StoreSource } from './archive.js'
 import { storedPathOf, versionOf } from './catalog.js'
-import { Entities } from './entities.js'
+import { Entities, isEntity } from './entities.js'
+import type { NewTypes } from './entities.js'
 import { ExactPaths } from './exact-paths.js'
 import { FreshFiles } from './fresh-files.js'
 import { filePlaceOf, isTree, levels, placeOf } from './layout.js'
@@ -27,8 +28,7 @@ export interface WriterOptions {
   readonly log: Log
   /** How many files may be sent at a time while they are still being written. */
   readonly mostStreams: number
-  /** The data type of new experiments. */
-  readonly sessionType: string
+  readonly newTypes: NewTypes
 }
 
 /**
@@ -47,8 +47,8 @@ export class Writer {
   readonly #entities: Entities
   readonly #locks = new KeyedLock()
 
-  constructor({ session, client, cache, log, mostStreams, sessionType }: WriterOptions) {
-    this.#entities = new Entities(client, sessionType)
+  constructor({ session, client, cache, log, mostStreams, newTypes }: WriterOptions) {
+    this.#entities = new Entities(client, newTypes)
     this.#session = session
     this.#client = client
     this.#cache = cache
@@ -120,13 +120,12 @@ export class Writer {
     })
   }
 
-  /** Removes a resource, scan, experiment or subject that is empty. */
+  /** Removes a resource, or what is in, or is, an experiment or subject, if it is empty. */
   async removeDirectory(directory: DirectoryEntry, signal?: AbortSignal): Promise<void> {
     const place = placeOf(directory)
     if (isTree(place)) return this.#removeResource(directory, place, signal)
-    const { level } = place as ItemPlace
     // `scans`, `resources` and the like are there as long as something is in them.
-    if (level !== 'scan' && level !== 'experiment' && level !== 'subject') return
+    if (!isEntity((place as ItemPlace).level)) return
     await this.#entities.remove(place as ItemPlace, directory.name, signal)
     this.#cache.forget(() => true)
   }

@@ -67,6 +67,8 @@ export interface XnatArchiveOptions extends CapabilityOptions {
   readonly mostStreams?: number
   /** The data type of new experiments. */
   readonly sessionType?: string | undefined
+  /** The data type of new assessors. */
+  readonly assessorType?: string | undefined
   /** Without it, no zip of a resource resolves. */
   readonly zips?: Zips | undefined
   readonly now?: () => number
@@ -105,14 +107,14 @@ export class XnatArchive implements Archive {
     })
     this.#bundles = new Bundles(session)
     this.#control = new ControlWriter({ client: this.#client, cache: this.#cache, runs: this.#runs })
-    const { sessionType = 'xnat:mrSessionData' } = options
+    const { sessionType = 'xnat:mrSessionData', assessorType = 'xnat:qcManualAssessorData' } = options
     this.#writer = new Writer({
       session,
       client: this.#client,
       cache: this.#cache,
       log,
       mostStreams,
-      sessionType,
+      newTypes: { session: sessionType, assessor: assessorType },
     })
   }
 

@@ -79,6 +79,7 @@ export function assemble(plan: AssemblyPlan): Assembly {
     allowCreate: flags.allowCreate === 'entities',
     allowDelete: flags.allowDelete === 'entities',
     sessionType: flags.sessionType,
+    assessorType: flags.assessorType,
     zips,
   })
   const readers = new FileReaders({

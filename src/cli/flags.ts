@@ -38,6 +38,7 @@ export interface MountFlags extends ConnectionFlags, CredentialFlags {
   readonly allowRawWrites?: boolean
   readonly allowCreate?: 'entities'
   readonly sessionType?: string
+  readonly assessorType?: string
   readonly allowDelete?: 'entities'
   readonly allowRename?: 'entities'
   readonly writeMode: (typeof writeModes)[number]

@@ -73,7 +73,7 @@ const mountOptions: readonly OptionRow[] = [
   {
     flags: '--allow-create <what>',
     choices: ['entities'],
-    help: 'entities: let mkdir make projects, subjects, experiments and scans',
+    help: 'entities: let mkdir make projects, subjects, experiments, and scans, reconstructions and assessors in them',
   },
   {
     flags: '--session-type <xsiType>',
@@ -81,9 +81,14 @@ const mountOptions: readonly OptionRow[] = [
     help: 'the data type of experiments that mkdir makes; their scans are of the type that goes with it',
   },
   {
+    flags: '--assessor-type <xsiType>',
+    default: 'xnat:qcManualAssessorData',
+    help: 'the data type of assessors that mkdir makes',
+  },
+  {
     flags: '--allow-delete <what>',
     choices: ['entities'],
-    help: 'entities: let rmdir remove subjects, experiments and scans that are empty, and what waits in the prearchive',
+    help: 'entities: let rmdir remove subjects, experiments and what is in them, where it is empty, and what waits in the prearchive',
   },
   {
     flags: '--allow-rename <what>',

@@ -61,9 +61,15 @@ export function ownedPath({ project, subject, experiment }: ItemAddress): string
   return experiment === undefined ? path : `${path}/experiments/${encodeURIComponent(experiment)}`
 }
 
-/** The URL path of a project, subject, experiment or scan that is to be made or removed. */
+/**
+ * The URL path of an item that is to be made or removed. XNAT makes an assessor only where the URL has a project, which
+ * then owns it.
+ */
 export function entityPath(entity: ItemAddress): string {
-  return entity.scan !== undefined || entity.subject === undefined ? itemPath(entity) : ownedPath(entity)
+  const { assessor, ...session } = entity
+  if (assessor !== undefined) return `${ownedPath(session)}/assessors/${encodeURIComponent(assessor)}`
+  const isWithin = entity.scan !== undefined || entity.reconstruction !== undefined
+  return isWithin || entity.subject === undefined ? itemPath(entity) : ownedPath(entity)
 }
 
 export function resourcePath(address: ResourceAddress, use: Use = 'change'): string {

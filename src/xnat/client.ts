@@ -239,8 +239,8 @@ export class XnatClient {
   }
 
   /**
-   * Makes a project, subject, experiment or scan: the last ID of the address is its label. What exists is not changed.
-   * @returns 201 for a new subject or experiment, 200 for one that there was, and for projects and scans always
+   * Makes a project, a subject, an experiment or what is in one: the last ID of the address is its label. What exists is not changed.
+   * @returns 201 for a new subject, experiment or assessor, 200 for one that there was, and for all others always
    */
   async createEntity(
     entity: ItemAddress,
@@ -251,7 +251,7 @@ export class XnatClient {
     return this.#rest.command('PUT', entityPath(entity) + query, signal)
   }
 
-  /** Removes a subject, experiment or scan with all that the server believes to be in it. Files of a scan only go too. */
+  /** Removes a subject, an experiment or what is in one, with all that the server believes to be in it. Files of a scan only go too. */
   async deleteEntity(entity: ItemAddress, signal?: AbortSignal): Promise<void> {
     await this.#rest.command('DELETE', entityPath(entity), signal)
   }

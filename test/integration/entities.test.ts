@@ -59,6 +59,43 @@ describe('mkdir', () => {
     expect(body.toString()).toContain('xnat:petScanData')
   })
 
+  it('makes reconstructions and assessors, and resources in them', async () => {
+    for (const path of [
+      'reconstructions/R.1',
+      'reconstructions/R.1/out/DATA',
+      'assessors/QC',
+      'assessors/QC/in/DATA',
+    ])
+      await fs.mkdir(`TEST/1/MR1/${path}`)
+    expect(await fs.list('TEST/1/MR1/reconstructions')).toContain('R.1')
+    expect(await fs.list('TEST/1/MR1/assessors/xnat:qcManualAssessorData')).toContain('QC')
+    await writeFile(fs, 'TEST/1/MR1/assessors/QC/in/DATA/x', 'text')
+    expect((await readFile(fs, 'TEST/1/MR1/assessors/QC/in/DATA/x')).toString()).toBe('text')
+    await again({ allowCreate: 'entities', assessorType: 'xnat:qcAssessmentData' })
+    await fs.mkdir('TEST/1/MR1/assessors/AUTO')
+    expect(await fs.list('TEST/1/MR1/assessors/xnat:qcAssessmentData')).toEqual(['AUTO'])
+  })
+
+  it('gives the assessor of a shared session to the project that it is made in', async () => {
+    await fs.mkdir('NEW')
+    await put(emulator, '/data/projects/TEST/subjects/1/projects/NEW?label=one')
+    await put(emulator, `${experiments}/MR1/projects/NEW?label=shared`)
+    local.archive.refresh()
+    await fs.mkdir('NEW/one/shared/assessors/OURS')
+    expect(await fs.list('NEW/one/shared/assessors/OURS/.xnat/projects')).toEqual(['NEW'])
+    await expect(fs.rmdir('TEST/1/MR1/assessors/OURS')).rejects.toMatchObject({ code: 'EPERM' })
+    await fs.rmdir('NEW/one/shared/assessors/OURS')
+    expect(await fs.list('TEST/1/MR1/assessors')).toEqual(['ASSESS1'])
+    expect(await status(`${experiments}/MR1`)).toBe(200)
+  })
+
+  it('makes no assessor under a label that one of another session has', async () => {
+    for (const path of ['TEST/1/OTHER', 'TEST/1/OTHER/assessors/QC-1']) await fs.mkdir(path)
+    emulator.control.resetRequests()
+    await expect(fs.mkdir('TEST/1/MR1/assessors/QC-1')).rejects.toMatchObject({ code: 'EEXIST' })
+    expect(emulator.control.requests().filter(({ method }) => method === 'PUT')).toEqual([])
+  })
+
   it('changes nothing that is there, also what somebody else has made meanwhile', async () => {
     await fs.list('TEST/1')
     await put(emulator, `${experiments}/THEIRS?xsiType=xnat:ctSessionData`)
@@ -76,6 +113,10 @@ describe('mkdir', () => {
       'TEST/1/MR1/scans/ALL',
       'TEST/1/MR1/scans/1,2x',
       'TEST/1/x#',
+      'TEST/1/MR1/assessors/ALL',
+      'TEST/1/MR1/assessors/a.b',
+      'TEST/1/MR1/reconstructions/NULL',
+      'TEST/1/MR1/reconstructions/RECON1',
     ])
       await expect(fs.mkdir(path)).rejects.toMatchObject({ code: expect.stringMatching(/EINVAL|EEXIST/) })
     await fs.mkdir('TEST/1/MR1/scans/5.1')
@@ -89,7 +130,8 @@ describe('mkdir', () => {
 
   it('needs its option', async () => {
     await again({})
-    for (const path of ['NEW', 'TEST/3', 'TEST/1/E', 'TEST/1/MR1/scans/9', 'TEST/1/MR1/assessors/A'])
+    const inSession = ['scans/9', 'assessors/A', 'reconstructions/R'].map((path) => `TEST/1/MR1/${path}`)
+    for (const path of ['NEW', 'TEST/3', 'TEST/1/E', ...inSession])
       await expect(fs.mkdir(path)).rejects.toMatchObject({ code: 'EPERM' })
   })
 })
@@ -100,6 +142,34 @@ describe('rmdir', () => {
     for (const path of ['TEST/3/E/scans/1', 'TEST/3/E/scans', 'TEST/3/E', 'TEST/3']) await fs.rmdir(path)
     expect(await fs.list('TEST')).not.toContain('3')
     expect(await status('/data/projects/TEST/subjects/3')).toBe(404)
+  })
+
+  it('removes reconstructions and assessors that are empty on all sides, and nothing beside them', async () => {
+    const parts = { reconstructions: ['in', 'out'], assessors: ['in', 'out', 'resources'] }
+    for (const [kind, sides] of Object.entries(parts)) {
+      const path = `TEST/1/MR1/${kind}/X`
+      await fs.mkdir(path)
+      for (const side of sides) {
+        const url = `${experiments}/MR1/${kind}/X/${side === 'resources' ? '' : `${side}/`}resources/NEW`
+        await fs.list(path)
+        await put(emulator, url)
+        await expect(fs.rmdir(path)).rejects.toMatchObject({ code: 'ENOTEMPTY' })
+        expect(deletes()).toEqual([])
+        local.archive.refresh()
+        const listed = (await fs.list(path)).filter((name) => name !== 'resources' || side === 'resources')
+        await fs.rmdir(`${path}/${listed[0]!}/NEW`)
+        emulator.control.resetRequests()
+      }
+      await fs.rmdir(path)
+      expect(deletes().length).toBe(1)
+      expect(await status(`${experiments}/MR1/${kind}/X`)).toBe(404)
+      emulator.control.resetRequests()
+    }
+    expect((await fs.list('TEST/1/MR1')).toSorted()).toEqual(
+      ['assessors', 'reconstructions', 'resources', 'scans'].toSorted(),
+    )
+    expect(await fs.list('TEST/1/MR1/assessors')).toEqual(['ASSESS1'])
+    expect(await fs.list('TEST/1/MR1/reconstructions')).toEqual(['RECON1'])
   })
 
   it('removes one scan and no other whose ID begins like it', async () => {
