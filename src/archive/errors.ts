@@ -16,6 +16,7 @@ const errnoOf: Readonly<Record<XnatErrorCode, ErrnoName>> = {
   server: 'EIO',
   throttled: 'EIO',
   'bad-response': 'EIO',
+  unnameable: 'ENOTSUP',
   'too-large': 'EFBIG',
   'no-space': 'ENOSPC',
   aborted: 'EINTR',

@@ -23,7 +23,7 @@ export async function fetchBytes(
   try {
     const { storedPath, path } = storedFile(file)
     if (path === undefined)
-      throw new FsError('EIO', `${what}: on the server another file's name hides it from every URL`)
+      throw new FsError('ENOTSUP', `${what}: on the server another file's name hides it from every URL`)
     const bytes = await readFile(session, path, { range, priority: urgency, signal })
     if (bytes.servedName !== undefined && isPackedInstead(bytes.servedName, basename(storedPath))) {
       bytes.body.destroy()

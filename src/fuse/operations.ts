@@ -27,7 +27,7 @@ const loudness: Readonly<Record<ErrnoName, LogLevel>> = {
   ENOSYS: 'debug',
   ENOTDIR: 'debug',
   ENOTEMPTY: 'debug',
-  ENOTSUP: 'debug',
+  ENOTSUP: 'warn',
   EPERM: 'warn',
   ERANGE: 'debug',
   EROFS: 'debug',

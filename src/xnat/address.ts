@@ -29,7 +29,7 @@ export type Use = 'get' | 'change'
 
 /**
  * The URL path of an item. The most specific ID decides: experiments and subjects are found without their project.
- * @throws XnatError 'bad-response' when no URL can name it
+ * @throws XnatError 'unnameable' when no URL can name it
  */
 export function itemPath(item: ItemAddress, use: Use = 'change'): string {
   if (item.experiment !== undefined) {
@@ -97,5 +97,5 @@ function withinExperiment(item: ItemAddress, use: Use): string {
 function scanSegment(scan: string, use: Use): string {
   if (isNameableScan(scan)) return encodeURIComponent(scan)
   if (use === 'get') return 'ALL'
-  throw new XnatError('bad-response', `no URL can name scan '${scan}': XNAT takes ',' and '/' for separators`)
+  throw new XnatError('unnameable', `no URL can name scan '${scan}': XNAT takes ',' and '/' for separators`)
 }

@@ -73,10 +73,10 @@ export async function readFile(
   throw await response.toError()
 }
 
-/** @throws XnatError 'bad-response' where no URL names it */
+/** @throws XnatError 'unnameable' where no URL names it */
 export function fileUrlPath(resource: ResourceAddress, storedPath: string): string {
   const path = readPath(storedPath)
-  if (path === undefined) throw new XnatError('bad-response', `no URL names the stored file '${storedPath}'`)
+  if (path === undefined) throw new XnatError('unnameable', `no URL names the stored file '${storedPath}'`)
   return `${resourcePath(resource, 'get')}/files/${path}`
 }
 

@@ -109,7 +109,7 @@ export class PrearchiveClient {
 
 const prearchivePath = '/data/prearchive'
 
-/** @throws XnatError 'bad-response' when no URL names it, as all these functions */
+/** @throws XnatError 'unnameable' when no URL names it, as all these functions */
 export function prearchivedPath({ project, timestamp, name }: PrearchivedAddress): string {
   return `${prearchivePath}/projects/${segment(project)}/${segment(timestamp)}/${segment(name)}`
 }
@@ -126,7 +126,8 @@ export function prearchivedFilesPath(resource: PrearchivedResourceAddress): stri
 /** Nothing of these paths is decoded, and `&` and quotes are escaped before they are looked for (xnat-wire.md §2.2). */
 function segment(name: string): string {
   if (/^[A-Za-z0-9\-._~!$()*+,;=:@]+$/.test(name) && name !== '.' && name !== '..') return name
-  throw new XnatError('bad-response', `no URL names '${name}' in the prearchive`)
+  const reason = 'XNAT looks there for names as URLs spell them, and this one cannot stand in a URL'
+  throw new XnatError('unnameable', `no URL names '${name}' in the prearchive: ${reason}`)
 }
 
 function toSession(row: Row): PrearchivedSession[] {

@@ -13,6 +13,7 @@ export type XnatErrorCode =
   | 'server'
   | 'throttled'
   | 'bad-response'
+  | 'unnameable'
   | 'too-large'
   | 'no-space'
   | 'aborted'
