@@ -148,12 +148,14 @@ void setattr(fuse_req_t req, fuse_ino_t ino, struct stat* to, int which, fuse_fi
 
 void readlink(fuse_req_t req, fuse_ino_t ino) { submit(req, Event(Op::readlink, ino)); }
 
+bool startsWith(const char* text, const char* start) { return strncmp(text, start, strlen(start)) == 0; }
+
 // Programs ask for attributes of all kinds of everything they meet, and the kernel for security.capability before it
 // writes. There are none but ours, so the rest is answered here. (ENOSYS would end the questions, but for ours too.)
+// Of kinds that are not supported `ls -l` asks once only, not for each file.
 void getxattr(fuse_req_t req, fuse_ino_t ino, const char* name, size_t size) {
-  constexpr char prefix[] = "user.xnat.";
-  if (strncmp(name, prefix, sizeof prefix - 1) != 0) {
-    fuse_reply_err(req, ENODATA);
+  if (!startsWith(name, "user.xnat.")) {
+    fuse_reply_err(req, startsWith(name, "user.") ? ENODATA : EOPNOTSUPP);
     return;
   }
   Event event(Op::getxattr, ino);

@@ -6,7 +6,7 @@ import type { Pieces } from '../util/pieces.js'
 import type { AttributeRequest, Errno, FuseOperations, MaybePromise } from './driver.js'
 import { directoryStat, finish, owners, reply, statfs, andThen, toStat } from './path-replies.js'
 
-const { EIO, ENODATA, ENOENT, EPERM } = constants.errno
+const { EIO, ENODATA, ENOENT, EOPNOTSUPP, EPERM } = constants.errno
 const rootIno = 1
 const accessModeMask = 3
 /** libfuse 2.9 gives an open file that is unlinked or replaced such a name, and unlinks that when it is closed. */
@@ -147,7 +147,8 @@ export class PathOperations {
 
   /** Of other names there are none: nothing has to be looked up for them. */
   #getxattr(path: string, name: string, done: (errno: number, value?: Buffer) => void): void {
-    if (!name.startsWith(xattrPrefix)) return done(-ENODATA)
+    // Of kinds that are not supported `ls -l` asks once only, not for each file.
+    if (!name.startsWith(xattrPrefix)) return done(name.startsWith('user.') ? -ENODATA : -EOPNOTSUPP)
     const found = this.#at(path, (ino) => {
       const attributes = this.#operations.xattrs(ino)
       if (typeof attributes === 'number') return attributes

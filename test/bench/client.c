@@ -1,6 +1,5 @@
 // What the bench does to a mount: one task a run, its seconds on standard output.
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,16 +51,6 @@ static void small_files(const char *directory, int count) {
   }
 }
 
-static void list(const char *directory) {
-  DIR *d = opendir(directory);
-  if (!d) die(directory);
-  struct dirent *one;
-  struct stat st;
-  while ((one = readdir(d)))
-    if (fstatat(dirfd(d), one->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0) die(one->d_name);
-  closedir(d);
-}
-
 static void fill(const char *path, long bytes) {
   int fd = open(path, O_WRONLY | O_TRUNC);
   if (fd < 0) die(path);
@@ -78,7 +67,6 @@ int main(int argc, char **argv) {
   else if (!strcmp(task, "random-direct")) at_random(path, O_DIRECT, 20000);
   else if (!strcmp(task, "random-warm")) at_random(path, 0, 200000);
   else if (!strcmp(task, "small")) small_files(path, 2000);
-  else if (!strcmp(task, "list")) list(path);
   else if (!strcmp(task, "write")) fill(path, 512L * 1024 * 1024);
   else return 2;
   printf("%.6f\n", now() - start);

@@ -10,7 +10,8 @@ const smallBytes = 100 * 1024
 class BenchOperations extends MemoryOperations {
   constructor(backing) {
     super()
-    for (let i = 0; i < 10_000; i++) this.put(`small/file-${i}`, pattern.subarray(0, smallBytes))
+    for (let i = 0; i < 10_000; i++)
+      this.put(`small/file-${i}`, pattern.subarray(0, smallBytes), { isRepeatable: true })
     this.big = this.put('big', { length: 1024 * mib }, backing ? { backingPath: backing } : {})
     this.sink = this.put('sink', { length: 0 })
   }

@@ -130,6 +130,7 @@ fd = os.open(m + "/f", os.O_RDWR)
 print(code(lambda: renameat2("/f", "/g", 1)), code(lambda: renameat2("/f", "/g", 2)))
 print(code(fallocate), code(lambda: fcntl.ioctl(fd, 0x80086601, array.array("l", [0]))))
 print(code(lambda: os.getxattr(m + "/f", "user.x")), code(lambda: os.mkfifo(m + "/fifo")))
+print(code(lambda: os.getxattr(m + "/f", "security.selinux")), code(lambda: os.getxattr(m + "/f", "system.posix_acl_access")))
 print(code(lambda: os.symlink("f", m + "/link")), code(lambda: os.link(m + "/f", m + "/link")))
 print(code(lambda: os.stat((m + "/").encode() + b"\\xff")), code(lambda: os.mkdir((m + "/").encode() + b"\\xff")))
 print(code(lambda: os.stat(m + "/" + "x" * 256)), os.lseek(fd, 0, os.SEEK_DATA), os.lseek(fd, 0, os.SEEK_HOLE))
@@ -146,6 +147,7 @@ print(os.stat(m + "/f").st_atime_ns, os.stat(m + "/f").st_mtime_ns)
       'EEXIST EINVAL',
       'ENOTSUP ENOTTY',
       'ENODATA EPERM',
+      'ENOTSUP ENOTSUP',
       'EPERM EPERM',
       'ENOENT EILSEQ',
       'ENAMETOOLONG 0 10',
