@@ -105,8 +105,7 @@ export class Zips {
       discardDescriptor: true,
       mode: 0o600,
     })
-    const handle = await open(path, 'r+')
-    await cleanup()
+    const handle = await open(path, 'r+').finally(cleanup)
     try {
       const { sizeBytes, digest } = await this.#download(handle, place, what, signal)
       await checkFiles(handle, sizeBytes, place, what)
@@ -134,19 +133,31 @@ export class Zips {
       try {
         for await (const chunk of response.body as AsyncIterable<Buffer>) {
           hash.update(chunk)
-          for (let done = 0; done < chunk.length;)
-            done += (await handle.write(chunk, done, chunk.length - done, sizeBytes + done)).bytesWritten
+          await this.#append(handle, chunk, sizeBytes, what)
           sizeBytes += chunk.length
         }
       } finally {
         response.discard()
       }
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOSPC')
-        throw new FsError('ENOSPC', `${what}: no room for it in ${this.#options.directory}`, { cause: error })
+      if (error instanceof FsError) throw error
       throw toFsError(failureOf(error, 'GET', url, signal).error, what)
     }
     return { sizeBytes, digest: hash.digest('hex') }
+  }
+
+  /** @throws FsError of what is wrong here: it must not be taken for trouble of the server */
+  async #append(handle: FileHandle, chunk: Buffer, at: number, what: string): Promise<void> {
+    const { directory } = this.#options
+    try {
+      for (let done = 0; done < chunk.length;)
+        done += (await handle.write(chunk, done, chunk.length - done, at + done)).bytesWritten
+    } catch (cause) {
+      const { code = 'unknown' } = cause as NodeJS.ErrnoException
+      if (code === 'ENOSPC' || code === 'EDQUOT')
+        throw new FsError('ENOSPC', `${what}: no room for it in ${directory} (${code})`, { cause })
+      throw new FsError('EIO', `${what}: it cannot be written in ${directory} (${code})`, { cause })
+    }
   }
 
   #drop(zip: Zip): void {
