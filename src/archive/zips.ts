@@ -105,7 +105,12 @@ export class Zips {
       discardDescriptor: true,
       mode: 0o600,
     })
-    const handle = await open(path, 'r+').finally(cleanup)
+    let handle: FileHandle
+    try {
+      handle = await open(path, 'r+')
+    } finally {
+      await cleanup()
+    }
     try {
       const { sizeBytes, digest } = await this.#download(handle, place, what, signal)
       await checkFiles(handle, sizeBytes, place, what)

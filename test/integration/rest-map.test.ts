@@ -41,6 +41,7 @@ beforeAll(async () => {
   fs = vfsFileSystem(local.vfs)
   const project = '/data/projects/TEST'
   accessionIds = {
+    subject: await idOf(`${project}/subjects`, labels.subject),
     experiment: await idOf(`${project}/experiments`, labels.experiment),
     assessor: await idOf(`${project}/subjects/1/experiments/MR1/assessors`, labels.assessor),
   }
@@ -78,16 +79,17 @@ const samples: readonly (readonly [RegExp, string, string])[] = [
 ]
 
 interface Labels {
+  readonly subject: string
   readonly experiment: string
   readonly assessor: string
 }
-const labels: Labels = { experiment: 'MR1', assessor: 'ASSESS1' }
+const labels: Labels = { subject: '1', experiment: 'MR1', assessor: 'ASSESS1' }
 
-function filled(template: string, path: string, { experiment, assessor }: Labels): string {
+function filled(template: string, path: string, { subject, experiment, assessor }: Labels): string {
   const [, resource = '', file = ''] = samples.find(([parent]) => parent.test(path)) ?? []
   const values: Record<string, string> = {
     P: 'TEST',
-    S: '1',
+    S: subject,
     E: experiment,
     SCAN: '1',
     R: 'RECON1',
@@ -105,6 +107,28 @@ function filled(template: string, path: string, { experiment, assessor }: Labels
 /** REST finds experiments without their project by their accession IDs only. */
 function uriOf({ uri, path }: MapRow): string {
   return filled(uri, path, uri.startsWith('/experiments/') ? accessionIds : labels)
+}
+
+/** Other ways to the same: with labels and with IDs, with and without project and subject (xnat-wire.md §1.3). */
+function spellings({ uri, path }: MapRow): { readonly uri: string; readonly isRest: boolean }[] {
+  const other = (template: string, names: Labels, isRest = true): { uri: string; isRest: boolean } => ({
+    uri: filled(template, path, names),
+    isRest,
+  })
+  const subject = '/projects/{P}/subjects/{S}'
+  const below = uri.replace(/^\/experiments\/\{E\}/, '')
+  if (below !== uri) {
+    const inProject = `/projects/{P}/experiments/{E}${below}`
+    return [
+      other(`${subject}/experiments/{E}${below}`, labels),
+      other(`${subject}/experiments/{E}${below}`, accessionIds),
+      // REST has no more of an experiment there than its resources, and no experiments below `/subjects`; the mount has.
+      ...[labels, accessionIds].map((names) => other(inProject, names, /^($|\/resources)/.test(below))),
+    ]
+  }
+  if (!uri.startsWith(subject)) return []
+  const shorter = uri.replace(subject, '/subjects/{S}')
+  return [other(uri, accessionIds), other(shorter, accessionIds, !/\/experiments/.test(shorter))]
 }
 
 /** The names that a directory of these rows has. */
@@ -139,14 +163,100 @@ describe('pasting each documented URI after the mountpoint opens the content tha
       expect((await readFile(fs, path)).equals(expected)).toBe(true)
     }
     if (!row.isPasted) return
-    for (const prefix of ['data', 'data/archive', 'REST']) {
-      const pasted = await fs.stat(`${prefix}${uri}`).then(() => followed(`${prefix}${uri}`))
-      if (pasted === 'directory' && !path.endsWith('/')) continue // an item is its directory
-      if (pasted === 'directory') expect(await fs.list(`${prefix}${uri}`)).toEqual(await fs.list(path))
-      else expect(await readFile(fs, `${prefix}${uri}`)).toEqual(await readFile(fs, path))
-    }
+    for (const spelling of [uri, ...spellings(row).map((other) => other.uri)])
+      for (const prefix of ['data', 'data/archive', 'REST']) {
+        const pasted = `${prefix}${spelling}`
+        const kind = await followed(pasted)
+        if (kind === 'directory' && !path.endsWith('/')) continue // an item is its directory
+        if (kind === 'directory')
+          expect([pasted, await fs.list(pasted)]).toEqual([pasted, await fs.list(path)])
+        else expect([pasted, await readFile(fs, pasted)]).toEqual([pasted, await readFile(fs, path)])
+      }
+  })
+
+  const respelled = rows.filter(({ uri }) =>
+    /^(\/experiments\/\{E\}|\/projects\/\{P\}\/subjects\/\{S\})/.test(uri),
+  )
+  it.each(respelled)('$uri, which REST answers alike however it is spelled', async (row) => {
+    const isList = row.path.endsWith('/')
+    const answer = async (uri: string): Promise<readonly [string, unknown]> => [
+      uri,
+      isList
+        ? namesOf(await listed(`/data${uri}`), row.uri)
+        : (await get(`/data${uri}?format=xml`)).toString(),
+    ]
+    const [, expected] = await answer(uriOf(row))
+    const others = spellings(row).filter(({ isRest }) => isRest)
+    expect(await Promise.all(others.map(({ uri }) => answer(uri)))).toEqual(
+      others.map(({ uri }) => [uri, expected]),
+    )
+  })
+
+  it('of all rows of GET, but for those that other tests paste, and what is no path', () => {
+    const others = lines.flatMap((line) => {
+      const [, uri, note, path] = /^\| GET `([^`]+)`([^|]*) \| ([^|]*) \|/.exec(line) ?? []
+      const isElsewhere = uri === undefined || line.includes('`test/integration/rest-map.test.ts`')
+      return isElsewhere || path!.startsWith('no file') || note!.includes('not to be pasted') ? [] : [uri]
+    })
+    const waiting = '/prearchive/projects/{P}/{TIME}/{NAME}/scans'
+    expect(others).toEqual([
+      '/projects/{P}/subjects?{key}={value}', // queries.test.ts, without the `?`
+      '/projects/{P}/experiments?{key}={value}',
+      '/experiments/{E}/DIR', // the directory itself: nothing of this name is in it
+      '<parent>/files', // below
+      '/projects/{P}/pipelines/{NAME}', // control-files.test.ts
+      waiting, // prearchive.test.ts
+      `${waiting}/{SCAN}/resources`,
+      `${waiting}/{SCAN}/resources/{RES}/files`,
+      `${waiting}/{SCAN}/resources/{RES}/files/{FILE}`,
+      '/search/saved', // control-files.test.ts
+      '/JSESSION', // is no file
+      '/auth',
+    ])
   })
 })
+
+describe('pasting a URI with a wildcard or a short-cut opens the files that curl gets', () => {
+  const session = '/projects/TEST/subjects/1/experiments/MR1'
+
+  it.each([
+    '/projects/TEST/files',
+    '/projects/TEST/subjects/1/files',
+    ...[
+      '/files',
+      '/scans/1/files',
+      '/scans/1,2/files',
+      '/scans/ALL/files',
+      '/scans/*/files',
+      '/scans/T1/files',
+      '/scans/T1,T2/resources/DICOM/files',
+      '/scans/3,T1/resources/DICOM,SNAPSHOTS/files',
+      '/scans/ALL/resources/SNAPSHOTS/files',
+      '/reconstructions/RECON1/files',
+      '/reconstructions/RECON1/in/files',
+      '/reconstructions/average/out/files',
+      '/reconstructions/ALL/out/resources/DATA/files',
+      '/assessors/ASSESS1/files',
+      '/assessors/ALL/out/files',
+      '/assessors/*/out/resources/QCDATA/files',
+      '/assessors/xnat:qcManualAssessorData/out/resources/QCDATA/files',
+    ].map((path) => session + path),
+  ])('%s', async (uri) => {
+    const sent: string[] = []
+    for (const row of await listed(`/data${uri}`)) sent.push((await get(row['URI']!)).toString('latin1'))
+    expect(sent.length).toBeGreaterThan(0)
+    for (const prefix of ['data', 'data/archive', 'REST'])
+      expect((await textsBelow(prefix + uri)).toSorted()).toEqual(sent.toSorted())
+    const byId = uri.replace(session, `/experiments/${accessionIds.experiment}`)
+    expect((await textsBelow(`data${byId}`)).toSorted()).toEqual(sent.toSorted())
+  })
+})
+
+async function textsBelow(path: string): Promise<string[]> {
+  if ((await followed(path)) === 'file') return [(await readFile(fs, path)).toString('latin1')]
+  const texts = (await fs.list(path)).map((name) => textsBelow(`${path}/${name}`))
+  return (await Promise.all(texts)).flat()
+}
 
 async function followed(path: string): Promise<'directory' | 'file'> {
   try {

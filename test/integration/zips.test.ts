@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises'
-import type { FileHandle } from 'node:fs/promises'
+import type * as files from 'node:fs/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { startEmulator } from '../../src/emulator/emulator.js'
 import type { RunningEmulator } from '../../src/emulator/emulator.js'
@@ -20,10 +20,10 @@ const disk = vi.hoisted(() => ({
 }))
 
 vi.mock('node:fs/promises', async (original) => {
-  const real = await original<typeof import('node:fs/promises')>()
+  const real = await original<typeof files>()
   return { ...real, open: opened }
 
-  async function opened(...args: Parameters<typeof real.open>): Promise<FileHandle> {
+  async function opened(...args: Parameters<typeof real.open>): Promise<files.FileHandle> {
     const handle = await real.open(...args)
     const path = String(args[0])
     if (!/\/zip-[^/]*$/.test(path)) return handle
