@@ -180,7 +180,10 @@ export class Sources {
   }
 
   pipelines(project: string): Promise<string[]> {
-    return this.#use(`pipelines ${project}`, (signal) => this.#client.control.pipelines(project, signal))
+    return this.#use(`pipelines ${project}`, async (signal) => {
+      const pipelines = await this.#client.control.pipelines(project, signal)
+      return [...new Set(pipelines.map(({ name }) => name))]
+    })
   }
 
   /** The sessions of a project that wait to be archived, or all that this user may edit. */

@@ -88,7 +88,7 @@ const mountOptions: readonly OptionRow[] = [
   {
     flags: '--allow-delete <what>',
     choices: ['entities'],
-    help: 'entities: let rmdir remove subjects, experiments and what is in them, where it is empty, and what waits in the prearchive',
+    help: 'entities: let rmdir remove subjects, experiments and what is in them, where it is empty, what waits in the prearchive, and pipelines of projects',
   },
   {
     flags: '--allow-rename <what>',

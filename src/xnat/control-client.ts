@@ -19,6 +19,14 @@ export interface ItemProject {
   readonly label: string
 }
 
+/** What a project can run. */
+export interface Pipeline {
+  readonly name: string
+  /** Where the server has it. */
+  readonly path: string
+  readonly datatype: string
+}
+
 /** The part of REST that is about the archive itself: who may do what, what is shared, what is searched for. */
 export class ControlClient {
   readonly #rest: RestCalls
@@ -60,10 +68,19 @@ export class ControlClient {
     return rows.map(inLowerCase).flatMap((row) => cell(row, 'id') ?? [])
   }
 
-  /** The names of the pipelines that a project can run. */
-  async pipelines(project: string, signal?: AbortSignal): Promise<string[]> {
+  /** The pipelines that a project can run, each once for every data type that it is for. */
+  async pipelines(project: string, signal?: AbortSignal): Promise<Pipeline[]> {
     const rows = await this.#rest.rows(`${itemPath({ project })}/pipelines`, {}, signal)
-    return [...new Set(rows.map(inLowerCase).flatMap((row) => cell(row, 'name') ?? []))]
+    return rows.map(inLowerCase).flatMap((row) => {
+      const name = cell(row, 'name')
+      return name === undefined ? [] : [{ name, path: row['path'] ?? '', datatype: row['datatype'] ?? '' }]
+    })
+  }
+
+  /** Takes a pipeline from a project, for one data type. */
+  async removePipeline(project: string, { path, datatype }: Pipeline, signal?: AbortSignal): Promise<void> {
+    const query = `path=${encodeURIComponent(path)}&datatype=${encodeURIComponent(datatype)}`
+    await this.#rest.command('DELETE', `${itemPath({ project })}/pipelines?${query}`, signal)
   }
 
   /** @param bytes what `change.refusal` has nothing against */

@@ -19,7 +19,7 @@ const made: Readonly<Partial<Record<ControlKind, { readonly pattern: RegExp; rea
 export function orderOf(place: ControlPlace, name: string): Order | undefined {
   if (place.kind === 'prearchive-time') return 'by-removal'
   if (place.kind === 'role' || place.kind === 'shares') return 'by-name'
-  if (made[place.kind]?.pattern.test(name)) return 'by-text'
+  if (made[place.kind]?.pattern.test(name) || place.kind === 'pipelines') return 'by-text'
   if (place.kind !== 'item') return undefined
   const documents = itemDocuments[place.of](place)
   return Object.hasOwn(documents, name) && documents[name]!.change ? 'by-text' : undefined
@@ -34,14 +34,22 @@ export function controlLack(
 ): Lack | undefined {
   const directory = place.level === 'control' ? place : place.in
   if (directory.isView) return { code: 'EROFS', reason: 'this directory is a view of several items' }
-  const isSession = place.level === 'control' && place.kind === 'prearchive-session'
-  if (isSession && capability === 'remove' && !allowDelete)
-    return { code: 'EPERM', reason: 'mount with --allow-delete entities to delete what waits to be archived' }
+  const lasting = place.level === 'control' ? lastingRemovals[place.kind] : lastingFileRemovals[place.in.kind]
+  if (lasting !== undefined && capability === 'remove' && !allowDelete)
+    return { code: 'EPERM', reason: `mount with --allow-delete entities to ${lasting}` }
   const isPossible = place.level === 'control' ? canDoIn(place, capability) : canDoWith(place, capability)
   if (!isPossible) return { code: 'EPERM', reason: 'XNAT tells this, and it cannot be changed here' }
   const rule = capability === 'create' && newName !== undefined ? made[directory.kind] : undefined
   if (!rule || rule.pattern.test(unescapeName(newName!))) return undefined
   return { code: 'EINVAL', reason: `'${newName!}': ${rule.reason}` }
+}
+
+/** What nothing here brings back. */
+const lastingRemovals: Readonly<Partial<Record<ControlKind, string>>> = {
+  'prearchive-session': 'delete what waits to be archived',
+}
+const lastingFileRemovals: Readonly<Partial<Record<ControlKind, string>>> = {
+  pipelines: 'take a pipeline from its project',
 }
 
 function canDoIn(place: ControlPlace, capability: Capability): boolean {
@@ -51,7 +59,7 @@ function canDoIn(place: ControlPlace, capability: Capability): boolean {
 }
 
 function canDoWith({ in: { kind }, document, isResult }: ControlFilePlace, capability: Capability): boolean {
-  if (capability === 'remove') return made[kind] !== undefined && !isResult
+  if (capability === 'remove') return kind === 'pipelines' || (made[kind] !== undefined && !isResult)
   if (capability !== 'write') return false
   return document?.change !== undefined || (made[kind] !== undefined && !isResult)
 }

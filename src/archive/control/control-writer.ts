@@ -1,7 +1,7 @@
 import { FsError } from '../../util/fs-error.js'
 import type { ItemAddress } from '../../xnat/address.js'
 import type { XnatClient } from '../../xnat/client.js'
-import type { ItemProject, Member } from '../../xnat/control-client.js'
+import type { ItemProject, Member, Pipeline } from '../../xnat/control-client.js'
 import { savedSearchDocument, searchRefusal } from '../../xnat/documents.js'
 import type { Document } from '../../xnat/documents.js'
 import { unassigned } from '../../xnat/prearchive-client.js'
@@ -48,7 +48,7 @@ export class ControlWriter {
     }
   }
 
-  /** Takes somebody's role, a search, an item from a project, or what waits to be archived. */
+  /** Takes somebody's role, a search, a pipeline or an item from a project, or what waits to be archived. */
   remove(entry: FileEntry | DirectoryEntry, signal?: AbortSignal): Promise<void> {
     if (entry.kind === 'file') return this.#removeFile(entry, signal)
     const { kind, prearchived } = entry.place as ControlPlace
@@ -63,6 +63,7 @@ export class ControlWriter {
     if (place.kind === 'run') return this.#options.runs.forget(file.name.replace(/\.xml$/, ''))
     try {
       if (place.kind === 'role') await this.#removeMember(place, label, signal)
+      else if (place.kind === 'pipelines') await this.#removePipeline(place.item.project!, label, signal)
       else await this.#deleteSearch(label.replace(/\.xml$/, ''), signal)
     } finally {
       this.#forget(isControlKey)
@@ -184,6 +185,21 @@ export class ControlWriter {
     await control.deleteSearch(id, signal)
     if (!(await control.savedSearches(signal)).includes(id)) return
     throw new FsError('EIO', `remove ${id}: the server says it is done, and still lists it`)
+  }
+
+  /** For all data types that it is for: they share its file. */
+  async #removePipeline(project: string, file: string, signal?: AbortSignal): Promise<void> {
+    const { control } = this.#options.client
+    const find = async (): Promise<Pipeline[]> =>
+      (await control.pipelines(project, signal)).filter(({ name }) => `${name}.json` === file)
+    for (const pipeline of await find()) {
+      // Without one of them XNAT does nothing, and says 200.
+      if (pipeline.path === '' || pipeline.datatype === '')
+        throw new FsError('ENOTSUP', `remove ${file}: the server does not tell by which path it is known`)
+      await control.removePipeline(project, pipeline, signal)
+    }
+    if ((await find()).length === 0) return
+    throw new FsError('EIO', `remove ${file}: the server says it is done, and still lists it`)
   }
 
   async #run(name: string, bytes: Buffer, signal?: AbortSignal): Promise<void> {

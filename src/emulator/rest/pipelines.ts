@@ -1,6 +1,7 @@
-import { EMPTY_OK, StatusError, stringAnswer } from '../http/answer.js'
+import { EMPTY_OK, StatusError, stringAnswer, type Answer } from '../http/answer.js'
 import { MEDIA } from '../http/media.js'
 import { canDeleteIn, findProject } from '../store/access.js'
+import type { Project } from '../store/model.js'
 import type { RestContext, RestResource } from './resource.js'
 import { tableAnswer } from './table.js'
 
@@ -16,30 +17,58 @@ const PIPELINE = {
 export function projectPipelines(context: RestContext): RestResource {
   const { services, user } = context
   const project = findProject(services.database, context.variable('PROJECT_ID')!, user)
-  const check = (): void => {
+  const check = (): Project => {
     if (!project || !canDeleteIn(project, user)) throw new StatusError(403)
+    return project
+  }
+  const table = (mediaType: string): Answer => {
+    const { name, description, path, datatype } = PIPELINE
+    const columns = ['Name', 'Description', 'Path', 'Datatype', 'ApplicationName']
+    const rows = check().isWithoutPipeline ? [] : [[name, description, path, datatype, '']]
+    return tableAnswer(context, { columns, rows }, mediaType, {})
   }
   return {
     variants: [MEDIA.json, MEDIA.xml],
     get: (mediaType) => {
-      check()
-      const { name, description, path, datatype } = PIPELINE
-      if (mediaType === MEDIA.xml) {
-        const text =
-          `<?xml version="1.0" encoding="UTF-8"?>\n<arc:project id="${project!.id}" xmlns:arc="http://nrg.wustl.edu/arc">\n` +
-          `<arc:pipelines>\n<arc:descendants>\n<arc:descendant xsiType="${datatype}">\n<arc:pipeline>\n` +
-          `<arc:name>${path}</arc:name>\n<arc:displayText>${name}</arc:displayText>\n</arc:pipeline>\n` +
-          '</arc:descendant>\n</arc:descendants>\n</arc:pipelines>\n</arc:project>\n'
-        return { status: 200, body: { kind: 'output', text, mediaType } }
-      }
-      const columns = ['Name', 'Description', 'Path', 'Datatype', 'ApplicationName']
-      return tableAnswer(context, { columns, rows: [[name, description, path, datatype, '']] }, mediaType, {})
+      if (mediaType !== MEDIA.xml) return table(mediaType)
+      return { status: 200, body: { kind: 'output', text: projectXml(check()), mediaType } }
     },
     post: () => {
       check()
       return EMPTY_OK
     },
+    delete: () => remove(context, project, () => table(MEDIA.json)),
   }
+}
+
+function projectXml({ id, isWithoutPipeline }: Project): string {
+  const { name, path, datatype } = PIPELINE
+  const pipelines = isWithoutPipeline
+    ? ''
+    : `<arc:pipelines>\n<arc:descendants>\n<arc:descendant xsiType="${datatype}">\n<arc:pipeline>\n` +
+      `<arc:name>${path}</arc:name>\n<arc:displayText>${name}</arc:displayText>\n</arc:pipeline>\n` +
+      '</arc:descendant>\n</arc:descendants>\n</arc:pipelines>\n'
+  return `<?xml version="1.0" encoding="UTF-8"?>\n<arc:project id="${id}" xmlns:arc="http://nrg.wustl.edu/arc">\n${pipelines}</arc:project>\n`
+}
+
+/** By its path and the data type that it is for. Without both of them nothing is done, and the answer is 200. */
+async function remove(
+  context: RestContext,
+  project: Project | undefined,
+  table: () => Answer,
+): Promise<Answer> {
+  if (!project) throw new StatusError(417, 'Expecting path and datatype as query parameters')
+  const [path, datatype] = [context.query.get('path'), context.query.get('datatype')]
+  if (path === undefined || datatype === undefined) return EMPTY_OK
+  if (!canDeleteIn(project, context.user))
+    throw new StatusError(403, 'User unauthorized to remove pipeline from project')
+  if (project.isWithoutPipeline || path !== PIPELINE.path || datatype !== PIPELINE.datatype) {
+    const what = `for project ${project.id} when deleting pipeline ${path}`
+    throw new StatusError(500, `Failed to save project specification ${what}`)
+  }
+  project.isWithoutPipeline = true
+  await context.services.database.commit()
+  return table()
 }
 
 /** `/projects/{P}/pipelines/{NAME}[/details]`: JSON whatever was asked for. A name that is none is an error of the server. */

@@ -114,6 +114,8 @@ export interface Project {
   quarantineCode: number
   currentArc: string
   scanTypeMapping: boolean
+  /** Somebody has taken its pipeline from it. */
+  isWithoutPipeline?: boolean
   /** Logins by role. */
   members: Record<ProjectRole, string[]>
   resources: Resource[]
