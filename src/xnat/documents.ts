@@ -140,6 +140,11 @@ export function prearchivedDocument(session: PrearchivedAddress): Document {
   }
 }
 
+/** What the server has noted of a session that waits, such as why it could not be archived. */
+export function prearchivedLogDocument(session: PrearchivedAddress): Document {
+  return table(`${prearchivedPath(session)}/logs`, 'entry')
+}
+
 /** The pipelines that a project can run. */
 export function pipelinesDocument(project: string): Document {
   return table(`${itemPath({ project })}/pipelines`, 'path')

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile as readLocalFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile as readLocalFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -90,6 +90,7 @@ describe('a name in the prearchive that no URL can carry', () => {
       () => fs.list(`${time}/PRE 3`),
       () => fs.list(`${time}/PRE 3/scans`),
       () => fs.stat(`${time}/PRE 3/session.xml`),
+      () => fs.stat(`${time}/PRE 3/logs.csv`),
       () => fs.list(`${time}/PRE2/scans/1-MR1/my & notes`),
       () => fs.stat(`${time}/PRE2/scans/1-MR1/my & notes/note.txt`),
       () => fs.rmdir(`${time}/PRE 3`),
@@ -104,5 +105,26 @@ describe('a name in the prearchive that no URL can carry', () => {
     const error: unknown = await fs.list(`${time}/PRE 3/scans`).catch((reason: unknown) => reason)
     errnoOf(error, 'readdir', new Log({ write: (line) => lines.push(line) }))
     expect(lines.join('\n')).toMatch(/warn.*ENOTSUP.*no URL names 'PRE 3' in the prearchive: XNAT looks/)
+  })
+})
+
+describe('the logs of a session that waits', () => {
+  const at = `${time}/PRE2`
+  const url = '/data/prearchive/projects/ODD/20260101_120000123/PRE2/logs?format=csv'
+
+  it('are a table of what the server has noted, which no listing asks for', async () => {
+    expect((await readFile(fs, `${at}/logs.csv`)).toString()).toMatch(/^"?id"?,"?date"?,"?entry"?\n$/)
+    const logs = join(folder, 'state/prearchive/ODD/20260101_120000123/PRE2/logs')
+    await mkdir(logs)
+    await writeFile(join(logs, '1.log'), 'Session already exists, "retry" with overwrite enabled\n')
+    local.archive.refresh()
+    emulator.control.resetRequests()
+    expect(await fs.list(at)).toContain('logs.csv')
+    expect(emulator.control.requests().filter(({ path }) => path.includes('logs'))).toEqual([])
+    const sent = (await rest(emulator, 'GET', url)).body.toString()
+    expect(sent).toContain('Session already exists')
+    expect((await readFile(fs, `${at}/logs.csv`)).toString()).toBe(sent.replace(/\n?$/, '\n'))
+    const pasted = 'data/prearchive/projects/ODD/20260101_120000123/PRE2/logs'
+    expect((await readFile(fs, pasted)).toString()).toBe(sent.replace(/\n?$/, '\n'))
   })
 })

@@ -72,7 +72,7 @@ describe('the prearchive', () => {
       [top, ['ODD', 'TEST', 'Unassigned']],
       [`${top}/ODD`, [time]],
       [`${top}/ODD/${time}`, ['PRE2', 'PRE3']],
-      [odd, ['scans', 'session.xml']],
+      [odd, ['logs.csv', 'scans', 'session.xml']],
       [`${odd}/scans`, ['1-MR1', '2']],
       [`${odd}/scans/1-MR1`, ['NAMES', 'NOTES']],
       [`${odd}/scans/2`, []],

@@ -205,6 +205,7 @@ describe('pasting each documented URI after the mountpoint opens the content tha
       '/experiments/{E}/DIR', // the directory itself: nothing of this name is in it
       '<parent>/files', // below
       '/projects/{P}/pipelines/{NAME}', // control-files.test.ts
+      '/prearchive/projects/{P}/{TIME}/{NAME}/logs', // prearchive-names.test.ts
       waiting, // prearchive.test.ts
       `${waiting}/{SCAN}/resources`,
       `${waiting}/{SCAN}/resources/{RES}/files`,

@@ -1,5 +1,5 @@
 import { FsError } from '../../util/fs-error.js'
-import { prearchivedDocument } from '../../xnat/documents.js'
+import { prearchivedDocument, prearchivedLogDocument } from '../../xnat/documents.js'
 import { prearchivedPath, scanPath, unassigned } from '../../xnat/prearchive-client.js'
 import type { PrearchivedAddress, PrearchivedSession } from '../../xnat/prearchive-client.js'
 import type { DirectoryEntry, Entry, Facts } from '../archive.js'
@@ -10,6 +10,7 @@ import { nameSiblings, unescapeName } from '../names.js'
 import type { Sources } from '../sources.js'
 import { controlDirectoryEntry, textEntry, unreadEntry } from './control-entries.js'
 import type { ControlPlace, Prearchived, PrearchiveKind } from './control-place.js'
+import type { Documents } from './item-documents.js'
 import type { ControlRule } from './control-rule.js'
 import { prearchivedEntries } from './prearchived-files.js'
 
@@ -52,14 +53,16 @@ export const prearchiveRules: Readonly<Record<PrearchiveKind, ControlRule>> = {
   }),
   'prearchive-session': {
     list: (directory, place) => {
-      const document = prearchivedDocument(place.prearchived as PrearchivedAddress)
-      return Promise.resolve([scansEntry(directory), unreadEntry(directory, sessionFile, document)])
+      const documents = Object.entries(sessionDocuments(place.prearchived as PrearchivedAddress))
+      const files = documents.map(([name, document]) => unreadEntry(directory, name, document))
+      return Promise.resolve([scansEntry(directory), ...files])
     },
     find: async (directory, place, name, sources) => {
       if (name === 'scans') return scansEntry(directory)
-      if (name !== sessionFile) return undefined
-      const document = prearchivedDocument(place.prearchived as PrearchivedAddress)
-      return textEntry(directory, name, document, await sources.text(document))
+      if (name === 'logs') return aliasEntry(name, 'logs.csv')
+      const documents = sessionDocuments(place.prearchived as PrearchivedAddress)
+      const document = Object.hasOwn(documents, name) ? documents[name] : undefined
+      return document && textEntry(directory, name, document, await sources.text(document))
     },
   },
   'prearchive-scans': listed({
@@ -96,7 +99,9 @@ export const prearchiveRules: Readonly<Record<PrearchiveKind, ControlRule>> = {
   },
 }
 
-const sessionFile = 'session.xml'
+function sessionDocuments(session: PrearchivedAddress): Documents {
+  return { 'session.xml': prearchivedDocument(session), 'logs.csv': prearchivedLogDocument(session) }
+}
 
 interface ListRule<T> {
   readonly rows: (place: ControlPlace, sources: Sources) => Promise<readonly T[]>

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { EMPTY_OK, StatusError, outputAnswer, type Answer } from '../http/answer.js'
@@ -131,8 +131,8 @@ export function prearchivedSession(context: RestContext): RestResource {
     get: (mediaType) => {
       const session = findPrearchived(context)
       if (/^logs(?:\/|$)/.test(context.filePath)) {
-        const columns = ['id', 'date', 'entry']
-        return tableAnswer(context, { columns, rows: [] }, mediaType, {})
+        const rows = logRows(join(prearchivedFolder(root, session), 'logs'))
+        return tableAnswer(context, { columns: ['id', 'date', 'entry'], rows }, mediaType, {})
       }
       if (mediaType === MEDIA.json) return sessionTable(context, [session], mediaType)
       const folder = prearchivedFolder(root, session)
@@ -158,6 +158,20 @@ export function prearchivedSession(context: RestContext): RestResource {
       return EMPTY_OK
     },
   }
+}
+
+/** What archiving has complained of: a file each, the oldest first. */
+function logRows(folder: string): Cell[][] {
+  if (!existsSync(folder)) return []
+  const logs = readdirSync(folder).filter((name) => name.endsWith('.log'))
+  return logs
+    .map((name) => ({ name, path: join(folder, name), modifiedMs: statSync(join(folder, name)).mtimeMs }))
+    .toSorted((a, b) => a.modifiedMs - b.modifiedMs)
+    .map(({ name, path, modifiedMs }) => [
+      name.slice(0, name.indexOf('.log')),
+      sqlTimestamp(modifiedMs),
+      readFileSync(path, 'utf8'),
+    ])
 }
 
 export function membersBelow(folder: string, label: string) {
