@@ -64,12 +64,25 @@ export function ownedPath({ project, subject, experiment }: ItemAddress): string
 /**
  * The URL path of an item that is to be made or removed. XNAT makes an assessor only where the URL has a project, which
  * then owns it.
+ * @throws XnatError 'unnameable' where no URL does
  */
 export function entityPath(entity: ItemAddress): string {
   const { assessor, ...session } = entity
   if (assessor !== undefined) return `${ownedPath(session)}/assessors/${encodeURIComponent(assessor)}`
-  const isWithin = entity.scan !== undefined || entity.reconstruction !== undefined
-  return isWithin || entity.subject === undefined ? itemPath(entity) : ownedPath(entity)
+  const { scan, reconstruction, experiment } = entity
+  if (scan !== undefined) return `${itemPath({ experiment: experiment! })}/scans/${ownSegment(scan)}`
+  if (reconstruction !== undefined)
+    return `${itemPath({ experiment: experiment! })}/reconstructions/${ownSegment(reconstruction)}`
+  return entity.subject === undefined ? itemPath(entity) : ownedPath(entity)
+}
+
+/**
+ * A scan or reconstruction itself is looked for by its ID as the URL spells it, and with quotes and `&` escaped, unlike
+ * its resources (xnat-wire.md §1.2).
+ */
+function ownSegment(id: string): string {
+  if (/^[A-Za-z0-9\-._~!$()+;=:@]+$/.test(id) && id !== '.' && id !== '..') return id
+  throw new XnatError('unnameable', `no URL names '${id}' itself: XNAT looks for it as URLs spell it`)
 }
 
 export function resourcePath(address: ResourceAddress, use: Use = 'change'): string {

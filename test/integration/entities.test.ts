@@ -192,6 +192,21 @@ describe('rmdir', () => {
     expect(deletes()).toEqual([])
   })
 
+  it('is ENOTSUP for what XNAT has no URL for, and nothing is sent', async () => {
+    for (const id of ['a%20b', 'a%23b', 'a%2Bb'])
+      await put(emulator, `${experiments}/MR1/scans/x?xsiType=xnat:mrScanData&xnat:mrScanData/ID=${id}`)
+    await put(emulator, `${experiments}/MR1/reconstructions/x?xnat:reconstructedImageData/ID=a%20b`)
+    expect(await fs.list('TEST/1/MR1/scans')).toEqual(expect.arrayContaining(['a b', 'a#b', 'a+b']))
+    for (const path of ['scans/a b', 'scans/a#b', 'reconstructions/a b'])
+      await expect(fs.rmdir(`TEST/1/MR1/${path}`)).rejects.toMatchObject({
+        code: 'ENOTSUP',
+        message: expect.stringContaining('no URL names') as string,
+      })
+    expect(deletes()).toEqual([])
+    await fs.rmdir('TEST/1/MR1/scans/a+b')
+    expect(await fs.list('TEST/1/MR1/scans')).not.toContain('a+b')
+  })
+
   it('removes what is shared in the project that owns it only', async () => {
     await fs.mkdir('TEST/5')
     await put(emulator, '/data/projects/TEST/subjects/5/projects/ODD?label=five')
