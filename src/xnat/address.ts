@@ -45,6 +45,12 @@ export function rawSegment(text: string): string {
   return encodeURIComponent(text).replaceAll('%3A', ':').replaceAll('%40', '@')
 }
 
+/** The URL path of the document of an item: as `itemPath`, but for IDs that XNAT finds only if they are not escaped. */
+export function documentPath(item: ItemAddress): string {
+  const id = item.assessor === undefined ? (item.scan ?? item.reconstruction) : undefined
+  return id !== undefined && isOwnSegment(id) ? entityPath(item) : itemPath(item)
+}
+
 /** The URL path of the list of the experiments of a subject in a project, of a project, or of the site. */
 export function experimentsPath({ project, subject }: ItemAddress): string {
   if (project === undefined) return '/data/experiments'
@@ -81,7 +87,7 @@ export function entityPath(entity: ItemAddress): string {
  * its resources (xnat-wire.md §1.2).
  */
 function ownSegment(id: string): string {
-  if (/^[A-Za-z0-9\-._~!$()+;=:@]+$/.test(id) && id !== '.' && id !== '..') return id
+  if (isOwnSegment(id)) return id
   throw new XnatError('unnameable', `no URL names '${id}' itself: XNAT looks for it as URLs spell it`)
 }
 
@@ -111,4 +117,8 @@ function scanSegment(scan: string, use: Use): string {
   if (isNameableScan(scan)) return encodeURIComponent(scan)
   if (use === 'get') return 'ALL'
   throw new XnatError('unnameable', `no URL can name scan '${scan}': XNAT takes ',' and '/' for separators`)
+}
+
+function isOwnSegment(id: string): boolean {
+  return /^[A-Za-z0-9\-._~!$()+;=:@]+$/.test(id) && id !== '.' && id !== '..'
 }

@@ -1,4 +1,4 @@
-import { itemPath, rawSegment, resourcePath } from './address.js'
+import { documentPath, itemPath, rawSegment, resourcePath } from './address.js'
 import type { ItemAddress, ResourceAddress } from './address.js'
 import { prearchivedPath } from './prearchive-client.js'
 import type { PrearchivedAddress } from './prearchive-client.js'
@@ -32,7 +32,7 @@ export function itemDocument(item: ItemAddress): Document {
   const id =
     item.assessor ?? item.reconstruction ?? item.scan ?? item.experiment ?? item.subject ?? item.project
   return {
-    path: `${itemPath(item)}?format=xml`,
+    path: `${documentPath(item)}?format=xml`,
     problem: (text) => {
       const root = rootOf(text)
       if (!root) return 'no XML came'
@@ -44,7 +44,7 @@ export function itemDocument(item: ItemAddress): Document {
         if (!root) return 'it is no XML document'
         return root.id === undefined || root.id === id ? undefined : `it is about '${root.id}', not '${id}'`
       },
-      request: (xml) => ({ path: itemPath(item), xml }),
+      request: (xml) => ({ path: documentPath(item), xml }),
     },
   }
 }

@@ -203,6 +203,7 @@ describe('rmdir', () => {
         message: expect.stringContaining('no URL names') as string,
       })
     expect(deletes()).toEqual([])
+    expect((await readFile(fs, 'TEST/1/MR1/scans/a+b/.xnat/scan.xml')).toString()).toContain('ID="a+b"')
     await fs.rmdir('TEST/1/MR1/scans/a+b')
     expect(await fs.list('TEST/1/MR1/scans')).not.toContain('a+b')
   })

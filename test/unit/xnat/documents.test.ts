@@ -38,6 +38,9 @@ describe('an item', () => {
 
   it('has the path of its most specific ID', () => {
     expect(scan.path).toBe('/data/experiments/XNAT_E1/scans/1%20%26%202?format=xml')
+    expect(itemDocument({ experiment: 'XNAT_E1', scan: 'a+b:1' }).path).toBe(
+      '/data/experiments/XNAT_E1/scans/a+b:1?format=xml',
+    )
     expect(itemDocument({ project: 'P', subject: 'XNAT_S1' }).path).toBe('/data/subjects/XNAT_S1?format=xml')
   })
 })
