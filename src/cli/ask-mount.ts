@@ -12,5 +12,6 @@ export async function askMount(
 ): Promise<ControlAnswer> {
   const answer = await askControl(await controlSocket(mountpoint), request, onProgress)
   if (answer) return answer
-  throw new CliError(exitCodes.notFound, `nothing of xnatfs is mounted on ${mountpoint}`)
+  const advice = '`xnatfs mounts` shows what is mounted'
+  throw new CliError(exitCodes.notFound, `nothing of xnatfs is mounted on ${mountpoint}; ${advice}`)
 }

@@ -37,7 +37,8 @@ export async function readSettings(
   const chosen = known[profile]
   if (!isTable(chosen)) {
     const names = Object.keys(known)
-    const there = names.length === 0 ? 'it has none' : `it has ${names.join(', ')}`
+    const there =
+      names.length === 0 ? 'it has none: add it there' : `it has ${names.join(', ')}: choose one, or add it`
     throw new CliError(exitCodes.usage, `${path} has no [profile.${profile}]; ${there}`)
   }
   add(settings, chosen, `[profile.${profile}] of ${path}`, true)
@@ -60,7 +61,8 @@ async function readToml(path: string): Promise<Values> {
     text = await readFile(path, 'utf8')
   } catch (cause) {
     if (hasErrorCode(cause, 'ENOENT') || hasErrorCode(cause, 'ENOTDIR')) return {}
-    throw new CliError(exitCodes.usage, `${path} cannot be read: ${causeChain(cause)}`, { cause })
+    const advice = 'make it a file that you may read, or remove it'
+    throw new CliError(exitCodes.usage, `${path} cannot be read: ${causeChain(cause)}; ${advice}`, { cause })
   }
   try {
     return parse(text)

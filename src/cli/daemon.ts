@@ -28,7 +28,9 @@ export async function startDaemon(
 ): Promise<void> {
   const log = await open(logFile, 'a', 0o600).catch((cause: unknown) => {
     const reason = cause instanceof Error ? cause.message : ''
-    throw new CliError(exitCodes.usage, `cannot write the log ${logFile}: ${reason}`, { cause })
+    throw new CliError(exitCodes.usage, `cannot write the log ${logFile}: ${reason}; give --log-file`, {
+      cause,
+    })
   })
   const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...parameters], {
     detached: true,

@@ -7,7 +7,10 @@ import { CliError, exitCodes } from './exit.js'
 export async function resolveMountpoint(path: string): Promise<string> {
   const absolute = resolve(path)
   const parent = await realpath(dirname(absolute)).catch(() => undefined)
-  if (parent === undefined) throw new CliError(exitCodes.usage, `${dirname(absolute)} does not exist`)
+  if (parent === undefined) {
+    const advice = 'check the path, or make it by `mkdir -p`'
+    throw new CliError(exitCodes.usage, `${dirname(absolute)} does not exist; ${advice}`)
+  }
   const name =
     absolute === dirname(absolute) ? '' : absolute.slice(dirname(absolute).length).replace(/^\//, '')
   const candidate = join(parent, name)
@@ -37,19 +40,21 @@ export async function prepareMountpoint(
   }
   const made = await mkdir(mountpoint, { recursive: true }).catch((cause: unknown) => {
     const reason = cause instanceof Error ? cause.message : ''
-    throw new CliError(exitCodes.usage, `cannot make the directory ${mountpoint}: ${reason}`, { cause })
+    const advice = 'mount where you may write'
+    throw new CliError(exitCodes.usage, `cannot make the directory ${mountpoint}: ${reason}; ${advice}`, {
+      cause,
+    })
   })
   const inside = await readdir(mountpoint).catch((cause: unknown) => {
     const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
-    throw new CliError(exitCodes.usage, `${mountpoint} is no directory that can be read (${reason})`, {
-      cause,
-    })
+    const what = `${mountpoint} is no directory that can be read (${reason})`
+    throw new CliError(exitCodes.usage, `${what}; take an empty or a new one`, { cause })
   })
   if (inside.length > 0) {
     const example = `such as '${inside[0]}'`
     throw new CliError(
       exitCodes.usage,
-      `${mountpoint} is not empty (${example}), and a mount would hide that`,
+      `${mountpoint} is not empty (${example}), and a mount would hide that; take an empty or a new one`,
     )
   }
   return async () => {

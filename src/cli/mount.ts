@@ -261,9 +261,8 @@ export class RunningMount {
       if (!(error instanceof FsError)) throw error
       const exitCode =
         error.code === 'ENOENT' || error.code === 'ENOTDIR' ? exitCodes.notFound : exitCodes.failure
-      throw new CliError(exitCode, `${url} has no directory ${part} for ${this.#user}: ${error.message}`, {
-        cause: error,
-      })
+      const what = `${url} has no directory ${part} for ${this.#user}: ${error.message}`
+      throw new CliError(exitCode, `${what}; look for it in a browser as this user`, { cause: error })
     }
   }
 

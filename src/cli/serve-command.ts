@@ -42,7 +42,11 @@ async function start(flags: ServeFlags): Promise<RunningEmulator> {
     })
   } catch (error) {
     if (error instanceof CliError) throw error
-    throw new CliError(exitCodes.failure, `cannot serve: ${causeChain(error)}`, { cause: error })
+    throw new CliError(
+      exitCodes.failure,
+      `cannot serve: ${causeChain(error)}; check --port, --data and --state`,
+      { cause: error },
+    )
   }
 }
 
@@ -52,6 +56,8 @@ async function readFaults(text: string | undefined): Promise<readonly FaultRule[
     const json = text.startsWith('@') ? await readFile(text.slice(1), 'utf8') : text
     return JSON.parse(json) as FaultRule[]
   } catch (error) {
-    throw new CliError(exitCodes.usage, `--faults: ${causeChain(error)}`, { cause: error })
+    throw new CliError(exitCodes.usage, `--faults: ${causeChain(error)}; docs/emulator.md shows rules`, {
+      cause: error,
+    })
   }
 }

@@ -51,7 +51,10 @@ function readCaFile(path: string | undefined): string | undefined {
   try {
     text = readFileSync(path, 'utf8')
   } catch (cause) {
-    throw new CliError(exitCodes.usage, `--ca-file ${path} cannot be read: ${causeChain(cause)}`, { cause })
+    const advice = 'name a file with the certificate of who signed that of the server'
+    throw new CliError(exitCodes.usage, `--ca-file ${path} cannot be read: ${causeChain(cause)}; ${advice}`, {
+      cause,
+    })
   }
   if (text.includes('-----BEGIN CERTIFICATE-----')) return text
   const advice = 'convert it with `openssl x509`'

@@ -17,7 +17,11 @@ export function pathInArchive(text: string | undefined): string {
   try {
     return decodeURIComponent(partsOf(pathname)?.after ?? '')
   } catch (cause) {
-    throw new CliError(exitCodes.usage, `'${text}': a % is followed by no two digits`, { cause })
+    throw new CliError(
+      exitCodes.usage,
+      `'${text}': a % is followed by no two digits; write a % itself as %25`,
+      { cause },
+    )
   }
 }
 
@@ -40,7 +44,9 @@ function parseUrl(text: string | undefined): URL {
     throw new CliError(exitCodes.usage, `'${shown}' is no URL; write it as https://xnat.example.org`)
   }
   if (url.protocol !== 'https:' && url.protocol !== 'http:') {
-    throw new CliError(exitCodes.usage, `'${text}': XNAT is reached by https or http, not ${url.protocol}`)
+    const example = 'write it as https://xnat.example.org'
+    const reason = `XNAT is reached by https or http, not ${url.protocol}`
+    throw new CliError(exitCodes.usage, `'${text}': ${reason}; ${example}`)
   }
   if (url.username !== '' || url.password !== '') {
     // Not repeated here: the message may end in a log.

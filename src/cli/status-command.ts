@@ -17,7 +17,10 @@ export async function statusCommand(path: string | undefined, flags: StatusFlags
   const first = await ask(mountpoint)
   if (first.length === 0) {
     const what =
-      mountpoint === undefined ? 'nothing of xnatfs is mounted by this user' : `${mountpoint} does not answer`
+      mountpoint === undefined
+        ? 'nothing of xnatfs is mounted by this user; `xnatfs mount` makes a mount'
+        : `${mountpoint} does not answer: another user has mounted it, or its program has died; ` +
+          `\`xnatfs umount ${mountpoint}\` clears away what has died`
     throw new CliError(exitCodes.notFound, what)
   }
   show(first, mountpoint, flags)

@@ -20,7 +20,10 @@ export async function umountCommand(path: string, flags: UmountFlags): Promise<E
     process.stdout.write(`${[answer.message, ...unsent.map(unsentLine)].join('\n')}\n`)
     return unsent.length === 0 ? exitCodes.success : exitCodes.failure
   }
-  if (!mounted) throw new CliError(exitCodes.notFound, `nothing is mounted on ${mountpoint}`)
+  if (!mounted) {
+    const advice = '`xnatfs mounts` shows what is mounted'
+    throw new CliError(exitCodes.notFound, `nothing is mounted on ${mountpoint}; ${advice}`)
+  }
   if (!mounted.fsType.startsWith('fuse') || !(await isDeadMount(mountpoint))) {
     const what = `${mounted.fsType} mount of ${mounted.source}`
     throw new CliError(exitCodes.failure, `${mountpoint} is a ${what} that xnatfs does not serve; use umount`)

@@ -45,7 +45,9 @@ const names = {
  * instead, against the very server. Nothing is changed there, and the mount that is there is not used.
  */
 export async function benchCommand(path: string, flags: BenchFlags): Promise<ExitCode> {
-  if (!Number.isInteger(flags.rounds)) throw new CliError(exitCodes.usage, '--rounds: a whole number')
+  if (!Number.isInteger(flags.rounds)) {
+    throw new CliError(exitCodes.usage, `--rounds: ${flags.rounds} is no whole number; write it as 3`)
+  }
   const target = await findTarget(path, flags)
   const folder = await mkdtemp(join(tmpdir(), 'xnatfs-bench-'))
   const bench = new Bench(target, flags, folder)
@@ -136,7 +138,11 @@ class Bench {
       throw new CliError(exitCode, `${shown} cannot be listed: ${causeChain(cause)}`, { cause })
     })
     const files = batches.flatMap((batch) => batch.files)
-    if (files.length === 0) throw new CliError(exitCodes.notFound, `${shown}: there are no files to read`)
+    if (files.length === 0)
+      throw new CliError(
+        exitCodes.notFound,
+        `${shown}: there are no files to read; choose a folder that has some`,
+      )
     const bytes = bytesOf(files)
     if (bytes > largeBytes && !this.#flags.large) {
       const advice = 'choose a smaller folder, or say --large'
