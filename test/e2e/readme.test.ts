@@ -39,6 +39,8 @@ describe('the README', () => {
   let bare: string
   /** What each block printed. */
   const outputs = new Map<string, string>()
+  /** Connecting is tried for some seconds, in which the recipes go on. */
+  let refused: Promise<Outcome> | undefined
   beforeAll(async () => {
     home = await realpath(await mkdtemp(join(tmpdir(), 'xnatfs-readme-')))
     const prefix = join(home, '.local')
@@ -56,8 +58,10 @@ describe('the README', () => {
     const { path } = await packedOnce()
     await copyFile(path, join(home, basename(path)))
     bare = await barePath(join(home, 'bin'))
-    for (const block of codeBlocks(readme))
+    for (const block of codeBlocks(readme)) {
       if (['sh', 'python'].includes(block.language)) outputs.set(block.code, await runBlock(block))
+      if (block.code.includes('npm install')) refused = meetNobody(home, env)
+    }
   })
   afterAll(async () => {
     for (const path of [join(home, 'xnat'), join(home, 'm')])
@@ -130,7 +134,7 @@ describe('the README', () => {
   })
 
   it('has the messages that the program prints', async () => {
-    const causes = new Map(causesOf(host, home, env))
+    const causes = new Map(causesOf(host, home, env, refused!))
     const messages = messagesOf(readme, 'message')
     expect(messages.map(([message]) => message)).toEqual([...causes.keys()])
     for (const parts of messages) {
@@ -140,10 +144,22 @@ describe('the README', () => {
   })
 })
 
+/** With a log of its own, beside that of the recipes. */
+function meetNobody(home: string, env: Readonly<Record<string, string>>): Promise<Outcome> {
+  return run('bash', ['-c', 'xnatfs mount ~/r --guest --url http://127.0.0.1:9'], {
+    env: { ...env, XDG_STATE_HOME: join(home, 'refused') },
+  })
+}
+
 type Cause = readonly [message: string, cause: () => Promise<string>]
 
 /** In the order of the table; a mount that a reader uses on the way is there from its message on to the last but one. */
-function causesOf(host: string, home: string, env: Readonly<Record<string, string>>): Cause[] {
+function causesOf(
+  host: string,
+  home: string,
+  env: Readonly<Record<string, string>>,
+  refused: Promise<Outcome>,
+): Cause[] {
   const url = `http://${host}`
   const log = '$HOME/.local/state/xnatfs/log/*'
   const scan = '~/m/TEST/1/MR1/scans/1/DICOM'
@@ -161,11 +177,9 @@ function causesOf(host: string, home: string, env: Readonly<Record<string, strin
     control('faults', `-X PUT -d '[{"path":"/data/JSESSION","fault":{"kind":"status","status":${status}}}]'`)
   const noFaults = control('faults', "-X PUT -d '[]'")
   const netrc = `machine ${host} login reader password reader-pass`
-  // Connecting is tried for some seconds.
-  const refused = sh('xnatfs mount ~/r --guest --url http://127.0.0.1:9')()
   return [
     ['which server? give --url', sh('xnatfs mount ~/m')],
-    ['cannot connect (ECONNREFUSED)', () => refused],
+    ['cannot connect (ECONNREFUSED)', async () => (await refused).stderr],
     [
       'certificate is not trusted',
       async () => {
