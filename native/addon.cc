@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "call.h"
+#include "whole-files.h"
 
 namespace xnatfs {
 namespace {
@@ -318,6 +319,7 @@ napi_value init(napi_env env, napi_value exports) {
   napi_value free;
   XNATFS_TRY(napi_create_function(env, "freeMemory", NAPI_AUTO_LENGTH, freeMemory, nullptr, &free));
   XNATFS_TRY(napi_set_named_property(env, exports, "freeMemory", free));
+  XNATFS_TRY(defineWholeFiles(env, exports));
   napi_value version;
   XNATFS_TRY(napi_create_string_utf8(env, fuse_pkgversion(), NAPI_AUTO_LENGTH, &version));
   XNATFS_TRY(napi_set_named_property(env, exports, "libfuseVersion", version));

@@ -28,6 +28,11 @@ export function versionKey(listed: ListedVersion, answerVersion: string): Versio
  */
 export type Trust = 'proven' | 'unproven' | 'doubtful'
 
+export interface AnswerOptions {
+  /** The blocks are asked for next: a small file may be read at once. */
+  readonly willRead: boolean
+}
+
 /**
  * Blocks of files, kept while there is room. A miss is `undefined`; trouble inside a cache is a miss too.
  *
@@ -46,7 +51,7 @@ export interface BlockCache {
   /** Whether a block is known to be here, without asking the disk. */
   has(key: VersionKey, index: number): boolean
   /** What the answers told when the blocks came that are kept of a listed version, if any are. */
-  answerVersion(listed: ListedVersion): MaybePromise<string | undefined>
+  answerVersion(listed: ListedVersion, options?: AnswerOptions): MaybePromise<string | undefined>
   /** The same, looked at anew: other processes may have put something there since. */
   refind(listed: ListedVersion): Promise<string | undefined>
   /**

@@ -14,6 +14,7 @@ import {
 } from 'node:fs/promises'
 import { causeChain } from '../util/log.js'
 import type { Log } from '../util/log.js'
+import type { WholeFiles } from '../util/whole-files.js'
 
 /** What a cache asks of the file system; a parameter for tests of disks that are full or fail. */
 export const nodeFs = {
@@ -35,6 +36,7 @@ export type CacheFs = typeof nodeFs
 export interface CacheDiskOptions {
   readonly log: Log
   readonly fs?: CacheFs
+  readonly wholeFiles?: WholeFiles | undefined
   readonly now?: () => number
 }
 
@@ -47,6 +49,8 @@ const restMs = 30_000
  */
 export class CacheDisk {
   readonly fs: CacheFs
+  /** Small files go this way where there is one. */
+  readonly wholeFiles: WholeFiles | undefined
   readonly log: Log
   readonly now: () => number
   /** For reading and for writing: a disk that is full can still be read. */
@@ -55,6 +59,7 @@ export class CacheDisk {
 
   constructor(options: CacheDiskOptions) {
     this.fs = options.fs ?? nodeFs
+    this.wholeFiles = options.wholeFiles
     this.log = options.log
     this.now = options.now ?? Date.now
   }

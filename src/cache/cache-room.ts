@@ -24,8 +24,8 @@ const leastFreeShare = 0.05
 const roundShare = 0.9
 /** Other processes write too: after so much of our own it is looked again what there is. */
 const surveyShare = 1 / 8
-/** The free room of the disk is asked for after so many bytes. */
-const checkBytes = 32 * 1024 * 1024
+/** The free room of the disk is asked for after so many bytes, or sooner where the limit is small. */
+const longestCheckBytes = 32 * 1024 * 1024
 /** What looks left behind may be on its way for this long. */
 const leftoverMs = 60 * 60_000
 const firstSurveyMs = 10_000
@@ -40,6 +40,7 @@ const fullMs = 30_000
 export class CacheRoom {
   readonly maxBytes: number
   readonly #options: CacheRoomOptions
+  readonly #checkBytes: number
   readonly #timer: NodeJS.Timeout
   /** By the last survey, and what was stored here since. */
   #usedBytes: number | undefined
@@ -52,6 +53,7 @@ export class CacheRoom {
   constructor(options: CacheRoomOptions) {
     this.#options = options
     this.maxBytes = options.maxBytes
+    this.#checkBytes = Math.min(longestCheckBytes, options.maxBytes * surveyShare)
     this.#timer = setTimeout(() => void this.makeRoom(), options.firstSurveyMs ?? firstSurveyMs)
     this.#timer.unref()
   }
@@ -64,7 +66,7 @@ export class CacheRoom {
   /** Whether blocks of a file of this size may be stored now. */
   admits(sizeBytes: number): boolean {
     if (this.#options.disk.now() < this.#fullUntil) return false
-    if (this.#sinceCheck > checkBytes) void this.makeRoom()
+    if (this.#sinceCheck > this.#checkBytes) void this.#make(false)
     return sizeBytes < this.maxBytes // of a larger one the beginning would be gone before its end is read
   }
 
@@ -73,12 +75,16 @@ export class CacheRoom {
     this.#sinceCheck += sizeBytes
     if (this.#usedBytes !== undefined) this.#usedBytes += sizeBytes
     const isOver = this.#usedBytes !== undefined && this.#usedBytes > this.maxBytes
-    if (isOver || this.#sinceCheck > checkBytes) void this.makeRoom()
+    if (isOver || this.#sinceCheck > this.#checkBytes) void this.#make(false)
   }
 
   /** Evicts what has to go. Never fails. */
   makeRoom(): Promise<void> {
-    this.#making ??= this.#makeRoom()
+    return this.#make(true)
+  }
+
+  #make(isAsked: boolean): Promise<void> {
+    this.#making ??= this.#makeRoom(isAsked)
       .catch((error: unknown) => {
         const { disk } = this.#options
         if (!isAbsent(error)) disk.log.warn(`the disk cache cannot be looked through: ${causeChain(error)}`)
@@ -92,13 +98,15 @@ export class CacheRoom {
     await this.#making
   }
 
-  async #makeRoom(): Promise<void> {
+  /** Nobody waits for a first survey while little was stored: a mount that only reads begins without one. */
+  async #makeRoom(isAsked: boolean): Promise<void> {
     this.#sinceCheck = 0
     const lackBytes = await this.#lackingOnDisk()
+    const { maxBytes } = this
     const isDue =
-      this.#usedBytes === undefined ||
-      this.#usedBytes > this.maxBytes ||
-      this.#sinceSurvey > this.maxBytes * surveyShare
+      this.#usedBytes === undefined
+        ? isAsked || this.#sinceSurvey > this.#checkBytes
+        : this.#usedBytes > maxBytes || this.#sinceSurvey > maxBytes * surveyShare
     let missing = lackBytes
     if (isDue || lackBytes > 0) missing -= await this.#evict(lackBytes)
     this.#noteFull(missing > 0)

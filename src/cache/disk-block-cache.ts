@@ -3,7 +3,14 @@ import type { MemoryBudget } from '../util/memory-budget.js'
 import { inBackground } from '../util/background.js'
 import { Backlog } from './backlog.js'
 import { bytesOfBlocks } from './block-cache.js'
-import type { BlockCache, ListedVersion, MaybePromise, Trust, VersionKey } from './block-cache.js'
+import type {
+  AnswerOptions,
+  BlockCache,
+  ListedVersion,
+  MaybePromise,
+  Trust,
+  VersionKey,
+} from './block-cache.js'
 import type { CacheDisk } from './cache-disk.js'
 import type { CacheRoom } from './cache-room.js'
 import type { CacheWriterId } from './cache-writer-id.js'
@@ -41,6 +48,7 @@ const longestWaitMs = 3000
 const filesKept = 2000
 const partsKept = 32
 const filesPerCount = 8
+const readyKept = 16
 /** A disk that hangs does not hold up the end of a mount for longer. */
 const closeTimeoutMs = 5000
 
@@ -65,6 +73,8 @@ export class DiskBlockCache implements BlockCache {
   readonly #handles: OpenHandles
   readonly #files = new Map<string, DiskFile>()
   #filesSinceCount = 0
+  /** Files that were read at once, and whose blocks nobody has fetched yet, as far as is known. */
+  readonly #ready: DiskFile[] = []
   readonly #flushing = new Set<DiskFile>()
   /** Reads and the driver need the threads of the file system more than writes do. */
   readonly #writes = new PQueue({ concurrency: 2 })
@@ -101,10 +111,13 @@ export class DiskBlockCache implements BlockCache {
     return file !== undefined && (file.has(key, index) || file.pending(key, index) !== undefined)
   }
 
-  answerVersion(listed: ListedVersion): MaybePromise<string | undefined> {
+  answerVersion(listed: ListedVersion, options?: AnswerOptions): MaybePromise<string | undefined> {
     const file = this.#file(listed)
-    if (!file.isLoaded) return file.load().then(() => file.answerVersion)
-    return file.answerVersion
+    if (file.isLoaded) return file.answerVersion
+    return file.load(options).then(() => {
+      if (options?.willRead) this.#keepReady(file)
+      return file.answerVersion
+    })
   }
 
   async refind(listed: ListedVersion): Promise<string | undefined> {
@@ -218,6 +231,12 @@ export class DiskBlockCache implements BlockCache {
     this.#files.set(name, file)
     if (!known) this.#forgetOld()
     return file
+  }
+
+  /** Whoever was about to read it may have been killed. */
+  #keepReady(file: DiskFile): void {
+    this.#ready.push(file)
+    if (this.#ready.length > readyKept) this.#ready.shift()!.dropReady()
   }
 
   #context(): ConstructorParameters<typeof DiskFile>[0] {

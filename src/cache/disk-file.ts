@@ -1,9 +1,7 @@
-import { createHash } from 'node:crypto'
 import { Lock } from '../util/lock.js'
 import { blockCount, blockLength } from './block-cache.js'
-import type { ListedVersion, Trust, VersionKey } from './block-cache.js'
+import type { AnswerOptions, ListedVersion, Trust, VersionKey } from './block-cache.js'
 import { BlockSums } from './block-sums.js'
-import type { CacheDisk } from './cache-disk.js'
 import {
   completePath,
   fileId,
@@ -14,28 +12,13 @@ import {
   sumsSuffix,
   withDirectory,
 } from './cache-layout.js'
-import type { CacheWriterId } from './cache-writer-id.js'
+import type { DiskFileContext } from './disk-file-context.js'
 import { fileState } from './file-state.js'
-import type { OpenHandles } from './open-handles.js'
 import { OtherParts, canBePart } from './other-parts.js'
 import { PartFile } from './part-file.js'
 import { proveBlocks } from './proven-file.js'
+import { readSmall, storeSmall } from './small-file.js'
 import { proveFile } from './taken-file.js'
-
-export interface DiskFileContext {
-  readonly disk: CacheDisk
-  readonly server: string
-  readonly writer: CacheWriterId
-  readonly blockSizeBytes: number
-  readonly handles: OpenHandles
-  /** Bytes that wait to be written, and no longer do. */
-  readonly onPending: (bytes: Uint8Array) => void
-  readonly onDone: (bytes: Uint8Array) => void
-  /** So many bytes have come to lie on the disk. */
-  readonly onStored: (sizeBytes: number) => void
-  /** An entry was not what its sums say, and was removed. */
-  readonly onCorrupt: () => void
-}
 
 interface PendingBlock {
   readonly key: VersionKey
@@ -65,6 +48,8 @@ export class DiskFile {
   /** In which state the complete file was found right, or came to its name. */
   #provenState: string | undefined
   #touchedMs = Number.NEGATIVE_INFINITY
+  /** Blocks that were read together with the sums, for whoever asks for them next. */
+  #ready: Map<number, Uint8Array> | undefined
   #loading: Promise<void> | undefined
   #isLoaded = false
 
@@ -95,10 +80,15 @@ export class DiskFile {
     return (this.#newestPending ?? this.#sums)?.key.answerVersion ?? this.#others?.answerVersion
   }
 
+  /** Whoever was about to read it has not. */
+  dropReady(): void {
+    this.#ready = undefined
+  }
+
   /** Looks what is there. */
-  load(): Promise<void> {
+  load(options?: AnswerOptions): Promise<void> {
     if (this.#isLoaded) return Promise.resolve()
-    this.#loading ??= this.#changes.run(() => this.#load()).finally(() => (this.#loading = undefined))
+    this.#loading ??= this.#changes.run(() => this.#load(options)).finally(() => (this.#loading = undefined))
     return this.#loading
   }
 
@@ -165,11 +155,12 @@ export class DiskFile {
     const part = this.#part
     if (!sums || !this.hasOwn(key, index)) return this.#others?.read(key, index)
     let isShort = false
-    const bytes = await disk.read(async () => {
-      const read = part ? await part.read(index) : await this.#readComplete(sums, index)
-      isShort = read === undefined
-      return read
-    })
+    const read = async (): Promise<Buffer | undefined> => {
+      const found = part ? await part.read(index) : await this.#readComplete(sums, index)
+      isShort = found === undefined
+      return found
+    }
+    const bytes = this.#takeReady(index) ?? (await disk.read(read))
     if (bytes && sums.matches(index, bytes)) {
       void disk.read(() => this.#touch())
       return bytes
@@ -216,6 +207,7 @@ export class DiskFile {
       await this.#part?.close()
       this.#part = undefined
       this.#sums = undefined
+      this.#ready = undefined
       this.#isLoaded = false
     })
   }
@@ -224,18 +216,31 @@ export class DiskFile {
     return [...this.#pending.values()].at(-1)
   }
 
-  async #load(): Promise<void> {
+  #takeReady(index: number): Uint8Array | undefined {
+    const bytes = this.#ready?.get(index)
+    if (this.#ready?.delete(index) && this.#ready.size === 0) this.#ready = undefined
+    return bytes
+  }
+
+  async #load(options?: AnswerOptions): Promise<void> {
     const { disk } = this.#context
     if (this.#isLoaded || !disk.canRead()) return
-    this.#sums = (await disk.read(() => this.#loadComplete())) ?? (await disk.read(() => this.#loadPart()))
+    const complete = await disk.read(() => this.#loadComplete(options))
+    this.#sums = complete ?? (await disk.read(() => this.#loadPart()))
     this.#isLoaded = true
   }
 
-  async #loadComplete(): Promise<BlockSums | undefined> {
-    const { disk, onCorrupt } = this.#context
-    const bytes = await disk.fs.readFile(this.#path + sumsSuffix)
-    const sums = BlockSums.parse(bytes)
-    if (sums && sums.isComplete && this.#fits(sums)) return sums
+  async #loadComplete(options?: AnswerOptions): Promise<BlockSums | undefined> {
+    const { disk, blockSizeBytes, onCorrupt } = this.#context
+    const nowMs = disk.now()
+    const how = { blockSizeBytes, touchBeforeMs: nowMs - touchMs }
+    const small = options?.willRead ? await readSmall(disk, this.#path, this.#listed, how) : undefined
+    const sums = BlockSums.parse(small?.sums ?? (await disk.fs.readFile(this.#path + sumsSuffix)))
+    if (sums && sums.isComplete && this.#fits(sums)) {
+      this.#ready = small && new Map(small.blocks.entries())
+      if (small) this.#touchedMs = nowMs
+      return sums
+    }
     disk.log.warn(`the disk cache's entry for ${this.#listed.file} is damaged; it is removed`)
     onCorrupt()
     await this.#removeComplete()
@@ -293,6 +298,7 @@ export class DiskFile {
     const part = this.#part
     this.#sums = undefined
     this.#part = undefined
+    this.#ready = undefined
     this.#isLoaded = false
     if (part) {
       if (isDamaged) await part.discard()
@@ -330,20 +336,13 @@ export class DiskFile {
   }
 
   async #storeWhole(key: VersionKey, blocks: ReadonlyMap<number, PendingBlock>): Promise<void> {
-    const { disk, server, writer, blockSizeBytes, onStored } = this.#context
+    const { writer, blockSizeBytes, onStored } = this.#context
     const inOrder = [...blocks].sort(([a], [b]) => a - b).map(([, block]) => block)
-    if (key.digest !== undefined && inOrder.some(({ isProven }) => !isProven)) {
-      const hash = createHash('md5')
-      for (const { bytes } of inOrder) hash.update(bytes)
-      if (hash.digest('hex') !== key.digest) return // shown all the same, but not to be kept
-    }
-    const sums = new BlockSums(key, blockSizeBytes)
-    inOrder.forEach(({ bytes }, index) => sums.add(index, bytes))
-    const pieces = inOrder.map(({ bytes }) => bytes)
-    const state = await putInPlace(disk.fs, server, writer.id, this.#path, pieces)
-    await putInPlace(disk.fs, server, writer.id, this.#path + sumsSuffix, [sums.encode()])
-    this.#sums = sums
-    this.#provenState = state
+    const place = { ...this.#context, writer: writer.id }
+    const stored = await storeSmall(place, this.#path, key, inOrder, blockSizeBytes)
+    if (!stored) return // shown all the same, but not to be kept
+    this.#sums = stored.sums
+    this.#provenState = stored.state
     onStored(key.sizeBytes)
   }
 

@@ -1,6 +1,13 @@
 import type { MemoryBudget } from '../util/memory-budget.js'
 import { blockCount } from './block-cache.js'
-import type { BlockCache, ListedVersion, MaybePromise, Trust, VersionKey } from './block-cache.js'
+import type {
+  AnswerOptions,
+  BlockCache,
+  ListedVersion,
+  MaybePromise,
+  Trust,
+  VersionKey,
+} from './block-cache.js'
 import type { DiskBlockCache } from './disk-block-cache.js'
 import type { MemoryBlockCache } from './memory-block-cache.js'
 
@@ -36,8 +43,8 @@ export class TieredBlockCache implements BlockCache {
     return this.#memory.has(key, index) || this.#disk.has(key, index)
   }
 
-  answerVersion(listed: ListedVersion): MaybePromise<string | undefined> {
-    return this.#disk.answerVersion(listed)
+  answerVersion(listed: ListedVersion, options?: AnswerOptions): MaybePromise<string | undefined> {
+    return this.#disk.answerVersion(listed, options)
   }
 
   refind(listed: ListedVersion): Promise<string | undefined> {

@@ -16,6 +16,7 @@ import { TieredBlockCache } from '../cache/tiered-block-cache.js'
 import { MemoryBudget } from '../util/memory-budget.js'
 import { causeChain } from '../util/log.js'
 import type { Log } from '../util/log.js'
+import type { WholeFiles } from '../util/whole-files.js'
 import type { MountStatus } from './mount-status.js'
 import type { MountFlags } from './flags.js'
 
@@ -34,6 +35,7 @@ export interface MountCachePlan {
   readonly log: Log
   /** Empties a buffer and gives its memory back at once, where there is something that can. */
   readonly freeMemory?: ((memory: ArrayBuffer) => void) | undefined
+  readonly wholeFiles?: WholeFiles | undefined
 }
 
 /** What a mount keeps: blocks in memory, and on the disk blocks, listings and the log-in, unless --no-cache. */
@@ -124,12 +126,12 @@ interface DiskParts {
 }
 
 function openDisk(
-  { url, user, log }: MountCachePlan,
+  { url, user, log, wholeFiles }: MountCachePlan,
   root: string,
   maxBytes: number,
   budget: MemoryBudget,
 ): DiskParts {
-  const disk = new CacheDisk({ log })
+  const disk = new CacheDisk({ log, wholeFiles })
   const room = new CacheRoom({ root, disk, maxBytes })
   const server = serverDirectory(root, url)
   const writer = new CacheWriterId(server, disk)

@@ -109,9 +109,9 @@ export class RunningMount {
     const user = logIn.credentials?.user
     const removeMade = await prepareMountpoint(mountpoint, (text) => log.warn(text))
     const journal = await OpenJournal.open(await journalRoot(), { url, user }, mountpoint)
-    const { freeMemory } = driver
+    const { freeMemory, wholeFiles } = driver
     const backsFromBytes = driver.backsFromBytes({ isReadOnly: plan.flags.readOnly ?? false })
-    const cache = await MountCache.open({ url, user, flags: plan.flags, log, freeMemory })
+    const cache = await MountCache.open({ url, user, flags: plan.flags, log, freeMemory, wholeFiles })
     const mount = new RunningMount(plan, log, cache, journal, backsFromBytes)
     try {
       if (plan.reach.isInsecure) log.warn(insecureWarning(url))

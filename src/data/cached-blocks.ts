@@ -79,7 +79,7 @@ export class CachedBlocks {
   }
 
   #ask(): MaybePromise<void> {
-    const known = this.#options.cache.answerVersion(this.#listed)
+    const known = this.#options.cache.answerVersion(this.#listed, { willRead: true })
     if (known === undefined) {
       this.#isRecovered = true
       return undefined

@@ -5,6 +5,7 @@
 import type { Attributes } from '../vfs/attributes.js'
 import type { DirectoryItem } from '../vfs/vfs.js'
 import type { Pieces } from '../util/pieces.js'
+import type { WholeFiles } from '../util/whole-files.js'
 
 /** What `--driver` may say. */
 export const driverNames = ['auto', 'libfuse3', 'fuse-native'] as const
@@ -138,6 +139,8 @@ export interface FuseDriver {
   readonly name: string
   /** Empties a buffer that no thread is at work on, and gives its memory back at once. Where a driver can. */
   readonly freeMemory?: (memory: ArrayBuffer) => void
+  /** Where a driver has brought something that can. */
+  readonly wholeFiles?: WholeFiles
   /** From which size on it gains by a `backingPath`, which costs something to name; Infinity: it cannot use one. */
   backsFromBytes(options: Pick<MountOptions, 'isReadOnly'>): number
   /** Whether it can work on this machine; if not, why, and what to do. */

@@ -14,6 +14,8 @@ import { mountAt, unmounted } from './mountpoint.js'
 import { loadNativeBinding } from './native-binding.js'
 import type { NativeBinding, NativeSession, SessionMemory } from './native-binding.js'
 import { NativeRequests } from './native-requests.js'
+import { wholeFiles } from './native-whole-files.js'
+import type { WholeFiles } from '../util/whole-files.js'
 
 /** A thread that waits on the caller's processor is woken soonest; more than four gained nothing (measured). */
 const threads = Math.max(2, Math.min(4, availableParallelism()))
@@ -27,6 +29,10 @@ export class Libfuse3Driver implements FuseDriver {
 
   get freeMemory(): NativeBinding['freeMemory'] {
     return loadNativeBinding().freeMemory
+  }
+
+  get wholeFiles(): WholeFiles {
+    return wholeFiles(loadNativeBinding())
   }
 
   backsFromBytes({ isReadOnly }: Pick<MountOptions, 'isReadOnly'>): number {

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module'
+import type { WholeFiles } from '../util/whole-files.js'
 
 /**
  * What native/ exports. Requests come in rows of numbers, with their names behind one another in a buffer; attributes go
@@ -19,6 +20,9 @@ export interface NativeBinding {
   readonly libfuseVersion: string
   /** Detaches a buffer, which is empty then, and gives its memory back. */
   readonly freeMemory: (memory: ArrayBuffer) => void
+  /** As `WholeFiles`, but for what they reject with: {errno, syscall, path}. */
+  readonly readWhole: WholeFiles['read']
+  readonly putWhole: WholeFiles['put']
   readonly Session: new (
     options: SessionOptions,
     memory: SessionMemory,

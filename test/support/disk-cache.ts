@@ -12,6 +12,7 @@ import { CacheRoom } from '../../src/cache/cache-room.js'
 import { CacheWriterId } from '../../src/cache/cache-writer-id.js'
 import { DiskBlockCache } from '../../src/cache/disk-block-cache.js'
 import { MemoryBudget } from '../../src/util/memory-budget.js'
+import type { WholeFiles } from '../../src/util/whole-files.js'
 import { Log } from '../../src/util/log.js'
 import { md5, patternBytes } from './byte-source.js'
 
@@ -28,6 +29,7 @@ export interface TestCache {
 
 export interface TestCacheOptions {
   readonly fs?: CacheFs
+  readonly wholeFiles?: WholeFiles
   readonly now?: () => number
   readonly maxBytes?: number
   readonly keepFreeBytes?: number

@@ -50,6 +50,25 @@ describe('the limit', () => {
     expect(await found(one, files[9]!)).toHaveLength(64)
   })
 
+  it('is looked after when much was stored: who begins to read does not wait for a look through all of it', async () => {
+    const lists: string[] = []
+    const fs = {
+      ...nodeFs,
+      readdir: ((path: string) => {
+        lists.push(path)
+        return nodeFs.readdir(path)
+      }) as CacheFs['readdir'],
+    }
+    const one = start({ maxBytes: 2 * 1024 * 1024, fs })
+    const ofFiles = (): string[] => lists.filter((path) => path.includes('/files'))
+    await putWhole(one, files[0]!)
+    await one.room.close()
+    expect(ofFiles()).toEqual([])
+    for (const file of files.slice(1, 6)) await putWhole(one, file)
+    await expect.poll(() => one.room.usedBytes).toBeGreaterThan(6 * 64 * 1024)
+    expect(ofFiles()).not.toEqual([])
+  })
+
   it('counts parts by what they take, and evicts them whole', async () => {
     const one = start()
     const huge = testFile('2/huge', 2 * 1024 * 1024)

@@ -1,0 +1,102 @@
+import { createHash } from 'node:crypto'
+import type { WholeFiles } from '../util/whole-files.js'
+import { blockCount, blockLength } from './block-cache.js'
+import type { ListedVersion, VersionKey } from './block-cache.js'
+import { BlockSums } from './block-sums.js'
+import { isAbsent } from './cache-disk.js'
+import type { CacheDisk } from './cache-disk.js'
+import { putInPlace, sumsSuffix, temporaryPath } from './cache-layout.js'
+
+/** What is larger is read in blocks: it may not be wanted as a whole. */
+const wholeBytes = 1024 * 1024
+
+/** A complete file and its sums, as they lie on the disk: nothing of it is proven. */
+export interface SmallFile {
+  readonly sums: Buffer
+  readonly blocks: readonly Uint8Array[]
+}
+
+/**
+ * Reads a small file and its sums in one go.
+ * @param touchBeforeMs when it was last used before this time, that is noted
+ * @returns undefined where that cannot be done; what is absent fails
+ */
+export async function readSmall(
+  disk: CacheDisk,
+  path: string,
+  { sizeBytes }: ListedVersion,
+  options: { readonly blockSizeBytes: number; readonly touchBeforeMs: number },
+): Promise<SmallFile | undefined> {
+  const { wholeFiles } = disk
+  const { blockSizeBytes, touchBeforeMs } = options
+  if (!wholeFiles || sizeBytes > wholeBytes) return undefined
+  const blocks = Array.from({ length: blockCount(sizeBytes, blockSizeBytes) }, (_, index) =>
+    Buffer.allocUnsafeSlow(blockLength(sizeBytes, blockSizeBytes, index)),
+  )
+  try {
+    return { sums: await wholeFiles.read(path, path + sumsSuffix, blocks, touchBeforeMs), blocks }
+  } catch (error) {
+    if (isAbsent(error)) throw error
+    return undefined // block by block it becomes clear what is wrong
+  }
+}
+
+/**
+ * Makes a complete file of all of its blocks, if they are what its digest says.
+ * @returns its sums, and the state in which it has come to its name
+ */
+export async function storeSmall(
+  { disk, server, writer }: { readonly disk: CacheDisk; readonly server: string; readonly writer: string },
+  path: string,
+  key: VersionKey,
+  blocks: readonly { readonly bytes: Uint8Array; readonly isProven: boolean }[],
+  blockSizeBytes: number,
+): Promise<{ readonly sums: BlockSums; readonly state: string } | undefined> {
+  if (key.digest !== undefined && blocks.some(({ isProven }) => !isProven)) {
+    const hash = createHash('md5')
+    for (const { bytes } of blocks) hash.update(bytes)
+    if (hash.digest('hex') !== key.digest) return undefined
+  }
+  const sums = new BlockSums(key, blockSizeBytes)
+  for (const [index, { bytes }] of blocks.entries()) sums.add(index, bytes)
+  const files = [
+    { path, pieces: blocks.map(({ bytes }) => bytes) },
+    { path: path + sumsSuffix, pieces: [sums.encode()] },
+  ]
+  const { wholeFiles } = disk
+  const [state] =
+    (wholeFiles && (await putAtOnce(wholeFiles, server, writer, files))) ??
+    (await putOneByOne(disk, server, writer, files))
+  return { sums, state: state! }
+}
+
+interface Bytes {
+  readonly path: string
+  readonly pieces: readonly Uint8Array[]
+}
+
+/** @returns undefined where a directory is missing */
+async function putAtOnce(
+  wholeFiles: WholeFiles,
+  server: string,
+  writer: string,
+  files: readonly Bytes[],
+): Promise<readonly string[] | undefined> {
+  try {
+    return await wholeFiles.put(files.map((file) => ({ ...file, temporary: temporaryPath(server, writer) })))
+  } catch (error) {
+    if (!isAbsent(error)) throw error
+    return undefined
+  }
+}
+
+async function putOneByOne(
+  disk: CacheDisk,
+  server: string,
+  writer: string,
+  files: readonly Bytes[],
+): Promise<readonly string[]> {
+  const states: string[] = []
+  for (const { path, pieces } of files) states.push(await putInPlace(disk.fs, server, writer, path, pieces))
+  return states
+}

@@ -1,0 +1,25 @@
+import { getSystemErrorName } from 'node:util'
+import type { WholeFiles } from '../util/whole-files.js'
+import type { NativeBinding } from './native-binding.js'
+
+/** What the addon says of a failure. */
+interface NativeFailure {
+  readonly errno: number
+  readonly syscall: string
+  readonly path: string
+}
+
+/** By the addon: a thread of libuv's pool does it all. */
+export function wholeFiles({ readWhole, putWhole }: NativeBinding): WholeFiles {
+  return {
+    read: (path, companion, pieces, touchBeforeMs) =>
+      readWhole(path, companion, pieces, touchBeforeMs).catch(fail),
+    put: (files) => putWhole(files).catch(fail),
+  }
+}
+
+function fail(failure: NativeFailure): never {
+  const { errno, syscall, path } = failure
+  const code = getSystemErrorName(-errno)
+  throw Object.assign(new Error(`${code}: ${syscall} '${path}'`), { code, errno: -errno, syscall, path })
+}

@@ -1,0 +1,18 @@
+export interface FileToPut {
+  /** Where it is written before it has its name; on the same file system. */
+  readonly temporary: string
+  readonly path: string
+  readonly pieces: readonly Uint8Array[]
+}
+
+/** Reads and writes small files in one go, where something can. Both fail as the functions of node:fs do. */
+export interface WholeFiles {
+  /**
+   * Fills `pieces` with a file that is exactly as long, else EIO. The time of the file beside it is set to now where it
+   * is before `touchBeforeMs`.
+   * @returns what is in the file beside it
+   */
+  read(path: string, companion: string, pieces: readonly Uint8Array[], touchBeforeMs: number): Promise<Buffer>
+  /** Gives each its name when all of it is written, one after the other. @returns their states (cache/file-state.ts) */
+  put(files: readonly FileToPut[]): Promise<readonly string[]>
+}

@@ -1,0 +1,38 @@
+import { readFile, stat, utimes } from 'node:fs/promises'
+import { nodeFs } from '../../src/cache/cache-disk.js'
+import { writePieces } from '../../src/cache/cache-layout.js'
+import { openFileState } from '../../src/cache/file-state.js'
+import type { FileToPut, WholeFiles } from '../../src/util/whole-files.js'
+
+/** As the addon does it, by node:fs. */
+export const plainWholeFiles: WholeFiles = {
+  async read(path, companion, pieces, touchBeforeMs) {
+    const beside = await readFile(companion)
+    if ((await stat(companion)).mtimeMs < touchBeforeMs) await utimes(companion, new Date(), new Date())
+    const bytes = await readFile(path)
+    const sizeBytes = pieces.reduce((sum, { length }) => sum + length, 0)
+    if (bytes.length !== sizeBytes) throw Object.assign(new Error(`EIO: read '${path}'`), { code: 'EIO' })
+    let at = 0
+    for (const piece of pieces) {
+      piece.set(bytes.subarray(at, at + piece.length))
+      at += piece.length
+    }
+    return beside
+  },
+  async put(files) {
+    const states: string[] = []
+    for (const file of files) states.push(await put(file))
+    return states
+  },
+}
+
+async function put({ temporary, path, pieces }: FileToPut): Promise<string> {
+  const handle = await nodeFs.open(temporary, 'wx', 0o600)
+  try {
+    await writePieces(handle, pieces, 0)
+    await nodeFs.rename(temporary, path)
+    return await openFileState(handle)
+  } finally {
+    await handle.close()
+  }
+}
