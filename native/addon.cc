@@ -227,6 +227,13 @@ napi_value withdrawOpens(napi_env env, napi_callback_info info) {
   return result;
 }
 
+// ()
+napi_value expireOpens(napi_env env, napi_callback_info info) {
+  const Call call(env, info, 0);
+  if (call) call.session().sharedOpens().expireAll();
+  return nullptr;
+}
+
 // (handle)
 napi_value adoptOpens(napi_env env, napi_callback_info info) {
   const Call call(env, info, 1);
@@ -294,6 +301,7 @@ napi_value init(napi_env env, napi_value exports) {
                           method("serve", serve), method("releaseServed", releaseServed),
                           method("stopServing", stopServing), method("offerOpens", offerOpens),
                           method("withdrawOpens", withdrawOpens), method("adoptOpens", adoptOpens),
+                          method("expireOpens", expireOpens),
                           method("stats", stats)}) {
     methods.push_back(one);
   }

@@ -129,10 +129,17 @@ void forgetMulti(fuse_req_t req, size_t count, fuse_forget_data* forgets) {
   fuse_reply_none(req);
 }
 
-void getattr(fuse_req_t req, fuse_ino_t ino, fuse_file_info*) { submit(req, Event(Op::getattr, ino)); }
+// What is open stays what it was when it was opened: JavaScript has to know that it is.
+Event onNode(fuse_req_t req, Op op, fuse_ino_t ino) {
+  Event event(op, ino);
+  event.handle = sessionOf(req).sharedOpens().unheard(ino);
+  return event;
+}
+
+void getattr(fuse_req_t req, fuse_ino_t ino, fuse_file_info*) { submit(req, onNode(req, Op::getattr, ino)); }
 
 void setattr(fuse_req_t req, fuse_ino_t ino, struct stat* to, int which, fuse_file_info*) {
-  Event event(Op::setattr, ino);
+  Event event = onNode(req, Op::setattr, ino);
   // A NaN stays as it is.
   for (double& value : event.values) value = __builtin_nan("");
   if (which & FUSE_SET_ATTR_SIZE) event.values[0] = static_cast<double>(to->st_size);

@@ -3,15 +3,40 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <iterator>
 #include <mutex>
 
 #include "protocol.h"
 
 namespace xnatfs {
 namespace {
+
+// Descriptors are for staging files and connections too, and a program may have a thousand files mapped.
+constexpr size_t kMostFiles = 256;
+
+// A read there may wait for a server for ever, and a worker with it. By the numbers of statfs(2) and linux/magic.h.
+bool isOnNetwork(int fd) {
+  constexpr unsigned long types[] = {
+      0x6969,                          // NFS
+      0x517b, 0xff534d42, 0xfe534d42,  // SMB
+      0x65735546,                      // FUSE: sshfs, glusterfs
+      0x0bd00bd0,                      // Lustre
+      0x47504653,                      // GPFS
+      0x19830326,                      // BeeGFS
+      0x00c36400,                      // Ceph
+      0x5346414f, 0x6b414653,          // AFS
+      0x01021997,                      // 9p
+      0xaad7aaea,                      // PanFS
+  };
+  struct statfs facts;
+  if (fstatfs(fd, &facts) != 0) return true;
+  const auto type = static_cast<unsigned long>(static_cast<uint32_t>(facts.f_type));
+  return std::find(std::begin(types), std::end(types), type) != std::end(types);
+}
 
 // @returns whether all of it was there
 bool readAll(int fd, char* bytes, size_t size, off_t offset) {
@@ -37,6 +62,12 @@ int ServedFiles::serve(uint64_t ino, uint64_t handle, const char* path) {
       if (fd >= 0) close(fd);
       files_.erase(ino);
       return reason;
+    }
+    const bool mayHang = isOnNetwork(fd);
+    if (mayHang || files_.size() > kMostFiles) {
+      close(fd);
+      files_.erase(ino);
+      return mayHang ? EOPNOTSUPP : ENFILE;
     }
     files_[ino] = file = std::make_shared<File>(ino, fd, facts.st_size);
   }
@@ -84,8 +115,11 @@ ssize_t ServedFiles::read(fuse_req_t req, uint64_t handle, size_t size, off_t of
   static thread_local std::unique_ptr<char[]> bytes(new char[kMaxTransfer]);
   const off_t left = std::max<off_t>(0, file->size - offset);
   const size_t wanted = static_cast<size_t>(std::min<off_t>(static_cast<off_t>(std::min(size, kMaxTransfer)), left));
-  if (!readAll(file->fd, bytes.get(), wanted, offset)) {
-    stop(*file);  // whoever looks closer will see what is wrong with it
+  const bool mayRead = ++reading_ <= most_;
+  const bool isRead = mayRead && readAll(file->fd, bytes.get(), wanted, offset);
+  reading_--;
+  if (!isRead) {
+    if (mayRead) stop(*file);  // whoever looks closer will see what is wrong with it
     return -1;
   }
   std::shared_lock<std::shared_mutex> lock(file->mutex);

@@ -17,7 +17,11 @@ namespace xnatfs {
 
 class ServedFiles {
  public:
-  // JavaScript thread. Opens the file; all handles of an inode get the same one. @returns 0 or an errno
+  // One worker at least is always left for what does not wait for the disk.
+  explicit ServedFiles(size_t workers) : most_(workers > 1 ? workers - 1 : 1) {}
+
+  // JavaScript thread. Opens the file; all handles of an inode get the same one. @returns 0 or an errno: ENFILE where
+  // enough are open, EOPNOTSUPP where reading may wait for a network
   int serve(uint64_t ino, uint64_t handle, const char* path);
   // The handle is closed, or its open was not taken.
   void release(uint64_t handle);
@@ -41,6 +45,8 @@ class ServedFiles {
   static void stop(File& file);
   std::shared_ptr<File> find(uint64_t handle);
 
+  const size_t most_;
+  std::atomic<size_t> reading_{0};
   std::shared_mutex mutex_;  // guards what workers look up: handles_
   std::unordered_map<uint64_t, std::shared_ptr<File>> handles_;
   std::unordered_map<uint64_t, std::weak_ptr<File>> files_;  // by inode; JavaScript thread only

@@ -87,7 +87,7 @@ struct Counters {
 
 class Session {
  public:
-  explicit Session(SessionOptions options) : options_(std::move(options)) {}
+  explicit Session(SessionOptions options) : options_(std::move(options)), servedFiles_(options_.threads) {}
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 

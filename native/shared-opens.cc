@@ -9,12 +9,14 @@ void SharedOpens::offer(uint64_t ino, std::chrono::milliseconds time) {
   const auto until = Clock::now() + time;
   const auto known = offered_.find(ino);
   if (known != offered_.end()) {
-    handles_.at(known->second).until = until;
+    Shared& shared = handles_.at(known->second);
+    shared.until = until;
+    shared.epoch = epoch_;
     return;
   }
   if (handles_.size() >= sweepAt_) sweep();
   offered_[ino] = ++lastHandle_;
-  handles_[lastHandle_] = Shared{ino, until};
+  handles_[lastHandle_] = Shared{ino, until, epoch_};
 }
 
 // What nobody uses any more goes; the next time is when there are twice as many as are left.
@@ -22,7 +24,7 @@ void SharedOpens::sweep() {
   const auto now = Clock::now();
   for (auto one = handles_.begin(); one != handles_.end();) {
     const Shared& shared = one->second;
-    if (shared.opens > 0 || shared.until > now) {
+    if (shared.opens > 0 || isGood(shared, now)) {
       ++one;
       continue;
     }
@@ -59,7 +61,7 @@ bool SharedOpens::open(fuse_req_t req, uint64_t ino) {
   const auto offered = offered_.find(ino);
   if (offered == offered_.end()) return false;
   Shared& shared = handles_.at(offered->second);
-  if (shared.until <= Clock::now()) return false;
+  if (!isGood(shared, Clock::now())) return false;
   fuse_file_info file{};
   file.fh = offered->second;
   file.keep_cache = 1;
@@ -76,12 +78,30 @@ void SharedOpens::release(fuse_req_t req, uint64_t handle, const std::function<v
     fuse_reply_err(req, 0);
     return;
   }
-  // Told under the lock, so that it comes before whatever a next open of the same handle brings.
-  if (known->second.isAdopted) tell();
+  const Shared last = known->second;
+  if (last.isAdopted) tell();
   else fuse_reply_err(req, 0);
-  known->second.isAdopted = false;
-  const auto offered = offered_.find(known->second.ino);
-  if (offered == offered_.end() || offered->second != handle) handles_.erase(known);
+  const auto offered = offered_.find(last.ino);
+  const bool isOffered = offered != offered_.end() && offered->second == handle;
+  if (isOffered && !last.isAdopted) return;
+  handles_.erase(known);
+  if (!isOffered) return;
+  // Until JavaScript has heard the end of this handle, its number must not stand for another.
+  offered->second = ++lastHandle_;
+  handles_[lastHandle_] = Shared{last.ino, last.until, last.epoch};
+}
+
+uint64_t SharedOpens::unheard(uint64_t ino) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const auto offered = offered_.find(ino);
+  if (offered == offered_.end()) return 0;
+  const Shared& shared = handles_.at(offered->second);
+  return shared.opens > 0 && !shared.isAdopted ? offered->second : 0;
+}
+
+void SharedOpens::expireAll() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  epoch_++;
 }
 
 }  // namespace xnatfs

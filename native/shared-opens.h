@@ -29,10 +29,14 @@ class SharedOpens {
   uint64_t withdraw(uint64_t ino);
   // For a handle that a read came with.
   void adopt(uint64_t handle);
+  // All offers end: something has become known that may concern any of them. Handles stay what they are.
+  void expireAll();
 
   // --- workers ---
   // Answers an open for reading. @returns false where JavaScript has to be asked
   bool open(fuse_req_t req, uint64_t ino);
+  // A handle of the inode that is open and that JavaScript has not heard of, or 0.
+  uint64_t unheard(uint64_t ino);
   static bool isShared(uint64_t handle) { return handle > kFirstHandle; }
   // Answers the end of one open, by `tell` where JavaScript has to hear of it.
   void release(fuse_req_t req, uint64_t handle, const std::function<void()>& tell);
@@ -42,15 +46,18 @@ class SharedOpens {
   struct Shared {
     uint64_t ino;
     Clock::time_point until;
+    uint64_t epoch;
     size_t opens = 0;
     bool isAdopted = false;
   };
+  bool isGood(const Shared& shared, Clock::time_point now) const { return shared.until > now && shared.epoch == epoch_; }
   void sweep();
 
   std::mutex mutex_;
   std::unordered_map<uint64_t, Shared> handles_;
   std::unordered_map<uint64_t, uint64_t> offered_;  // by inode
   uint64_t lastHandle_ = kFirstHandle;
+  uint64_t epoch_ = 0;
   size_t sweepAt_ = 1024;
 };
 

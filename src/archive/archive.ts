@@ -47,6 +47,8 @@ export interface FileEntry extends EntryBase {
   readonly listing?: object
   /** A listing that tells its name only: what was known of it before is not contradicted. */
   readonly isUnread?: true
+  /** Its bytes are made of answers of the server: only a look tells whether they are still the same. */
+  readonly isMade?: true
   /** One of many small files that are read together, as those of a DICOM series. */
   readonly isSeriesMember: boolean
 }

@@ -18,6 +18,8 @@ export interface Source<T = unknown> {
 export interface ListingCacheOptions {
   /** How long a listing is believed. */
   readonly ttlMs: number
+  /** Called when an answer has come or gone: what was concluded from those of before may not hold any more. */
+  readonly onNews?: (() => void) | undefined
   readonly now?: () => number
   /** Is told what comes to be known, and what is no longer true. */
   readonly store?: ListingStore | undefined
@@ -48,9 +50,11 @@ export class ListingCache {
   /** Listings under way that a write has made untrue before they came. */
   readonly #outrun = new Set<AbortSignal>()
   readonly #asking = new Map<AbortSignal, string>()
+  readonly #onNews: () => void
   #epoch = 0
 
   constructor(options: ListingCacheOptions) {
+    this.#onNews = options.onNews ?? ((): void => {})
     this.#ttlMs = options.ttlMs
     this.#now = options.now ?? Date.now
     this.#store = options.store
@@ -85,7 +89,7 @@ export class ListingCache {
     const known = this.#sources.get(key)
     if (!known || !this.isFresh(known)) return this.forget((other) => other === key)
     known.isForgotten = true
-    this.#epoch++
+    this.#change()
     const of = known.value as T
     this.#keep({ ...known, value: change(of), change: { of, what }, isForgotten: false })
     for (const [question, asked] of this.#asking) if (asked === key) this.#outrun.add(question)
@@ -99,7 +103,7 @@ export class ListingCache {
 
   /** It may still be true, but is to be asked for anew, as far as the server answers. */
   distrust(matches: (key: string) => boolean): void {
-    this.#epoch++
+    this.#change()
     // All keys first: what is set comes before the rest in the order, and the walk would not end.
     const keys = [...this.#sources.keys()].filter(matches)
     for (const key of keys) {
@@ -118,7 +122,7 @@ export class ListingCache {
 
   /** What matches is no longer true. */
   forget(matches: (key: string) => boolean): void {
-    this.#epoch++
+    this.#change()
     this.#store?.remove(matches)
     for (const [key, source] of this.#sources.entries()) {
       if (!matches(key)) continue
@@ -152,7 +156,13 @@ export class ListingCache {
     }
   }
 
+  #change(): void {
+    this.#epoch++
+    this.#onNews()
+  }
+
   #keep(source: Source): void {
+    this.#onNews()
     this.#sources.set(source.key, source)
     this.#store?.save(source.key, source.value)
   }

@@ -61,6 +61,8 @@ export interface XnatArchiveOptions extends CapabilityOptions {
   readonly log: Log
   /** How long a listing is believed. */
   readonly listingTtlMs: number
+  /** Called when something may have become known of a file (listing-cache.ts). */
+  readonly onNews?: (() => void) | undefined
   /** Where listings outlive the mount. */
   readonly listingStore?: ListingStore | undefined
   /** How many files may be sent at a time while they are still being written; none by default. */
@@ -95,8 +97,16 @@ export class XnatArchive implements Archive {
   constructor(options: XnatArchiveOptions) {
     this.#options = options
     this.#client = new XnatClient(options.session)
-    const { session, log, listingTtlMs, mostStreams = 0, listingStore: store, now = Date.now } = options
-    this.#cache = new ListingCache({ ttlMs: listingTtlMs, store, now })
+    const {
+      session,
+      log,
+      listingTtlMs,
+      mostStreams = 0,
+      listingStore: store,
+      onNews,
+      now = Date.now,
+    } = options
+    this.#cache = new ListingCache({ ttlMs: listingTtlMs, store, onNews, now })
     this.#reachability = new Reachability(log, now)
     this.#listings = new StaleListings({ cache: this.#cache, store, reachability: this.#reachability })
     this.#directories = new BuiltDirectories({

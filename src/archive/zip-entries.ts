@@ -59,6 +59,7 @@ export async function zipEntry(
   const place: ZipPlace = { level: 'zip', url, listedVersion, fileSizes, isView: true }
   return {
     kind: 'file',
+    isMade: true,
     name,
     id: `zip:${name}`,
     mtimeMs: Math.max(directory.mtimeMs, ...newest(files.map(([, { modifiedMs }]) => modifiedMs ?? 0))),

@@ -33,6 +33,8 @@ export interface AssemblyPlan {
   readonly cache: MountCache
   /** From which size on the driver is told where a file lies in the cache; default: never. */
   readonly backsFromBytes?: number
+  /** Called when something may have become known of a file. */
+  readonly onNews?: () => void
   /** The journal directory of this mount. */
   readonly stagingDirectory: string
   readonly reach?: Reach
@@ -72,6 +74,7 @@ export function assemble(plan: AssemblyPlan): Assembly {
     session,
     log,
     listingTtlMs: flags.listingTtl * 1000,
+    onNews: plan.onNews,
     listingStore: cache.listings,
     mostStreams: Math.min(mostStreams, Math.floor(flags.connections / connectionsPerStream)),
     allowRawWrites: flags.allowRawWrites ?? false,

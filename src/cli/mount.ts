@@ -91,6 +91,7 @@ export class RunningMount {
       cache,
       stagingDirectory: journal.directory,
       backsFromBytes,
+      onNews: () => this.#fuse?.cache?.expireOpens(),
       credentials: plan.logIn.credentials,
       latest: () => latestLogIns(plan.url, plan.logIn),
       onRefused: (error) => this.#tellRefused(error.message),
@@ -110,7 +111,7 @@ export class RunningMount {
     const removeMade = await prepareMountpoint(mountpoint, (text) => log.warn(text))
     const journal = await OpenJournal.open(await journalRoot(), { url, user }, mountpoint)
     const { freeMemory, wholeFiles } = driver
-    const backsFromBytes = driver.backsFromBytes({ isReadOnly: plan.flags.readOnly ?? false })
+    const backsFromBytes = driver.backsFromBytes()
     const cache = await MountCache.open({ url, user, flags: plan.flags, log, freeMemory, wholeFiles })
     const mount = new RunningMount(plan, log, cache, journal, backsFromBytes)
     try {

@@ -26,8 +26,9 @@ export interface OpenReply {
   /**
    * Calls `stop` just before the file gets other bytes, or another size. A driver that reads `backingPath` for the
    * kernel asks again from then on: kernel and caller would see the bytes of two versions otherwise.
+   * @returns false where that has happened already
    */
-  readonly untilChanged?: (stop: () => void) => void
+  readonly untilChanged?: (stop: () => void) => boolean
   /** Until then further opens for reading would get the same answer, but for `keepCache`, which would be true. */
   readonly isRepeatable?: boolean
 }
@@ -124,6 +125,8 @@ export interface FuseMount {
 export interface KernelCache {
   /** Resolves when what was asked for has taken effect; after a second also where the kernel makes it wait. */
   told(): Promise<void>
+  /** Something has become known of some file: what is opened next is looked at. Takes effect at once. */
+  expireOpens(): void
   dropPages(ino: number): void
   dropAttributes(ino: number): void
   dropName(parent: number, name: string): void
@@ -142,7 +145,7 @@ export interface FuseDriver {
   /** Where a driver has brought something that can. */
   readonly wholeFiles?: WholeFiles
   /** From which size on it gains by a `backingPath`, which costs something to name; Infinity: it cannot use one. */
-  backsFromBytes(options: Pick<MountOptions, 'isReadOnly'>): number
+  backsFromBytes(): number
   /** Whether it can work on this machine; if not, why, and what to do. */
   probe(): Promise<DriverProbe>
   /** Resolves when the kernel's requests are being answered. @throws Error in words for the user */

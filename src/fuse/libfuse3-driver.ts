@@ -20,8 +20,11 @@ import type { WholeFiles } from '../util/whole-files.js'
 /** A thread that waits on the caller's processor is woken soonest; more than four gained nothing (measured). */
 const threads = Math.max(2, Math.min(4, availableParallelism()))
 
-/** To look after the local file and to open it takes longer than JavaScript needs for what is shorter (measured). */
-const servedFromBytes = 256 * 1024
+/**
+ * To look after the local file and to open it takes longer than JavaScript needs for what is shorter (measured). What is
+ * not backed may be opened by the threads: never both, for the kernel wants all handles of an inode to be of one kind.
+ */
+const backedFromBytes = 256 * 1024
 
 /** The addon in native/: libfuse3's low-level interface, by inode, with threads of its own. */
 export class Libfuse3Driver implements FuseDriver {
@@ -35,8 +38,8 @@ export class Libfuse3Driver implements FuseDriver {
     return wholeFiles(loadNativeBinding())
   }
 
-  backsFromBytes({ isReadOnly }: Pick<MountOptions, 'isReadOnly'>): number {
-    return wantsPassthrough(isReadOnly) ? 0 : servedFromBytes
+  backsFromBytes(): number {
+    return backedFromBytes
   }
 
   async probe(): Promise<DriverProbe> {
@@ -140,6 +143,7 @@ function kernelCache(session: NativeSession, requests: NativeRequests): KernelCa
       const endMs = Date.now() + longestNoticeMs
       while (session.stats()['noticesWaiting']! > 0 && Date.now() < endMs) await sleep(2)
     },
+    expireOpens: () => session.expireOpens(),
     dropPages: (ino) => session.invalidateInode(ino, 0, 0),
     dropAttributes: (ino) => {
       requests.forgetOpens(ino)

@@ -101,6 +101,8 @@ export interface NativeSession {
   offerOpens(ino: number, timeMs: number): void
   /** Takes that back. @returns a handle that was given out and is open, which is adopted by this; 0: none */
   withdrawOpens(ino: number): number
+  /** No open is answered by what was offered before. */
+  expireOpens(): void
   /** A read came with a handle that was given out: the release of its last open is told. */
   adoptOpens(handle: number): void
   stats(): Record<string, number>

@@ -108,9 +108,16 @@ export class NativeRequests {
     const operations = this.#operations
     return {
       interrupt: ({ token }) => this.#aborts.get(token)?.abort(),
-      forget: ({ ino, values }) => operations.forget(ino, this.#value(values)),
-      getattr: (request) => this.#attributes(request, (signal) => operations.getattr(request.ino, signal)),
+      forget: ({ ino, values }) => {
+        this.forgetOpens(ino) // another file may get its number
+        operations.forget(ino, this.#value(values))
+      },
+      getattr: (request) => {
+        this.#shared.hear(this.#session, request.ino, request.handle)
+        this.#attributes(request, (signal) => operations.getattr(request.ino, signal))
+      },
       setattr: (request) => {
+        this.#shared.hear(this.#session, request.ino, request.handle)
         const changes = this.#attributeChanges(request.values)
         this.#attributes(request, (signal) => operations.setattr(request.ino, changes, signal))
       },
@@ -249,7 +256,8 @@ export class NativeRequests {
       (opened) => {
         const { handle } = opened
         const backing = this.#backing.acquire(this.#session, ino, opened)
-        const isServed = backing === 0 && this.#backing.serve(this.#session, ino, opened)
+        const isSame = backing === 0 && (opened.untilChanged?.(() => this.forgetOpens(ino)) ?? false)
+        const isServed = isSame && this.#backing.serve(this.#session, ino, opened)
         const isTaken =
           backing >= 0
             ? this.#session.replyOpen(token, handle, openFlags(opened, canWrite), backing)
@@ -259,9 +267,8 @@ export class NativeRequests {
           this.#operations.release(handle)
           return
         }
-        // Large files are served by handle, and opened less often.
-        const isShared = backing === 0 && !isServed && this.#shared.offer(this.#session, ino, opened)
-        if (isServed || isShared) opened.untilChanged!(() => this.forgetOpens(ino))
+        // Not before the kernel has dropped what it must not keep.
+        if (isSame && !isServed) this.#shared.offer(this.#session, ino, opened)
       },
     )
   }

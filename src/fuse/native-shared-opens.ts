@@ -27,11 +27,14 @@ export class SharedOpens {
     this.#firstHandle = options.firstSharedHandle
   }
 
-  /** @returns whether further opens are answered without the operations from now on */
-  offer(session: NativeSession, ino: number, { isRepeatable, untilChanged }: OpenReply): boolean {
-    if (this.#timeMs <= 0 || isRepeatable !== true || !untilChanged) return false
-    session.offerOpens(ino, this.#timeMs)
-    return true
+  /** Further opens for reading are answered without the operations for a while, where they say that they may. */
+  offer(session: NativeSession, ino: number, { isRepeatable }: OpenReply): void {
+    if (this.#timeMs > 0 && isRepeatable === true) session.offerOpens(ino, this.#timeMs)
+  }
+
+  /** The operations are about to be asked of an inode. @param handle one of it that they have not heard of, or 0 */
+  hear(session: NativeSession, ino: number, handle: number): void {
+    if (handle > this.#firstHandle) this.resolve(session, ino, handle)
   }
 
   /** The file is about to change, or is to be looked at again when it is opened next. */

@@ -38,11 +38,10 @@ export class Node {
   name: string
   #entry: Entry | undefined
   #local: LocalFile | undefined
+  #isRemoved = false
   #onChange: (() => void) | undefined
   /** What is being written into a file that gives orders. */
   order: OrderText | undefined
-  /** Removed by name; lives on for its handles. */
-  isRemoved = false
   /** A folder that lives here whether or not the server has files in it. */
   isLocalFolder = false
   readonly overlay = new Map<string, Node | Hidden>()
@@ -92,13 +91,25 @@ export class Node {
     this.#local = local
   }
 
+  /** Removed by name; lives on for its handles. */
+  get isRemoved(): boolean {
+    return this.#isRemoved
+  }
+
+  set isRemoved(isRemoved: boolean) {
+    this.#changed()
+    this.#isRemoved = isRemoved
+  }
+
   /**
-   * Calls `stop`, once, just before the file gets other bytes than those of `file`: at once where it has. It takes the
-   * place of the one that was given before.
+   * Calls `stop`, once, just before the file gets other bytes than those of `file`, or is removed. It takes the place of
+   * the one that was given before.
+   * @returns false where that has happened
    */
-  watch(file: FileEntry, stop: () => void): void {
-    if (this.#local || !isSameFile(this.#entry, file)) stop()
-    else this.#onChange = stop
+  watch(file: FileEntry, stop: () => void): boolean {
+    if (this.#local || this.#isRemoved || !isSameFile(this.#entry, file)) return false
+    this.#onChange = stop
+    return true
   }
 
   #changed(): void {

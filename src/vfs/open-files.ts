@@ -42,8 +42,8 @@ export interface Opened {
   readonly keepCache: boolean
   /** A local file with exactly the bytes of what was opened. */
   readonly backingPath?: string
-  /** Calls `stop` just before the file gets other bytes. */
-  readonly untilChanged?: (stop: () => void) => void
+  /** Calls `stop` just before the file gets other bytes. @returns false where it has */
+  readonly untilChanged?: (stop: () => void) => boolean
   /** Until then, opening it for reading once more makes no difference. */
   readonly isRepeatable?: boolean
 }
@@ -63,12 +63,14 @@ interface FileHandle {
 /** What is done with files that are open, and how their bytes get home. */
 export class OpenFiles {
   readonly #options: OpenFilesOptions
+  readonly #backsFromBytes: number
   readonly #handles = new HandleTable<FileHandle>()
   /** The local files that were named for what is open: all handles of a version get the same, also when it is evicted. */
   readonly #backing = new Map<Node, { readonly version: string; readonly path: string }>()
 
   constructor(options: OpenFilesOptions) {
     this.#options = options
+    this.#backsFromBytes = options.backsFromBytes ?? Infinity
   }
 
   async open(node: Node, canWrite: boolean, signal?: AbortSignal): Promise<Opened> {
@@ -83,9 +85,11 @@ export class OpenFiles {
     const backingPath = canWrite ? undefined : await this.#backingPathOf(node)
     const opened = this.addHandle(node, canWrite)
     if (canWrite || !file || node.local) return opened
-    const untilChanged = (stop: () => void): void => node.watch(file, stop)
-    // Without a digest an open may have to ask the server.
-    const repeatable = { ...opened, untilChanged, isRepeatable: file.digest !== undefined }
+    const untilChanged = (stop: () => void): boolean => node.watch(file, stop)
+    // Without a digest an open may have to ask the server, and so may that of a file whose bytes are made of answers.
+    const isSmall = file.sizeBytes !== undefined && file.sizeBytes < this.#backsFromBytes
+    const isRepeatable = isSmall && file.digest !== undefined && file.isMade !== true
+    const repeatable = { ...opened, untilChanged, isRepeatable }
     return backingPath === undefined ? repeatable : { ...repeatable, backingPath }
   }
 
@@ -257,7 +261,7 @@ export class OpenFiles {
 
   async #backingPathOf(node: Node): Promise<string | undefined> {
     const file = sizedFile(node.file)
-    if (!file || node.local || file.sizeBytes < (this.#options.backsFromBytes ?? Infinity)) return undefined
+    if (!file || node.local || file.sizeBytes < this.#backsFromBytes) return undefined
     const { version } = file
     const known = this.#backing.get(node)
     if (known && node.handles > 0) return known.version === version ? known.path : undefined

@@ -108,6 +108,38 @@ describe('a local file where files may be written', () => {
     expect(await readFile(join(path, 'f'), 'utf8')).toBe('from memory')
   })
 
+  it('is not read where that may wait for a network, or for another mount', async () => {
+    const other = join(folder, 'other')
+    await mkdir(other)
+    await driver.ask('mount', other, {}, [['f', 'from the cache']])
+    const reader = await DriverProcess.start() // who reads must not wait for itself
+    try {
+      await reader.ask('mount', path, {}, [['f', 'from memory!!!', { backingPath: join(other, 'f') }]])
+      expect(await readFile(join(path, 'f'), 'utf8')).toBe('from memory!!!')
+    } finally {
+      await unmount(path, { lazy: true })
+      await unmount(other, { lazy: true })
+      await reader.stop()
+    }
+  })
+
+  it('is one of a few hundred: descriptors are for other things too', async () => {
+    const files = await Promise.all(
+      Array.from({ length: 300 }, async (_, i) => {
+        await writeFile(join(folder, `backing-${i}`), `${i} from the cache`)
+        return [`f${i}`, `${i} from memory!!!`, { backingPath: join(folder, `backing-${i}`) }]
+      }),
+    )
+    await driver.ask('mount', path, {}, files)
+    const before = await driver.ask<Figures>('figures')
+    const handles = await Promise.all(files.map((_, i) => open(join(path, `f${i}`))))
+    expect((await driver.ask<Figures>('figures')).descriptors - before.descriptors).toBe(256)
+    const texts = await Promise.all(handles.map((handle) => handle.readFile('utf8')))
+    expect(texts.filter((text) => text.endsWith('from the cache'))).toHaveLength(256)
+    for (const handle of handles) await handle.close()
+    await expect.poll(async () => (await driver.ask<Figures>('figures')).descriptors).toBe(before.descriptors)
+  })
+
   it('leaves no descriptor behind', async () => {
     await writeFile(backing, textOf('c'))
     await driver.ask('mount', path, {}, [['f', textOf('m'), { backingPath: backing }]])

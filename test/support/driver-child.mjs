@@ -1,7 +1,7 @@
 // A process that mounts file systems in memory by the driver libfuse3, as it is told over IPC: a process must not use
 // its own mounts.
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { Libfuse3Driver } from '../../dist/fuse/libfuse3-driver.js'
 import { unmount } from '../../dist/fuse/mountpoint.js'
 import { MemoryOperations } from './memory-operations.mjs'
@@ -44,6 +44,12 @@ const commands = {
   },
   put: (mountpoint, path, text, facts) =>
     mounts.get(mountpoint).operations.put(path, Buffer.from(text), facts),
+  /** JavaScript does nothing else, from when the first file is there until the second is. */
+  putLate(mountpoint, path, text, facts, begun, go) {
+    writeFileSync(begun, '')
+    while (!existsSync(go));
+    mounts.get(mountpoint).operations.put(path, Buffer.from(text), facts)
+  },
   stats: (mountpoint) => mounts.get(mountpoint).mount.stats(),
   drop: (mountpoint, what, ...parameters) => mounts.get(mountpoint).mount.cache[what](...parameters),
   store: (mountpoint, ino, text) => mounts.get(mountpoint).mount.cache.storePages(ino, 0, Buffer.from(text)),

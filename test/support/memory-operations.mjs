@@ -121,7 +121,7 @@ export class MemoryOperations {
     const reply = { handle: this.#lastHandle, keepCache }
     const { backingPath, isRepeatable } = node
     if (backingPath === undefined && !isRepeatable) return reply
-    const untilChanged = (stop) => (node.stop = stop)
+    const untilChanged = (stop) => Boolean((node.stop = stop))
     return { ...reply, ...(backingPath !== undefined && { backingPath }), isRepeatable, untilChanged }
   }
   opendir(ino) {

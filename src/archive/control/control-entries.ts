@@ -57,6 +57,7 @@ function fileEntry(
   const { sizeBytes, digest } = measured(text)
   return {
     kind: 'file',
+    isMade: true,
     name,
     id: `file:${name}`,
     mtimeMs: parent.mtimeMs,

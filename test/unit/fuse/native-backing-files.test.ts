@@ -68,7 +68,7 @@ describe('BackingFiles', () => {
     const files = new BackingFiles()
     const kernel = session(-constants.errno.EPERM)
     for (const handle of [1, 2]) {
-      const opened = { ...backed(handle), untilChanged: () => {} }
+      const opened = { ...backed(handle), untilChanged: () => true }
       expect(files.acquire(kernel, ino, opened)).toBe(0)
       expect(files.serve(kernel, ino, opened)).toBe(true)
     }

@@ -19,6 +19,7 @@ describe('who watches a node', () => {
     ['another file takes its place', (node: Node) => (node.entry = file({ key: 'other' }))],
     ['it is listed no more', (node: Node) => (node.entry = undefined)],
     ['it is written here', (node: Node) => (node.local = {} as LocalFile)],
+    ['it is removed', (node: Node) => (node.isRemoved = true)],
   ])('is told once when %s', (_, change) => {
     const { node, stops } = watched()
     change(node)
@@ -41,10 +42,16 @@ describe('who watches a node', () => {
     expect(stops()).toBe(0)
   })
 
-  it('is told at once when it comes too late', () => {
-    const node = new Node(7, 'file', undefined, 'f', file({ version: 'v2' }))
+  it.each([
+    ['another version is listed', (node: Node) => node.adopt(file({ version: 'v2' }))],
+    ['it is written here', (node: Node) => (node.local = {} as LocalFile)],
+    ['it is removed', (node: Node) => (node.isRemoved = true)],
+  ])('is refused where %s already', (_, change) => {
+    const node = new Node(7, 'file', undefined, 'f', file())
+    change(node)
     let stops = 0
-    node.watch(file(), () => stops++)
-    expect(stops).toBe(1)
+    expect(node.watch(file(), () => stops++)).toBe(false)
+    node.entry = undefined
+    expect(stops).toBe(0)
   })
 })
