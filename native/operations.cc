@@ -129,7 +129,7 @@ void forgetMulti(fuse_req_t req, size_t count, fuse_forget_data* forgets) {
   fuse_reply_none(req);
 }
 
-// What is open stays what it was when it was opened: JavaScript has to know that it is.
+// What is open stays what it was when it was opened: JavaScript has to know that it is, by a handle of it.
 Event onNode(fuse_req_t req, Op op, fuse_ino_t ino) {
   Event event(op, ino);
   event.handle = sessionOf(req).sharedOpens().unheard(ino);

@@ -49,7 +49,8 @@ export interface AttributeRequest {
 export interface FuseOperations {
   lookup(parent: number, name: string, signal?: AbortSignal): MaybePromise<Attributes | Errno>
   forget(ino: number, count: number): void
-  getattr(ino: number, signal?: AbortSignal): MaybePromise<Attributes | Errno>
+  /** @param isOpen whether a handle may be open of which the operations have not heard (`isRepeatable`) */
+  getattr(ino: number, signal?: AbortSignal, isOpen?: boolean): MaybePromise<Attributes | Errno>
   setattr(ino: number, changes: AttributeRequest, signal?: AbortSignal): MaybePromise<Attributes | Errno>
   readlink(ino: number, signal?: AbortSignal): MaybePromise<string | Errno>
   /** The names and values of all extended attributes. Answers at once: programs ask for them of all they meet. */

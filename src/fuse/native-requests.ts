@@ -112,10 +112,8 @@ export class NativeRequests {
         this.forgetOpens(ino) // another file may get its number
         operations.forget(ino, this.#value(values))
       },
-      getattr: (request) => {
-        this.#shared.hear(this.#session, request.ino, request.handle)
-        this.#attributes(request, (signal) => operations.getattr(request.ino, signal))
-      },
+      getattr: (request) =>
+        this.#attributes(request, (signal) => operations.getattr(request.ino, signal, request.handle !== 0)),
       setattr: (request) => {
         this.#shared.hear(this.#session, request.ino, request.handle)
         const changes = this.#attributeChanges(request.values)

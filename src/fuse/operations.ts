@@ -93,7 +93,7 @@ export function createOperations(vfs: Vfs, log: Log): FuseOperations {
   return {
     lookup: (parent, name, signal) => answer('lookup', () => vfs.lookup(parent, name, signal)),
     forget: (ino, count) => void done('forget', () => vfs.forget(ino, count)),
-    getattr: (ino, signal) => answer('getattr', () => vfs.getattr(ino, signal)),
+    getattr: (ino, signal, isOpen) => answer('getattr', () => vfs.getattr(ino, signal, isOpen)),
     setattr: (ino, changes, signal) => answer('setattr', () => vfs.setattr(ino, changes, signal)),
     readlink: (ino, signal) => answer('readlink', () => vfs.readlink(ino, signal)),
     xattrs: (ino) => at('getxattr', () => vfs.xattrs(ino)),

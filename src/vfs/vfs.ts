@@ -126,9 +126,10 @@ export class Vfs {
     this.#table.unref(this.#table.get(ino), 'lookups', count)
   }
 
-  getattr(ino: number, signal?: AbortSignal): MaybePromise<Attributes> {
+  /** @param isOpen though no handle is known here */
+  getattr(ino: number, signal?: AbortSignal, isOpen = false): MaybePromise<Attributes> {
     const node = this.#table.get(ino)
-    if (node.handles > 0) return this.#report(node) // an open file stays what it was when it was opened
+    if (node.handles > 0 || isOpen) return this.#report(node) // an open file stays what it was when it was opened
     const refreshed = this.#names.refresh(node, signal)
     return refreshed instanceof Promise ? refreshed.then(() => this.#report(node)) : this.#report(node)
   }
