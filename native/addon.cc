@@ -234,11 +234,10 @@ napi_value expireOpens(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// (handle)
+// (handle) → whether it is open
 napi_value adoptOpens(napi_env env, napi_callback_info info) {
   const Call call(env, info, 1);
-  if (call) call.session().sharedOpens().adopt(call.natural(0));
-  return nullptr;
+  return call ? call.answer(call.session().sharedOpens().adopt(call.natural(0))) : nullptr;
 }
 
 // (ArrayBuffer): it is empty afterwards, and its memory free. Its views are empty too; no thread may be at work on it.

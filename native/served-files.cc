@@ -50,9 +50,18 @@ bool readAll(int fd, char* bytes, size_t size, off_t offset) {
 
 }  // namespace
 
-ServedFiles::File::~File() { close(fd); }
+ServedFiles::File::File(uint64_t ino, int fd, off_t size, std::shared_ptr<std::atomic<size_t>> open)
+    : ino(ino), fd(fd), size(size), open(std::move(open)) {
+  ++*this->open;
+}
+
+ServedFiles::File::~File() {
+  close(fd);
+  --*open;
+}
 
 int ServedFiles::serve(uint64_t ino, uint64_t handle, const char* path) {
+  if (isOnNetwork_) return EOPNOTSUPP;
   std::shared_ptr<File> file = files_[ino].lock();
   if (!file) {
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -63,13 +72,13 @@ int ServedFiles::serve(uint64_t ino, uint64_t handle, const char* path) {
       files_.erase(ino);
       return reason;
     }
-    const bool mayHang = isOnNetwork(fd);
-    if (mayHang || files_.size() > kMostFiles) {
+    isOnNetwork_ = isOnNetwork(fd);  // all lie in one cache: not even one more is opened
+    if (isOnNetwork_ || *open_ >= kMostFiles) {
       close(fd);
       files_.erase(ino);
-      return mayHang ? EOPNOTSUPP : ENFILE;
+      return isOnNetwork_ ? EOPNOTSUPP : ENFILE;
     }
-    files_[ino] = file = std::make_shared<File>(ino, fd, facts.st_size);
+    files_[ino] = file = std::make_shared<File>(ino, fd, facts.st_size, open_);
   }
   file->handles++;
   std::unique_lock<std::shared_mutex> lock(mutex_);

@@ -33,11 +33,12 @@ class ServedFiles {
 
  private:
   struct File {
-    File(uint64_t ino, int fd, off_t size) : ino(ino), fd(fd), size(size) {}
+    File(uint64_t ino, int fd, off_t size, std::shared_ptr<std::atomic<size_t>> open);
     ~File();
     const uint64_t ino;
     const int fd;
     const off_t size;
+    const std::shared_ptr<std::atomic<size_t>> open;
     size_t handles = 0;       // JavaScript thread only
     std::shared_mutex mutex;  // held while an answer is sent
     std::atomic<bool> isStopped{false};
@@ -46,6 +47,8 @@ class ServedFiles {
   std::shared_ptr<File> find(uint64_t handle);
 
   const size_t most_;
+  const std::shared_ptr<std::atomic<size_t>> open_ = std::make_shared<std::atomic<size_t>>(0);
+  bool isOnNetwork_ = false;  // JavaScript thread only
   std::atomic<size_t> reading_{0};
   std::shared_mutex mutex_;  // guards what workers look up: handles_
   std::unordered_map<uint64_t, std::shared_ptr<File>> handles_;

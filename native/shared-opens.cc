@@ -50,10 +50,12 @@ uint64_t SharedOpens::withdraw(uint64_t ino) {
   return handle;
 }
 
-void SharedOpens::adopt(uint64_t handle) {
+bool SharedOpens::adopt(uint64_t handle) {
   std::lock_guard<std::mutex> lock(mutex_);
   const auto known = handles_.find(handle);
-  if (known != handles_.end()) known->second.isAdopted = true;
+  if (known == handles_.end() || known->second.opens == 0) return false;
+  known->second.isAdopted = true;
+  return true;
 }
 
 bool SharedOpens::open(fuse_req_t req, uint64_t ino) {

@@ -27,8 +27,8 @@ class SharedOpens {
   void offer(uint64_t ino, std::chrono::milliseconds time);
   // Takes the offer back. @returns the handle that is adopted by this, or 0 where none is open that was not
   uint64_t withdraw(uint64_t ino);
-  // For a handle that a read came with.
-  void adopt(uint64_t handle);
+  // For a handle that a request came with. @returns false where its last open was closed meanwhile
+  bool adopt(uint64_t handle);
   // All offers end: something has become known that may concern any of them. Handles stay what they are.
   void expireAll();
 

@@ -77,7 +77,9 @@ class Job {
   static void complete(napi_env env, napi_status status, void* data) {
     std::unique_ptr<Job> job(static_cast<Job*>(data));
     if (status != napi_ok && job->error_ == 0) job->fail(ECANCELED, "work", "");
-    if (job->error_ == 0) napi_resolve_deferred(env, job->deferred_, job->result(env));
+    napi_value result = job->error_ == 0 ? job->result(env) : nullptr;
+    if (job->error_ == 0 && !result) job->fail(ENOMEM, "work", "");
+    if (result) napi_resolve_deferred(env, job->deferred_, result);
     else napi_reject_deferred(env, job->deferred_, job->failure(env));
     napi_delete_reference(env, job->keep_);
     napi_delete_async_work(env, job->work_);

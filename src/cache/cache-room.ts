@@ -29,6 +29,8 @@ const longestCheckBytes = 32 * 1024 * 1024
 /** What looks left behind may be on its way for this long. */
 const leftoverMs = 60 * 60_000
 const firstSurveyMs = 10_000
+/** A mount ends without its room being made when that takes longer. */
+const longestCloseMs = 5000
 /** A disk without room is looked at again after this time. */
 const fullMs = 30_000
 
@@ -48,6 +50,8 @@ export class CacheRoom {
   #sinceCheck = Number.POSITIVE_INFINITY
   #fullUntil = 0
   #wasFull = false
+  /** Somebody wants a survey, or it is time for the first. */
+  #isAsked = false
   #making: Promise<void> | undefined
 
   constructor(options: CacheRoomOptions) {
@@ -66,7 +70,7 @@ export class CacheRoom {
   /** Whether blocks of a file of this size may be stored now. */
   admits(sizeBytes: number): boolean {
     if (this.#options.disk.now() < this.#fullUntil) return false
-    if (this.#sinceCheck > this.#checkBytes) void this.#make(false)
+    if (this.#sinceCheck > this.#checkBytes) void this.#make()
     return sizeBytes < this.maxBytes // of a larger one the beginning would be gone before its end is read
   }
 
@@ -75,16 +79,18 @@ export class CacheRoom {
     this.#sinceCheck += sizeBytes
     if (this.#usedBytes !== undefined) this.#usedBytes += sizeBytes
     const isOver = this.#usedBytes !== undefined && this.#usedBytes > this.maxBytes
-    if (isOver || this.#sinceCheck > this.#checkBytes) void this.#make(false)
+    if (isOver || this.#sinceCheck > this.#checkBytes) void this.#make()
   }
 
   /** Evicts what has to go. Never fails. */
-  makeRoom(): Promise<void> {
-    return this.#make(true)
+  async makeRoom(): Promise<void> {
+    this.#isAsked = true
+    await this.#making
+    if (this.#isAsked) await this.#make()
   }
 
-  #make(isAsked: boolean): Promise<void> {
-    this.#making ??= this.#makeRoom(isAsked)
+  #make(): Promise<void> {
+    this.#making ??= this.#makeRoom()
       .catch((error: unknown) => {
         const { disk } = this.#options
         if (!isAbsent(error)) disk.log.warn(`the disk cache cannot be looked through: ${causeChain(error)}`)
@@ -93,19 +99,26 @@ export class CacheRoom {
     return this.#making
   }
 
+  /** Mounts that are short and many must not fill it either. */
   async close(): Promise<void> {
     clearTimeout(this.#timer)
-    await this.#making
+    const isNew = this.#usedBytes === undefined && this.#sinceSurvey > 0
+    const made = isNew ? this.makeRoom() : this.#making
+    if (!made) return
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, longestCloseMs)))
+    await Promise.race([made, late])
+    clearTimeout(timer)
   }
 
   /** Nobody waits for a first survey while little was stored: a mount that only reads begins without one. */
-  async #makeRoom(isAsked: boolean): Promise<void> {
+  async #makeRoom(): Promise<void> {
     this.#sinceCheck = 0
     const lackBytes = await this.#lackingOnDisk()
     const { maxBytes } = this
     const isDue =
       this.#usedBytes === undefined
-        ? isAsked || this.#sinceSurvey > this.#checkBytes
+        ? this.#isAsked || this.#sinceSurvey > this.#checkBytes
         : this.#usedBytes > maxBytes || this.#sinceSurvey > maxBytes * surveyShare
     let missing = lackBytes
     if (isDue || lackBytes > 0) missing -= await this.#evict(lackBytes)
@@ -116,6 +129,7 @@ export class CacheRoom {
   async #evict(lackBytes: number): Promise<number> {
     const { disk, root } = this.#options
     this.#sinceSurvey = 0
+    this.#isAsked = false
     const { entries, leftovers } = await survey(disk.fs, root)
     for (const leftover of leftovers) await this.#sweep(leftover)
     const totalBytes = entries.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)

@@ -8,7 +8,7 @@ import type { CacheDisk } from './cache-disk.js'
 import { putInPlace, sumsSuffix, temporaryPath } from './cache-layout.js'
 
 /** What is larger is read in blocks: it may not be wanted as a whole. */
-const wholeBytes = 1024 * 1024
+const wholeBytes = 256 * 1024
 
 /** A complete file and its sums, as they lie on the disk: nothing of it is proven. */
 export interface SmallFile {

@@ -278,6 +278,7 @@ export class RunningMount {
       entryTimeoutMs: kernelTimeoutMs,
       negativeTimeoutMs: Math.min(kernelTimeoutMs, negativeTimeoutMs),
     })
+    this.#fuse.cache?.expireOpens() // of what became known before it could be told
     this.#isMounted = true
     this.#control = await serveControl(await controlSocket(mountpoint), (request, asker) =>
       this.#obey(request, asker),

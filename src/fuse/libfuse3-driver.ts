@@ -143,7 +143,7 @@ function kernelCache(session: NativeSession, requests: NativeRequests): KernelCa
       const endMs = Date.now() + longestNoticeMs
       while (session.stats()['noticesWaiting']! > 0 && Date.now() < endMs) await sleep(2)
     },
-    expireOpens: () => session.expireOpens(),
+    expireOpens: () => requests.expireOpens(),
     dropPages: (ino) => session.invalidateInode(ino, 0, 0),
     dropAttributes: (ino) => {
       requests.forgetOpens(ino)

@@ -27,13 +27,18 @@ export class BackingFiles {
     const mayBack = backingPath !== undefined && (this.#plainHandles.get(ino) ?? 0) === 0
     const number = mayBack ? session.acquireBacking(ino, backingPath) : 0
     if (number <= 0) {
-      this.#plainHandles.set(ino, (this.#plainHandles.get(ino) ?? 0) + 1)
+      this.addPlain(ino)
       return 0
     }
     if (backed) backed.handles++
     else this.#backed.set(ino, { path: backingPath!, handles: 1 })
     this.#backedHandles.add(handle)
     return number
+  }
+
+  /** There is one more handle that the kernel reads through its pages. */
+  addPlain(ino: number): void {
+    this.#plainHandles.set(ino, (this.#plainHandles.get(ino) ?? 0) + 1)
   }
 
   /** Lets the session's threads read what the kernel does not. @returns whether they do, until they are told to stop */

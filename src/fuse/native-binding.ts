@@ -103,15 +103,20 @@ export interface NativeSession {
   withdrawOpens(ino: number): number
   /** No open is answered by what was offered before. */
   expireOpens(): void
-  /** A read came with a handle that was given out: the release of its last open is told. */
-  adoptOpens(handle: number): void
+  /** A request came with a handle that was given out: the release of its last open is told. @returns whether it is open */
+  adoptOpens(handle: number): boolean
   stats(): Record<string, number>
   close(): void
 }
 
 /** Bits of the flags of replyOpen and replyCreate. */
-export const openKeepCache = 1
-export const openNoFlush = 2
+const openKeepCache = 1
+const openNoFlush = 2
+
+/** A handle that cannot write has nothing to flush. */
+export function openFlags({ keepCache }: { readonly keepCache: boolean }, canWrite: boolean): number {
+  return (keepCache ? openKeepCache : 0) | (canWrite ? 0 : openNoFlush)
+}
 
 const require = createRequire(import.meta.url)
 

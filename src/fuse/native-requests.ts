@@ -1,9 +1,9 @@
 import { constants as fsConstants } from 'node:fs'
 import { constants } from 'node:os'
 import type { Attributes } from '../vfs/attributes.js'
-import type { AttributeRequest, Errno, FuseOperations, MaybePromise, OpenReply } from './driver.js'
+import type { AttributeRequest, Errno, FuseOperations, MaybePromise } from './driver.js'
 import { writeAttributes } from './native-attributes.js'
-import { openKeepCache, openNoFlush } from './native-binding.js'
+import { openFlags } from './native-binding.js'
 import type { NativeBinding, NativeSession, SessionMemory } from './native-binding.js'
 import { NativeDirectories } from './native-directories.js'
 import { BackingFiles } from './native-backing-files.js'
@@ -54,7 +54,11 @@ export class NativeRequests {
     this.#row = binding.requestRow
     this.#directories = new NativeDirectories(operations, memory, binding)
     this.#backing = new BackingFiles()
-    this.#shared = new SharedOpens(operations, { ...binding, entryTimeoutMs })
+    this.#shared = new SharedOpens(operations, {
+      ...binding,
+      entryTimeoutMs,
+      onAdopted: (ino) => this.#backing.addPlain(ino),
+    })
     const table = { ...this.#nodeHandlers(), ...this.#fileHandlers(), ...this.#nameHandlers() }
     this.#handlers = binding.operations.map((operation) => {
       const handler = table[operation]
@@ -90,6 +94,11 @@ export class NativeRequests {
         this.#session.replyErrno(request.token, EIO) // the operations have logged what is theirs
       }
     }
+  }
+
+  /** Something has become known of some file: what is opened next is looked at. */
+  expireOpens(): void {
+    this.#shared.expire(this.#session)
   }
 
   /** The file is looked at when it is opened next, and read only as the operations say. */
@@ -166,7 +175,8 @@ export class NativeRequests {
         this.#finish(request, () => {
           const handle = this.#shared.released(request.handle)
           if (handle === undefined) return 0
-          if (handle === request.handle) this.#backing.release(this.#session, request.ino, handle)
+          this.#shared.used(this.#session, request.ino, handle)
+          this.#backing.release(this.#session, request.ino, handle)
           return operations.release(handle)
         }),
     }
@@ -248,6 +258,7 @@ export class NativeRequests {
 
   #open({ token, ino, values }: Request): void {
     const canWrite = (this.#value(values) & accessModeMask) !== O_RDONLY
+    const { epoch } = this.#shared
     this.#answer(
       { token },
       (signal) => this.#operations.open(ino, canWrite, signal),
@@ -265,8 +276,7 @@ export class NativeRequests {
           this.#operations.release(handle)
           return
         }
-        // Not before the kernel has dropped what it must not keep.
-        if (isSame && !isServed) this.#shared.offer(this.#session, ino, opened)
+        if (isSame && !isServed) this.#shared.offer(this.#session, ino, opened, epoch)
       },
     )
   }
@@ -305,6 +315,7 @@ export class NativeRequests {
   #read({ token, ino, handle, values }: Request): void {
     const offset = this.#value(values)
     const lengthBytes = this.#value(values + 1)
+    this.#shared.used(this.#session, ino, handle)
     const own = this.#shared.resolve(this.#session, ino, handle)
     this.#respond<Pieces | Errno>(
       token,
@@ -386,9 +397,4 @@ export class NativeRequests {
         this.#session.replyErrno(token, EIO)
       })
   }
-}
-
-/** A handle that cannot write has nothing to flush. */
-function openFlags(opened: OpenReply, canWrite: boolean): number {
-  return (opened.keepCache ? openKeepCache : 0) | (canWrite ? 0 : openNoFlush)
 }

@@ -1,5 +1,8 @@
+import { constants } from 'node:os'
 import type { Errno, FuseOperations, OpenReply } from './driver.js'
 import type { NativeSession } from './native-binding.js'
+
+const { EBADF } = constants.errno
 
 /** A file is opened without a look at its listing for so long at most. */
 const longestOfferMs = 10_000
@@ -8,6 +11,14 @@ export interface SharedOpensOptions {
   /** What may be believed for how long; 0: nothing. */
   readonly entryTimeoutMs: number
   readonly firstSharedHandle: number
+  /** The operations have given one more plain handle of an inode. */
+  readonly onAdopted: (ino: number) => void
+}
+
+/** An offer that waits until the kernel has certainly dropped the pages that it may not keep. */
+interface Waiting {
+  readonly handle: number
+  readonly epoch: number
 }
 
 /**
@@ -16,44 +27,72 @@ export interface SharedOpensOptions {
  */
 export class SharedOpens {
   readonly #operations: Pick<FuseOperations, 'reopen'>
+  readonly #options: SharedOpensOptions
   readonly #timeMs: number
-  readonly #firstHandle: number
   /** The operations' handle that stands for a shared one. */
   readonly #adopted = new Map<number, number>()
+  readonly #waiting = new Map<number, Waiting>()
+  #epoch = 0
 
   constructor(operations: Pick<FuseOperations, 'reopen'>, options: SharedOpensOptions) {
     this.#operations = operations
+    this.#options = options
     this.#timeMs = Math.min(longestOfferMs, options.entryTimeoutMs)
-    this.#firstHandle = options.firstSharedHandle
   }
 
-  /** Further opens for reading are answered without the operations for a while, where they say that they may. */
-  offer(session: NativeSession, ino: number, { isRepeatable }: OpenReply): void {
-    if (this.#timeMs > 0 && isRepeatable === true) session.offerOpens(ino, this.#timeMs)
+  /** Changes when something has become known: what was opened before is not offered then. */
+  get epoch(): number {
+    return this.#epoch
   }
 
-  /** The operations are about to be asked of an inode. @param handle one of it that they have not heard of, or 0 */
-  hear(session: NativeSession, ino: number, handle: number): void {
-    if (handle > this.#firstHandle) this.resolve(session, ino, handle)
+  /** All offers end, and none is made of what was opened before. */
+  expire(session: NativeSession): void {
+    this.#epoch++
+    session.expireOpens()
+  }
+
+  /**
+   * Further opens for reading are answered without the operations for a while, where they say that they may.
+   * @param epoch of before it was opened
+   */
+  offer(session: NativeSession, ino: number, opened: OpenReply, epoch: number): void {
+    const { handle, isRepeatable, keepCache } = opened
+    if (this.#timeMs <= 0 || isRepeatable !== true || epoch !== this.#epoch) return
+    if (keepCache) session.offerOpens(ino, this.#timeMs)
+    else this.#waiting.set(ino, { handle, epoch })
+  }
+
+  /** A handle is used, or closed: who opened it has got its answer, and the kernel has dropped what it was told to. */
+  used(session: NativeSession, ino: number, handle: number): void {
+    const waiting = this.#waiting.get(ino)
+    if (waiting?.handle !== handle) return
+    this.#waiting.delete(ino)
+    if (waiting.epoch === this.#epoch) session.offerOpens(ino, this.#timeMs)
   }
 
   /** The file is about to change, or is to be looked at again when it is opened next. */
   withdraw(session: NativeSession, ino: number): void {
+    this.#waiting.delete(ino)
     const handle = session.withdrawOpens(ino)
     if (handle !== 0) this.#reopen(ino, handle)
   }
 
+  /** The operations are about to be asked of an inode. @param handle one of it that they have not heard of, or 0 */
+  hear(session: NativeSession, ino: number, handle: number): void {
+    if (handle > this.#options.firstSharedHandle) this.resolve(session, ino, handle)
+  }
+
   /** What the operations call a handle of the kernel's, or the errno with which it cannot be had. */
   resolve(session: NativeSession, ino: number, handle: number): { readonly handle: number } | Errno {
-    const known = handle > this.#firstHandle ? this.#adopted.get(handle) : handle
+    const isShared = handle > this.#options.firstSharedHandle
+    const known = isShared ? this.#adopted.get(handle) : handle
     if (known !== undefined) return { handle: known }
-    session.adoptOpens(handle)
-    return this.#reopen(ino, handle)
+    return session.adoptOpens(handle) ? this.#reopen(ino, handle) : EBADF
   }
 
   /** The last of those that share a handle is closed. @returns what the operations call it, if they know it */
   released(handle: number): number | undefined {
-    if (handle <= this.#firstHandle) return handle
+    if (handle <= this.#options.firstSharedHandle) return handle
     const own = this.#adopted.get(handle)
     this.#adopted.delete(handle)
     return own
@@ -61,7 +100,9 @@ export class SharedOpens {
 
   #reopen(ino: number, handle: number): { readonly handle: number } | Errno {
     const reply = this.#operations.reopen(ino)
-    if (typeof reply !== 'number') this.#adopted.set(handle, reply.handle)
+    if (typeof reply === 'number') return reply
+    this.#adopted.set(handle, reply.handle)
+    this.#options.onAdopted(ino)
     return reply
   }
 }

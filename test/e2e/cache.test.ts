@@ -28,7 +28,7 @@ it('a mount that begins while the server is down shows and reads what is cached;
   let listed: string
   const digests = new Map<string, string>()
   try {
-    listed = (await run('ls', ['-lR', first.path])).stdout.replaceAll(first.path, '')
+    listed = (await run('ls', ['-lR', '--time-style=full-iso', first.path])).stdout.replaceAll(first.path, '')
     for (const name of await readdir(join(first.path, dicom))) {
       digests.set(name, await md5OfFile(join(first.path, dicom, name)))
     }
@@ -41,7 +41,7 @@ it('a mount that begins while the server is down shows and reads what is cached;
 
   const second = await Mount.start(server, { flags: flags() })
   try {
-    const { code, stdout } = await run('ls', ['-lR', second.path])
+    const { code, stdout } = await run('ls', ['-lR', '--time-style=full-iso', second.path])
     expect(stdout.replaceAll(second.path, '')).toBe(listed)
     expect(code).toBe(0)
     for (const [name, digest] of digests) expect(await md5OfFile(join(second.path, dicom, name))).toBe(digest)

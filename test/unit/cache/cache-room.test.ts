@@ -16,7 +16,7 @@ import {
 } from '../../support/disk-cache.js'
 import type { TestCache, TestFile } from '../../support/disk-cache.js'
 
-const { start } = useTestCaches()
+const { start, stop } = useTestCaches()
 
 /** Each takes 64 KiB and a little for its sums. */
 const files = Array.from({ length: 10 }, (_, i) => testFile(`1/${i}`, 64 * blockSizeBytes))
@@ -62,11 +62,21 @@ describe('the limit', () => {
     const one = start({ maxBytes: 2 * 1024 * 1024, fs })
     const ofFiles = (): string[] => lists.filter((path) => path.includes('/files'))
     await putWhole(one, files[0]!)
-    await one.room.close()
     expect(ofFiles()).toEqual([])
     for (const file of files.slice(1, 6)) await putWhole(one, file)
     await expect.poll(() => one.room.usedBytes).toBeGreaterThan(6 * 64 * 1024)
     expect(ofFiles()).not.toEqual([])
+  })
+
+  it('is kept by mounts that are short, too', async () => {
+    for (const file of files) {
+      const one = start({ maxBytes: 400 * 1024 })
+      await putWhole(one, file)
+      await stop(one)
+    }
+    const there = await Promise.all(files.map((file) => isThere(start({ maxBytes: 400 * 1024 }), file)))
+    expect(there.filter((isKept) => isKept)).toHaveLength(5)
+    expect(there.at(-1)).toBe(true)
   })
 
   it('counts parts by what they take, and evicts them whole', async () => {

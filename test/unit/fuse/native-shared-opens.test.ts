@@ -1,0 +1,109 @@
+import { constants } from 'node:os'
+import { beforeEach, describe, expect, it } from 'vitest'
+import type { NativeSession } from '../../../src/fuse/native-binding.js'
+import { SharedOpens } from '../../../src/fuse/native-shared-opens.js'
+
+const ino = 7
+const shared = 1001
+
+/** What the session was told, and what it answers. */
+interface Fake {
+  readonly offers: number[]
+  expired: number
+  /** A handle that was given out and is open. */
+  open: number
+}
+
+let fake: Fake
+let session: NativeSession
+let reopened: number[]
+let adopted: number[]
+let opens: SharedOpens
+beforeEach(() => {
+  fake = { offers: [], expired: 0, open: 0 }
+  session = {
+    offerOpens: (of: number) => void fake.offers.push(of),
+    expireOpens: () => void fake.expired++,
+    withdrawOpens: () => fake.open,
+    adoptOpens: (handle: number) => handle === fake.open,
+  } as unknown as NativeSession
+  reopened = []
+  adopted = []
+  const reopen = (of: number): { handle: number; keepCache: boolean } => {
+    reopened.push(of)
+    return { handle: 40 + reopened.length, keepCache: true }
+  }
+  opens = new SharedOpens(
+    { reopen },
+    { entryTimeoutMs: 1000, firstSharedHandle: 1000, onAdopted: (of) => void adopted.push(of) },
+  )
+})
+
+const opened = { handle: 1, keepCache: true, isRepeatable: true }
+
+describe('an offer', () => {
+  it('is made at once where the kernel may keep what it has', () => {
+    opens.offer(session, ino, opened, opens.epoch)
+    expect(fake.offers).toEqual([ino])
+  })
+
+  it('waits until the handle is used where the kernel has to drop pages first', () => {
+    opens.offer(session, ino, { ...opened, keepCache: false }, opens.epoch)
+    opens.used(session, ino, 2)
+    expect(fake.offers).toEqual([])
+    opens.used(session, ino, 1)
+    opens.used(session, ino, 1)
+    expect(fake.offers).toEqual([ino])
+  })
+
+  it.each([
+    ['something became known while it was opened', 1, true],
+    ['it is not said to be repeatable', 0, false],
+  ])('is not made where %s', (_, epochs, isRepeatable) => {
+    const { epoch } = opens
+    for (let i = 0; i < epochs; i++) opens.expire(session)
+    opens.offer(session, ino, { ...opened, isRepeatable }, epoch)
+    expect(fake.offers).toEqual([])
+    expect(fake.expired).toBe(epochs)
+  })
+
+  it.each([
+    ['becomes known', () => opens.expire(session)],
+    ['changes in the file', () => opens.withdraw(session, ino)],
+  ])('that waits is not made when something %s', (_, happen) => {
+    opens.offer(session, ino, { ...opened, keepCache: false }, opens.epoch)
+    happen()
+    opens.used(session, ino, 1)
+    expect(fake.offers).toEqual([])
+  })
+})
+
+describe('a handle that was given out', () => {
+  it('is one of the operations from the first request that comes with it to the last close', () => {
+    fake.open = shared
+    for (let i = 0; i < 2; i++) expect(opens.resolve(session, ino, shared)).toMatchObject({ handle: 41 })
+    expect([reopened, adopted]).toEqual([[ino], [ino]])
+    expect(opens.released(shared)).toBe(41)
+    expect(opens.released(shared)).toBeUndefined()
+  })
+
+  it('that was closed meanwhile is not opened for nobody', () => {
+    opens.hear(session, ino, shared)
+    expect(opens.resolve(session, ino, shared)).toBe(constants.errno.EBADF)
+    expect(reopened).toEqual([])
+  })
+
+  it('is adopted when the file is about to change', () => {
+    fake.open = shared
+    opens.withdraw(session, ino)
+    expect([reopened, adopted]).toEqual([[ino], [ino]])
+    expect(opens.released(shared)).toBe(41)
+  })
+
+  it('of the operations themselves is what it is', () => {
+    opens.hear(session, ino, 0)
+    expect(opens.resolve(session, ino, 5)).toEqual({ handle: 5 })
+    expect(opens.released(5)).toBe(5)
+    expect(reopened).toEqual([])
+  })
+})
