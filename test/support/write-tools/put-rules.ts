@@ -5,8 +5,8 @@ import type { ToolRow } from './tool-row.js'
 
 export type WriteMode = 'close' | 'back'
 
-/** One in two hundred of the names that rsync makes up reads like a word, such as `.bashrc.backup`, and is taken for one. */
-const wordLikeTemporary = /\/\.[^/]+\.[a-z]{6}$/
+/** One in two hundred of the names that rsync, sed and zip make up reads like a word, such as `.bashrc.backup`, and is taken for one. */
+const wordLikeTemporary = /\/(?:\.[^/]+\.|sed|zi|XX)[a-z]{6}$/
 
 /**
  * What the requests of a command break of what is promised of them, in words.
