@@ -1,43 +1,28 @@
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { open, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { mountAt, unmount } from '../../src/fuse/mountpoint.js'
-import { DriverProcess } from '../support/driver-process.js'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { useDriverMount } from '../support/driver-mount.js'
 import { shell } from '../support/processes.js'
 
 const repeatable = { isRepeatable: true }
 
-let folder: string
-let path: string
+const mnt = useDriverMount()
 let file: string
-let driver: DriverProcess
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'xnatfs-driver-'))
-  path = join(folder, 'mnt')
-  file = join(path, 'f')
-  await mkdir(path)
-  driver = await DriverProcess.start()
-})
-afterEach(async () => {
-  if (await mountAt(path)) await unmount(path, { lazy: true })
-  await driver.stop()
-  await rm(folder, { recursive: true })
-})
+beforeEach(() => void (file = join(mnt.path, 'f')))
 
-const stats = (): Promise<Readonly<Record<string, number>>> => driver.ask('stats', path)
-const heldHandles = async (): Promise<number> => (await driver.ask<{ handles: number }>('held', path)).handles
+const heldHandles = async (): Promise<number> =>
+  (await mnt.driver.ask<{ handles: number }>('held', mnt.path)).handles
 const text = (): Promise<string> => readFile(file, 'utf8')
 
 /** Opens that the operations were asked for, and others. */
 async function opens(): Promise<{ asked: number; shared: number }> {
-  const { open: all = 0, sharedOpens: shared = 0 } = await stats()
+  const { open: all = 0, sharedOpens: shared = 0 } = await mnt.stats()
   return { asked: all - shared, shared }
 }
 
 async function mount(options: object = {}, facts: object = repeatable): Promise<void> {
-  await driver.ask('mount', path, options, [['f', 'first', facts]])
+  await mnt.driver.ask('mount', mnt.path, options, [['f', 'first', facts]])
 }
 
 describe('a file that is opened again', () => {
@@ -74,7 +59,7 @@ describe('a file that is opened again', () => {
     await mount()
     await text()
     expect(await text()).toBe('first')
-    await driver.ask('put', path, 'f', 'other', { version: 2, ...repeatable })
+    await mnt.driver.ask('put', mnt.path, 'f', 'other', { version: 2, ...repeatable })
     expect(await text()).toBe('other')
     expect(await text()).toBe('other')
     expect(await opens()).toEqual({ asked: 2, shared: 2 })
@@ -83,7 +68,7 @@ describe('a file that is opened again', () => {
   it('is looked at again when the kernel is told to forget its attributes', async () => {
     await mount()
     await text()
-    await driver.ask('drop', path, 'dropAttributes', 2)
+    await mnt.driver.ask('drop', mnt.path, 'dropAttributes', 2)
     await text()
     expect(await opens()).toEqual({ asked: 2, shared: 0 })
   })
@@ -94,8 +79,8 @@ describe('a handle that the operations have not heard of', () => {
     await mount()
     await text()
     await expect.poll(heldHandles).toBe(0)
-    await driver.ask('drop', path, 'dropPages', 2)
-    await expect.poll(async () => (await stats())['noticesWaiting']).toBe(0)
+    await mnt.driver.ask('drop', mnt.path, 'dropPages', 2)
+    await expect.poll(async () => (await mnt.stats())['noticesWaiting']).toBe(0)
     const [one, two] = [await open(file), await open(file)]
     expect(await heldHandles()).toBe(0)
     expect(await one.readFile('utf8')).toBe('first')
@@ -128,15 +113,15 @@ describe('a handle that the operations have not heard of', () => {
   })
 
   it('is let go of though it was given out again, and the file has changed, before its end was heard of', async () => {
-    const [begun, go] = [join(folder, 'begun'), join(folder, 'go')]
+    const [begun, go] = [join(mnt.folder, 'begun'), join(mnt.folder, 'go')]
     await mount()
     await text()
     for (let version = 2; version < 12; version++) {
-      await driver.ask('drop', path, 'dropPages', 2)
-      await expect.poll(async () => (await stats())['noticesWaiting']).toBe(0)
+      await mnt.driver.ask('drop', mnt.path, 'dropPages', 2)
+      await expect.poll(async () => (await mnt.stats())['noticesWaiting']).toBe(0)
       const first = await open(file)
       await first.read(Buffer.alloc(3), 0, 3, 0)
-      const put = driver.ask('putLate', path, 'f', 'other', { version, ...repeatable }, begun, go)
+      const put = mnt.driver.ask('putLate', mnt.path, 'f', 'other', { version, ...repeatable }, begun, go)
       await expect.poll(() => existsSync(begun)).toBe(true)
       await first.close()
       const second = await open(file)
@@ -157,7 +142,7 @@ describe('a handle that the operations have not heard of', () => {
     const state = { isOver: false }
     const done = readers.finally(() => (state.isOver = true))
     for (let version = 2; !state.isOver; version++)
-      await driver.ask('put', path, 'f', 'other', { version, ...repeatable })
+      await mnt.driver.ask('put', mnt.path, 'f', 'other', { version, ...repeatable })
     await done
     await expect.poll(heldHandles).toBe(0)
     expect((await opens()).shared).toBeGreaterThan(0)
