@@ -2,7 +2,7 @@ import { blockCount, blockLength } from './block-cache.js'
 import type { BlockSums } from './block-sums.js'
 import type { CacheFs } from './cache-disk.js'
 import { readExactly } from './cache-layout.js'
-import { openFileState } from './file-state.js'
+import { openFileState, stateOf } from './file-state.js'
 
 /** What came out when a file was looked through. */
 export type Proof =
@@ -21,8 +21,8 @@ export async function proveBlocks(
   const { key, blockSizeBytes } = sums
   const handle = await fs.open(path, 'r')
   try {
-    const before = await openFileState(handle)
-    if ((await handle.stat()).size !== key.sizeBytes) return { kind: 'damaged' }
+    const before = await handle.stat({ bigint: true })
+    if (before.size !== BigInt(key.sizeBytes)) return { kind: 'damaged' }
     const buffer = Buffer.allocUnsafeSlow(blockSizeBytes)
     for (let index = 0; index < blockCount(key.sizeBytes, blockSizeBytes); index++) {
       if (signal.aborted) return { kind: 'given up' }
@@ -31,7 +31,7 @@ export async function proveBlocks(
       if (!bytes || !sums.matches(index, bytes)) return { kind: 'damaged' }
     }
     const state = await openFileState(handle)
-    return state === before ? { kind: 'right', state } : { kind: 'given up' }
+    return state === stateOf(before) ? { kind: 'right', state } : { kind: 'given up' }
   } finally {
     await handle.close()
   }

@@ -1,5 +1,6 @@
 import { constants as fsConstants } from 'node:fs'
 import { constants } from 'node:os'
+import type { Pieces } from '../util/pieces.js'
 import type { Attributes } from '../vfs/attributes.js'
 import type { AttributeRequest, Errno, FuseOperations, MaybePromise } from './driver.js'
 import { writeAttributes } from './native-attributes.js'
@@ -7,7 +8,6 @@ import { openFlags } from './native-binding.js'
 import type { NativeBinding, NativeSession, SessionMemory } from './native-binding.js'
 import { NativeDirectories } from './native-directories.js'
 import { BackingFiles } from './native-backing-files.js'
-import type { Pieces } from '../util/pieces.js'
 import { SharedOpens } from './native-shared-opens.js'
 
 const { EIO, ENODATA, ENOENT } = constants.errno
