@@ -13,7 +13,7 @@ export interface ZipPlace extends Place {
   readonly url: string
   /** Of the files in it, as they are listed. */
   readonly listedVersion: string
-  readonly fileSizes: readonly (number | undefined)[]
+  readonly fileSizes?: readonly (number | undefined)[]
   /** It cannot be changed. */
   readonly isView: true
 }
@@ -38,31 +38,65 @@ export async function zipEntry(
   sources: Sources,
 ): Promise<FileEntry | undefined> {
   const tree = placeOf(directory)
-  const { zips } = sources
-  if (!zips || !isTree(tree)) return undefined
+  if (!sources.zips || !isTree(tree)) return undefined
   const url = urlOf(tree.parts)
   if (url === undefined) return undefined
-  const listings = await Promise.all(tree.parts.map((part) => sources.files(part)))
+  return packedFiles(name, { url, parts: tree.parts, mtimeMs: directory.mtimeMs }, sources)
+}
+
+export interface Packing {
+  readonly url: string
+  readonly parts: readonly ResourcePart[]
+  readonly mtimeMs: number
+  /** The server adds one that nobody lists. */
+  readonly hasIndex?: boolean
+}
+
+/** A zip that the server packs of all files of some resources; undefined where there are none. */
+export async function packedFiles(
+  name: string,
+  { url, parts, mtimeMs, hasIndex = false }: Packing,
+  sources: Sources,
+): Promise<FileEntry | undefined> {
+  const listings = await Promise.all(parts.map((part) => sources.files(part)))
   const files = listings.flatMap((listed, i) =>
     listed.map(
-      (file) => [`${tree.parts[i]!.address.resource}/${file.storedPath} ${versionOf(file)}`, file] as const,
+      (file) => [`${parts[i]!.address.resource}/${file.storedPath} ${versionOf(file)}`, file] as const,
     ),
   )
   if (files.length === 0) return undefined
   // Without digests the same listing may be of other bytes, unless it is the very same.
   const isTold = files.every(([, { digest }]) => digest !== undefined)
   const versions = [url, files.map(([version]) => version).toSorted(), isTold ? [] : listings.map(serialOf)]
-  const hash = createHash('md5').update(JSON.stringify(versions))
-  const listedVersion = hash.digest('hex')
+  const fileSizes = [...files.map(([, { sizeBytes }]) => sizeBytes), ...(hasIndex ? [undefined] : [])]
+  const times = files.map(([, { modifiedMs }]) => modifiedMs ?? 0)
+  return packed(name, { url, versions, fileSizes, mtimeMs: Math.max(mtimeMs, ...newest(times)) }, sources)
+}
+
+interface Packed {
+  readonly url: string
+  /** Of all that is in it, as far as that can be told. */
+  readonly versions: readonly unknown[]
+  /** Undefined where nobody lists all that is in it. */
+  readonly fileSizes?: readonly (number | undefined)[]
+  readonly mtimeMs: number
+}
+
+export function packed(
+  name: string,
+  { url, versions, fileSizes, mtimeMs }: Packed,
+  { zips }: Sources,
+): FileEntry | undefined {
+  if (!zips) return undefined
+  const listedVersion = createHash('md5').update(JSON.stringify(versions)).digest('hex')
   const known = zips.known(listedVersion)
-  const fileSizes = files.map(([, { sizeBytes }]) => sizeBytes)
-  const place: ZipPlace = { level: 'zip', url, listedVersion, fileSizes, isView: true }
+  const place: ZipPlace = { level: 'zip', url, listedVersion, ...(fileSizes && { fileSizes }), isView: true }
   return {
     kind: 'file',
     isMade: true,
     name,
     id: `zip:${name}`,
-    mtimeMs: Math.max(directory.mtimeMs, ...newest(files.map(([, { modifiedMs }]) => modifiedMs ?? 0))),
+    mtimeMs,
     place,
     key: `zip ${url}`,
     sizeBytes: known?.sizeBytes,

@@ -185,6 +185,7 @@ async function checkFiles(
   const sizes = await zipFileSizes(handle, sizeBytes)
   if (!sizes) throw new FsError('EIO', `${what}: the server broke off before its end`)
   const { fileSizes } = place
+  if (!fileSizes) return
   const isWhole =
     sizes.length === fileSizes.length &&
     (fileSizes.includes(undefined) || sorted(sizes).join() === sorted(fileSizes as number[]).join())

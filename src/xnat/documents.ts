@@ -14,6 +14,8 @@ export interface Document {
   readonly isValue?: true
   /** Not every server has it, and one that has not may answer with something else. */
   readonly isOptional?: true
+  /** Costs the server too much to ask for it where only its name is wanted. */
+  readonly isCostly?: true
   /** Why this text is not the document, or undefined. */
   problem(text: string): string | undefined
   /** How it is changed, if it can be. */
@@ -140,6 +142,16 @@ export function prearchivedDocument(session: PrearchivedAddress): Document {
   }
 }
 
+/** The sessions that came lately, of all that this user may see: in the last ten days. */
+export function recentDocument(): Document {
+  return table('/data/prearchive/experiments', 'foldername', 'recent=true&')
+}
+
+/** The resources of a session that waits and of its scans. */
+export function prearchivedResourcesDocument(session: PrearchivedAddress): Document {
+  return table(`${prearchivedPath(session)}/resources`, 'cat_id')
+}
+
 /** What the server has noted of a session that waits, such as why it could not be archived. */
 export function prearchivedLogDocument(session: PrearchivedAddress): Document {
   return table(`${prearchivedPath(session)}/logs`, 'entry')
@@ -243,17 +255,29 @@ function value(path: string, pattern: RegExp, settable?: Settable): Document {
   return { path, isValue: true, problem, change: { refusal, request } }
 }
 
+/** @param key one that the outermost object has */
+export function json(path: string, key: string): Document {
+  const isIt = (text: string): boolean => {
+    try {
+      return Object.hasOwn(JSON.parse(text) as object, key)
+    } catch {
+      return false
+    }
+  }
+  return { path, problem: (text) => (isIt(text) ? undefined : `no JSON with '${key}' came`) }
+}
+
 /** @param column one that tells the table from others; XNAT's databases do not keep to its case */
-function table(path: string, column: string): Document {
+export function table(path: string, column: string, query = ''): Document {
   const problem = (text: string): string | undefined => {
     const columns = (text.split('\n', 1)[0] ?? '').toLowerCase().replaceAll('"', '').split(',')
     return columns.some((name) => name.trim() === column) ? undefined : `a table without '${column}' came`
   }
-  return { path: `${path}?format=csv`, problem }
+  return { path: `${path}?${query}format=csv`, problem }
 }
 
 /** Name (without its namespace) and ID of the outermost element. */
-function rootOf(text: string): { readonly name: string; readonly id: string | undefined } | undefined {
+export function rootOf(text: string): { readonly name: string; readonly id: string | undefined } | undefined {
   const prolog = /^\uFEFF?(?:\s|<\?[^]*?\?>|<!--[^]*?-->)*/.exec(text)![0]
   const match = /^<(?:[\w.-]+:)?([\w.-]+)((?:\s+[\w.:-]+\s*=\s*(?:"[^"]*"|'[^']*'))*)\s*\/?>/.exec(
     text.slice(prolog.length),
@@ -265,7 +289,7 @@ function rootOf(text: string): { readonly name: string; readonly id: string | un
 
 const entities: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" }
 
-function withoutReferences(text: string): string {
+export function withoutReferences(text: string): string {
   return text.replace(/&(#\d+|#x[\da-f]+|\w+);/gi, (reference, name: string) => {
     if (!name.startsWith('#')) return entities[name] ?? reference
     return String.fromCodePoint(name[1] === 'x' ? parseInt(name.slice(2), 16) : Number(name.slice(1)))

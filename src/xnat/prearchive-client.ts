@@ -29,13 +29,14 @@ export interface PrearchivedScan {
 }
 
 export interface PrearchivedResource {
-  readonly scan: string
+  /** Undefined where it is one of the session itself. */
+  readonly scan: string | undefined
   readonly label: string
 }
 
-/** A resource of a scan. It has no number before it is archived. */
+/** A resource of a scan, or of the session itself. It has no number before it is archived. */
 export interface PrearchivedResourceAddress extends PrearchivedAddress {
-  readonly scan: string
+  readonly scan?: string
   readonly resource: string
 }
 
@@ -69,17 +70,18 @@ export class PrearchiveClient {
     })
   }
 
-  /** Those of all scans in one request. Servers without this list take the question for another (xnat-wire.md §2.2). */
+  /** Those of the session and of all scans in one request. Servers without this list take the question for another (xnat-wire.md §2.2). */
   async resources(
     session: PrearchivedAddress,
     scans: readonly PrearchivedScan[],
     signal?: AbortSignal,
   ): Promise<PrearchivedResource[]> {
     const rows = await this.#rest.rows(`${prearchivedPath(session)}/resources`, {}, signal)
-    if (rows.every((row) => cell(row, 'cat_id') !== undefined)) {
+    const isOfScan = (row: Row): boolean => cell(row, 'category') !== 'resources'
+    if (rows.filter(isOfScan).every((row) => cell(row, 'cat_id') !== undefined)) {
       return rows.flatMap((row) => {
         const label = cell(row, 'label')
-        return label === undefined ? [] : [{ scan: row['cat_id']!, label }]
+        return label === undefined ? [] : [{ scan: isOfScan(row) ? row['cat_id']! : undefined, label }]
       })
     }
     const ofEach = scans.map(async ({ id }) => {
@@ -96,7 +98,7 @@ export class PrearchiveClient {
     const rows = await this.#rest.rows(prearchivedFilesPath(resource), {}, signal)
     return rows.flatMap((row) => {
       // `Name` is the last part only.
-      const storedPath = /\/scans\/[^/]*\/resources\/[^/]*\/files\/([\s\S]+)$/.exec(row['URI'] ?? '')?.[1]
+      const storedPath = filePath.exec(row['URI'] ?? '')?.[1]
       return storedPath === undefined ? [] : [{ storedPath, sizeBytes: numberCell(row, 'Size') }]
     })
   }
@@ -107,6 +109,8 @@ export class PrearchiveClient {
   }
 }
 
+/** In the URIs of lists: `…/files/` after the first resource that they name. */
+const filePath = /^.*?(?:\/scans\/[^/]*)?\/resources\/[^/]*\/files\/([\s\S]+)$/
 const prearchivePath = '/data/prearchive'
 
 /** @throws XnatError 'unnameable' when no URL names it, as all these functions */
@@ -120,7 +124,12 @@ export function scanPath(session: PrearchivedAddress, scan: string): string {
 
 /** The list of a resource's files, and what their own paths begin with. */
 export function prearchivedFilesPath(resource: PrearchivedResourceAddress): string {
-  return `${scanPath(resource, resource.scan)}/resources/${segment(resource.resource)}/files`
+  return `${prearchivedResourcePath(resource)}/files`
+}
+
+export function prearchivedResourcePath({ scan, resource, ...session }: PrearchivedResourceAddress): string {
+  const parent = scan === undefined ? prearchivedPath(session) : scanPath(session, scan)
+  return `${parent}/resources/${segment(resource)}`
 }
 
 /** Nothing of these paths is decoded, and `&` and quotes are escaped before they are looked for (xnat-wire.md §2.2). */

@@ -46,9 +46,24 @@ describe.runIf(isEmulated)('xnat-wire.md §1.3, §2.2: a prearchived session', (
     expect((await get(`${session}/scans/7?format=zip`)).status).toBe(404)
   })
 
-  test('has no resources of its own: one of the names is the list of all, and has no files', async () => {
-    expect(await rows(`${session}/resources/DICOM`)).toEqual(await rows(`${session}/resources`))
-    expect((await get(`${session}/resources/DICOM/files?format=json`)).status).toBe(404)
+  test('has resources of its own too: in the list of all by no number, with files, each a zip', async () => {
+    const path = '/data/prearchive/projects/Unassigned/20260101_120000123/PRE4'
+    expect(await rows(`${path}/resources`)).toEqual([
+      expect.objectContaining({ category: 'scans', cat_id: '1', label: 'NOTES' }) as unknown,
+      { category: 'resources', cat_id: '', label: 'PROTOCOL', file_count: '2', file_size: '27' },
+    ])
+    const files = `${path}/resources/PROTOCOL/files`
+    expect((await rows(files)).map(({ URI }) => URI)).toEqual([
+      `${files}/protocol.txt`,
+      `${files}/in/deep file.txt`,
+    ])
+    expect((await get(`${files}/in/deep%20file.txt`)).text).toBe('in a folder\n')
+    expect((await get(`${files}/none.txt`)).status).toBe(404)
+    expect((await get(`${path}/resources/NONE/files`)).status).toBe(404)
+    for (const format of ['', '?format=json'])
+      expect((await get(`${path}/resources/PROTOCOL${format}`)).status).toBe(400)
+    const zip = await get(`${path}/resources/PROTOCOL?format=zip`)
+    expect(zip.body.subarray(0, 2).toString()).toBe('PK')
   })
 
   test('gives a file by its path, found as it is sent and then decoded', async () => {

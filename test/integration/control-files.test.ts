@@ -109,7 +109,13 @@ describe('the files of .xnat', () => {
       'users',
       'users.csv',
     ])
-    expect((await fs.list(`${session}/.xnat`)).toSorted()).toEqual(['experiment.xml', 'projects', 'status'])
+    expect((await fs.list(`${session}/.xnat`)).toSorted()).toEqual([
+      'experiment.xml',
+      'history.json',
+      'projects',
+      'status',
+      'workflows',
+    ])
     expect(await fs.list(`${session}/scans/1/DICOM/.xnat`)).toEqual(['catalog.xml'])
     expect((await fs.list('.xnat/search/saved')).toSorted()).toEqual(['all_subjects.csv', 'all_subjects.xml'])
     for (const path of ['', 'TEST', 'TEST/1', session, `${session}/scans/1`, `${session}/scans/1/DICOM`])

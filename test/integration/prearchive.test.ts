@@ -72,13 +72,15 @@ describe('the prearchive', () => {
       [top, ['ODD', 'TEST', 'Unassigned']],
       [`${top}/ODD`, [time]],
       [`${top}/ODD/${time}`, ['PRE2', 'PRE3']],
-      [odd, ['logs.csv', 'scans', 'session.xml']],
+      [odd, ['logs.csv', 'resources', 'resources.csv', 'scans', 'session.xml']],
       [`${odd}/scans`, ['1-MR1', '2']],
       [`${odd}/scans/1-MR1`, ['NAMES', 'NOTES']],
       [`${odd}/scans/2`, []],
       [`${odd}/scans/1-MR1/NAMES/in`, ['files', 'same.txt']],
       [`${top}/ODD/${time}/PRE3/scans`, []],
       [`${top}/Unassigned/${time}/PRE4/scans/1/NOTES`, ['note.txt']],
+      [`${top}/Unassigned/${time}/PRE4/resources`, ['PROTOCOL']],
+      [`${top}/Unassigned/${time}/PRE4/resources/PROTOCOL`, ['in', 'protocol.txt']],
       [`${session}/scans/1/DICOM`, ['1.dcm', '2.dcm']],
     ] as const)
       expect([path, (await fs.list(path)).toSorted()]).toEqual([path, names])

@@ -100,6 +100,8 @@ function filled(template: string, path: string, { subject, experiment, assessor 
     EL: 'xnat:subjectData',
     ID: 'subjects',
     LOGIN: 'reader',
+    KEY: '1',
+    TRANSACTION: 'upload',
   }
   return template.replace(/\{(\w+)\}/g, (_, name: string) => values[name]!)
 }
@@ -198,18 +200,22 @@ describe('pasting each documented URI after the mountpoint opens the content tha
       const isElsewhere = uri === undefined || line.includes('`test/integration/rest-map.test.ts`')
       return isElsewhere || path!.startsWith('no file') || note!.includes('not to be pasted') ? [] : [uri]
     })
-    const waiting = '/prearchive/projects/{P}/{TIME}/{NAME}/scans'
+    const waiting = '/prearchive/projects/{P}/{TIME}/{NAME}'
     expect(others).toEqual([
       '/projects/{P}/subjects?{key}={value}', // queries.test.ts, without the `?`
       '/projects/{P}/experiments?{key}={value}',
       '/experiments/{E}/DIR', // the directory itself: nothing of this name is in it
       '<parent>/files', // below
+      '/experiments/{E}/scans/{SCAN}/DICOMDIR', // events.test.ts
       '/projects/{P}/pipelines/{NAME}', // control-files.test.ts
       '/prearchive/projects/{P}/{TIME}/{NAME}/logs', // prearchive-names.test.ts
-      waiting, // prearchive.test.ts
-      `${waiting}/{SCAN}/resources`,
-      `${waiting}/{SCAN}/resources/{RES}/files`,
-      `${waiting}/{SCAN}/resources/{RES}/files/{FILE}`,
+      `${waiting}/scans`, // prearchive.test.ts
+      `${waiting}/scans/{SCAN}/resources`,
+      `${waiting}/scans/{SCAN}/resources/{RES}/files`,
+      `${waiting}/scans/{SCAN}/resources/{RES}/files/{FILE}`,
+      `${waiting}/resources`, // prearchive-resources.test.ts
+      `${waiting}/resources/{RES}/files`,
+      `${waiting}/resources/{RES}/files/{FILE}`,
       '/search/saved', // control-files.test.ts
       '/JSESSION', // is no file
       '/auth',

@@ -50,6 +50,7 @@ describe('the check of the map', () => {
     ['| GET `/experiments/{E}/status` |', 'GET /experiments/{}/status'],
     ['| DELETE `/search/saved/{ID}` |', 'DELETE /search/saved/{}'],
     ['| GET `/experiments/{E}/history` |', 'GET /experiments/{}/history'],
+    ['| GET `/workflows/{KEY}` |', 'GET /workflows/{}'],
     ['| POST `/services/import` |', 'POST /services/import'],
   ])('fails without the row %s', (row, missing) => {
     const { code, problems } = problemsOf(without(row))

@@ -12,6 +12,9 @@ const aliases: Readonly<Record<string, Targets>> = {
     search: 'search',
     scan_types: 'scan_types.csv',
     prearchive: 'prearchive',
+    workflows: 'workflows',
+    status: 'status',
+    services: 'services',
   },
   project: {
     accessibility: 'accessibility',
@@ -25,7 +28,8 @@ const aliases: Readonly<Record<string, Targets>> = {
     users: 'users',
   },
   subject: { projects: 'projects', status: 'status' },
-  experiment: { projects: 'projects', status: 'status' },
+  experiment: { projects: 'projects', status: 'status', history: 'history.json' },
+  scan: { DICOMDIR: 'DICOMDIR.zip' },
   assessor: { projects: 'projects' },
 }
 

@@ -1,7 +1,7 @@
 import type { Capability, Order } from '../archive.js'
 import { unescapeName } from '../names.js'
-import { itemDocuments } from './item-documents.js'
 import type { ControlFilePlace, ControlKind, ControlPlace } from './control-place.js'
+import { namedDocument } from './named-documents.js'
 
 interface Lack {
   readonly code: 'EINVAL' | 'EPERM' | 'EROFS'
@@ -20,9 +20,7 @@ export function orderOf(place: ControlPlace, name: string): Order | undefined {
   if (place.kind === 'prearchive-time') return 'by-removal'
   if (place.kind === 'role' || place.kind === 'shares') return 'by-name'
   if (made[place.kind]?.pattern.test(name) || place.kind === 'pipelines') return 'by-text'
-  if (place.kind !== 'item') return undefined
-  const documents = itemDocuments[place.of](place)
-  return Object.hasOwn(documents, name) && documents[name]!.change ? 'by-text' : undefined
+  return namedDocument(place, name)?.change ? 'by-text' : undefined
 }
 
 /** Why something cannot be done with or in what is in `.xnat`. */

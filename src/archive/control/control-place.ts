@@ -18,10 +18,15 @@ export type ControlKind =
   | 'search'
   | 'saved'
   | 'run'
-  | 'fields'
   | 'users'
   | 'pipelines'
+  | 'services'
+  | 'service-workflows'
+  | AskedKind
   | PrearchiveKind
+
+/** Whose documents are had by name, one by one. */
+export type AskedKind = 'fields' | 'versions' | 'workflows' | 'item-workflows' | 'statuses'
 
 /** The levels of what waits to be archived. */
 export type PrearchiveKind =
@@ -31,6 +36,7 @@ export type PrearchiveKind =
   | 'prearchive-session'
   | 'prearchive-scans'
   | 'prearchive-scan'
+  | 'prearchive-resources'
   | 'prearchive-folder'
 
 /** As much of it as a directory names. */

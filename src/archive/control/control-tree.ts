@@ -1,6 +1,5 @@
 import {
   elementsDocument,
-  fieldsDocument,
   pipelineDocument,
   savedSearchDocument,
   searchResultDocument,
@@ -27,6 +26,8 @@ import type { ControlKind, ControlOwner, ControlPlace } from './control-place.js
 import { itemDirectories, itemDocuments } from './item-documents.js'
 import type { Directories, Documents } from './item-documents.js'
 import type { ControlRule } from './control-rule.js'
+import { dicomDirEntry, dicomDirName } from './dicom-dir.js'
+import { askedRules } from './named-documents.js'
 import { prearchiveRules } from './prearchive.js'
 
 const always = {
@@ -42,6 +43,8 @@ const rules: Readonly<Record<ControlKind, ControlRule>> = {
   item: {
     documents: (place) => itemDocuments[place.of](place),
     directories: ({ of }) => itemDirectories[of] ?? {},
+    find: async (directory, place, name, sources) =>
+      place.of === 'scan' && name === dicomDirName ? dicomDirEntry(directory, place, sources) : undefined,
   },
   roles: {
     list: async (directory, place, sources) => {
@@ -74,7 +77,7 @@ const rules: Readonly<Record<ControlKind, ControlRule>> = {
   ...prearchiveRules,
   search: {
     documents: () => ({ 'elements.csv': elementsDocument() }),
-    directories: () => ({ saved: 'saved', run: 'run', fields: 'fields' }),
+    directories: () => ({ saved: 'saved', run: 'run', fields: 'fields', versions: 'versions' }),
     // REST has the lists of fields below the list of elements.
     find: async (_, __, name) => (name === 'elements' ? aliasEntry(name, 'fields') : undefined),
   },
@@ -136,16 +139,11 @@ const rules: Readonly<Record<ControlKind, ControlRule>> = {
       return namedText(directory, name, await sources.pipelines(project), { ending: '.json', of }, sources)
     },
   },
-  fields: {
-    // Not listed: there are a hundred data types, and each list of fields is a request.
-    find: async (directory, _, name, sources) => {
-      const [, xsiType, ending] = /^([^.]+:[^.]+)(\.csv)?$/.exec(unescapeName(name)) ?? []
-      if (xsiType === undefined) return undefined
-      if (ending === undefined) return aliasEntry(name, `${name}.csv`)
-      const document = fieldsDocument(xsiType)
-      return textEntry(directory, name, document, await sources.text(document))
-    },
+  services: { directories: () => ({ workflows: 'service-workflows' }) },
+  'service-workflows': {
+    find: async (_, __, name) => (name === 'workflowid' ? aliasEntry(name, '../../workflows') : undefined),
   },
+  ...askedRules,
 }
 
 /** A document of one of those that the server lists, by its name and ending; REST's path of it has no ending. */
@@ -229,6 +227,7 @@ function textIfAny(
   document: Document,
   sources: Sources,
 ): Promise<Entry[]> {
+  if (document.isCostly) return Promise.resolve([unreadEntry(directory, name, document)])
   const codes = document.isOptional ? [...unseen, 'bad-response' as const] : unseen
   return sources.orNone(codes, async () => [
     textEntry(directory, name, document, await sources.text(document)),

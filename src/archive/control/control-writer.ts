@@ -12,7 +12,7 @@ import type { ListingCache } from '../listing-cache.js'
 import { unescapeName } from '../names.js'
 import { isControlKey } from '../sources.js'
 import type { ControlFilePlace, ControlPlace } from './control-place.js'
-import { itemDocuments } from './item-documents.js'
+import { namedDocument } from './named-documents.js'
 import type { SearchRuns } from './search-runs.js'
 
 export interface ControlWriterOptions {
@@ -39,7 +39,7 @@ export class ControlWriter {
       if (place.kind === 'role') await this.#addMember(place, label, bytes, signal)
       else if (place.kind === 'run') await this.#run(name.replace(/\.xml$/, ''), bytes, signal)
       else if (place.kind === 'saved') await this.#saveSearch(label.replace(/\.xml$/, ''), bytes, signal)
-      else await this.#change(name, itemDocuments[place.of](place)[name]!, bytes, signal)
+      else await this.#change(name, namedDocument(place, name)!, bytes, signal)
     } catch (error) {
       throw asRefusal(error, name)
     } finally {

@@ -8,6 +8,7 @@ import {
   pipelinesDocument,
   projectPipelinesDocument,
   prearchiveDocument,
+  recentDocument,
   scanTypeMappingDocument,
   scanTypesDocument,
   statusDocument,
@@ -15,6 +16,7 @@ import {
   usersDocument,
 } from '../../xnat/documents.js'
 import type { Document } from '../../xnat/documents.js'
+import { historyDocument } from '../../xnat/event-documents.js'
 import type { ControlKind, ControlOwner, ControlPlace } from './control-place.js'
 
 /** By the names of their files. */
@@ -28,6 +30,7 @@ export const itemDocuments: Readonly<Record<ControlOwner, (place: ControlPlace) 
     'users.csv': usersDocument(),
     'scan_types.csv': scanTypesDocument(),
     'prearchive.csv': prearchiveDocument(),
+    'prearchive-recent.csv': recentDocument(),
   }),
   project: ({ item }) => {
     const project = item.project!
@@ -47,7 +50,11 @@ export const itemDocuments: Readonly<Record<ControlOwner, (place: ControlPlace) 
     }
   },
   subject: ({ item }) => ({ 'subject.xml': itemDocument(item), status: subjectStatusDocument(item) }),
-  experiment: ({ item }) => ({ 'experiment.xml': itemDocument(item), status: statusDocument(item) }),
+  experiment: ({ item }) => ({
+    'experiment.xml': itemDocument(item),
+    status: statusDocument(item),
+    'history.json': historyDocument(item),
+  }),
   assessor: ({ item }) => ({ 'assessor.xml': itemDocument(item) }),
   scan: ({ item }) => ({ 'scan.xml': itemDocument(item) }),
   reconstruction: ({ item }) => ({ 'reconstruction.xml': itemDocument(item) }),
@@ -58,9 +65,16 @@ export const itemDocuments: Readonly<Record<ControlOwner, (place: ControlPlace) 
 
 /** The directories in the `.xnat` of each level. */
 export const itemDirectories: Readonly<Partial<Record<ControlOwner, Directories>>> = {
-  root: { search: 'search', users: 'users', prearchive: 'prearchive' },
+  root: {
+    search: 'search',
+    users: 'users',
+    prearchive: 'prearchive',
+    workflows: 'workflows',
+    status: 'statuses',
+    services: 'services',
+  },
   project: { users: 'roles', pipelines: 'pipelines' },
   subject: { projects: 'shares' },
-  experiment: { projects: 'shares' },
+  experiment: { projects: 'shares', workflows: 'item-workflows' },
   assessor: { projects: 'shares' },
 }

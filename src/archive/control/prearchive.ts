@@ -1,13 +1,28 @@
 import { FsError } from '../../util/fs-error.js'
-import { prearchivedDocument, prearchivedLogDocument } from '../../xnat/documents.js'
-import { prearchivedPath, scanPath, unassigned } from '../../xnat/prearchive-client.js'
-import type { PrearchivedAddress, PrearchivedSession } from '../../xnat/prearchive-client.js'
+import {
+  prearchivedDocument,
+  prearchivedLogDocument,
+  prearchivedResourcesDocument,
+} from '../../xnat/documents.js'
+import {
+  prearchivedPath,
+  prearchivedResourcePath,
+  scanPath,
+  unassigned,
+} from '../../xnat/prearchive-client.js'
+import type {
+  PrearchivedAddress,
+  PrearchivedResource,
+  PrearchivedResourceAddress,
+  PrearchivedSession,
+} from '../../xnat/prearchive-client.js'
 import type { DirectoryEntry, Entry, Facts } from '../archive.js'
 import { aliasEntry, directoryKey } from '../entries.js'
 import { placeOf } from '../layout.js'
 import type { Child } from '../layout.js'
 import { nameSiblings, unescapeName } from '../names.js'
 import type { Sources } from '../sources.js'
+import { packed, packedName } from '../zip-entries.js'
 import { controlDirectoryEntry, textEntry, unreadEntry } from './control-entries.js'
 import type { ControlPlace, Prearchived, PrearchiveKind } from './control-place.js'
 import type { Documents } from './item-documents.js'
@@ -55,10 +70,11 @@ export const prearchiveRules: Readonly<Record<PrearchiveKind, ControlRule>> = {
     list: (directory, place) => {
       const documents = Object.entries(sessionDocuments(place.prearchived as PrearchivedAddress))
       const files = documents.map(([name, document]) => unreadEntry(directory, name, document))
-      return Promise.resolve([scansEntry(directory), ...files])
+      return Promise.resolve([...foldersOf(directory), ...files])
     },
     find: async (directory, place, name, sources) => {
-      if (name === 'scans') return scansEntry(directory)
+      const folder = foldersOf(directory).find((entry) => entry.name === name)
+      if (folder) return folder
       if (name === 'logs') return aliasEntry(name, 'logs.csv')
       const documents = sessionDocuments(place.prearchived as PrearchivedAddress)
       const document = Object.hasOwn(documents, name) ? documents[name] : undefined
@@ -74,16 +90,18 @@ export const prearchiveRules: Readonly<Record<PrearchiveKind, ControlRule>> = {
         const facts = { id, ...details, ...uri(() => scanPath(prearchived as PrearchivedAddress, id)) }
         return child(directory, id, 'prearchive-scan', { scan: id }, undefined, facts)
       }),
+    packedAt: ({ prearchived }) => scanPath(prearchived as PrearchivedAddress, prearchived!.scan!),
   }),
   'prearchive-scan': listed({
     rows: ({ prearchived }, sources) => sources.prearchivedResources(prearchived as PrearchivedAddress),
-    children: (directory, { prearchived }, resources) => {
-      const own = resources.filter(({ scan }) => scan === prearchived!.scan)
-      return [...new Set(own.map(({ label }) => label))].map((label) =>
-        child(directory, label, 'prearchive-folder', { resource: label, folders: [] }, undefined, { label }),
-      )
-    },
+    children: foldersOfScan,
     selfLink: 'resources',
+  }),
+  'prearchive-resources': listed({
+    rows: ({ prearchived }, sources) =>
+      sources.orNone(['not-found'], () => sources.prearchivedResources(prearchived as PrearchivedAddress)),
+    children: foldersOfScan,
+    packedAt: ({ prearchived }) => prearchivedResourcePath(prearchived as PrearchivedResourceAddress),
   }),
   'prearchive-folder': {
     list: async (directory, place, sources) => {
@@ -99,8 +117,24 @@ export const prearchiveRules: Readonly<Record<PrearchiveKind, ControlRule>> = {
   },
 }
 
+/** The resources of a scan, or those of the session itself. */
+function foldersOfScan(
+  directory: DirectoryEntry,
+  { prearchived }: ControlPlace,
+  resources: readonly PrearchivedResource[],
+): Child[] {
+  const own = resources.filter(({ scan }) => scan === prearchived!.scan)
+  return [...new Set(own.map(({ label }) => label))].map((label) =>
+    child(directory, label, 'prearchive-folder', { resource: label, folders: [] }, undefined, { label }),
+  )
+}
+
 function sessionDocuments(session: PrearchivedAddress): Documents {
-  return { 'session.xml': prearchivedDocument(session), 'logs.csv': prearchivedLogDocument(session) }
+  return {
+    'session.xml': prearchivedDocument(session),
+    'logs.csv': prearchivedLogDocument(session),
+    'resources.csv': prearchivedResourcesDocument(session),
+  }
 }
 
 interface ListRule<T> {
@@ -108,6 +142,8 @@ interface ListRule<T> {
   readonly children: (directory: DirectoryEntry, place: ControlPlace, rows: readonly T[]) => Child[]
   /** What REST has in its path before the names of these. */
   readonly selfLink?: string
+  /** The path of one of these, where the server packs it. */
+  readonly packedAt?: (place: ControlPlace) => string
   readonly unlisted?: NonNullable<ControlRule['find']>
 }
 
@@ -116,7 +152,7 @@ type Entries = ReadonlyMap<string, Entry>
 /** What was made of a list, by directory: there are as many look-ups as names. */
 const made = new WeakMap<object, Map<string, Entries>>()
 
-function listed<T>({ rows, children, selfLink, unlisted }: ListRule<T>): ControlRule {
+function listed<T>({ rows, children, selfLink, packedAt, unlisted }: ListRule<T>): ControlRule {
   const entriesIn = async (
     directory: DirectoryEntry,
     place: ControlPlace,
@@ -132,10 +168,20 @@ function listed<T>({ rows, children, selfLink, unlisted }: ListRule<T>): Control
   }
   return {
     list: async (directory, place, sources) => [...(await entriesIn(directory, place, sources)).values()],
-    find: async (directory, place, name, sources) => {
+    find: async (parent, place, name, sources) => {
       if (name === selfLink) return aliasEntry(name, '.')
-      const found = (await entriesIn(directory, place, sources)).get(name)
-      return found ?? unlisted?.(directory, place, name, sources)
+      const entries = await entriesIn(parent, place, sources)
+      const directory = packedAt && entries.get(packedName(name) ?? '')
+      const found = entries.get(name) ?? (directory && (await zipOf(directory, name)))
+      return found ?? unlisted?.(parent, place, name, sources)
+
+      async function zipOf(entry: Entry, zip: string): Promise<Entry | undefined> {
+        const path = packedAt!(placeOf(entry) as ControlPlace)
+        const session = await sessionOf(place, sources)
+        // Nothing tells of its files before it comes: it is as old as the last change of the session.
+        const url = `${path}?format=zip`
+        return packed(zip, { url, versions: [url, session], mtimeMs: session?.modifiedMs ?? 0 }, sources)
+      }
     },
   }
 }
@@ -158,8 +204,17 @@ function sessionsOf({ prearchived }: ControlPlace, sources: Sources): Promise<Pr
   return sources.prearchived(project === unassigned ? undefined : project)
 }
 
-function scansEntry(directory: DirectoryEntry): Entry {
-  return child(directory, 'scans', 'prearchive-scans', {}, undefined).entry('scans')
+function foldersOf(directory: DirectoryEntry): Entry[] {
+  return (['scans', 'resources'] as const).map((name) =>
+    child(directory, name, `prearchive-${name}`, {}, undefined).entry(name),
+  )
+}
+
+async function sessionOf(place: ControlPlace, sources: Sources): Promise<PrearchivedSession | undefined> {
+  const { project, timestamp, name } = place.prearchived!
+  return (await sessionsOf(place, sources)).find(
+    (other) => other.project === project && other.timestamp === timestamp && other.name === name,
+  )
 }
 
 /** @param more what it adds to what its directory names */

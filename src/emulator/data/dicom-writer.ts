@@ -7,7 +7,7 @@ export interface DicomElement {
   readonly value: string | readonly number[] | Buffer
 }
 
-const EXPLICIT_LITTLE_ENDIAN = '1.2.840.10008.1.2.1'
+export const EXPLICIT_LITTLE_ENDIAN = '1.2.840.10008.1.2.1'
 const IMPLEMENTATION_UID = '2.25.310254801432961387432891120043982311'
 const IMPLEMENTATION_NAME = 'XNATFS_SAMPLE'
 /** Value representations whose length takes four bytes, after two reserved ones. */
@@ -28,7 +28,7 @@ function valueBytes(element: DicomElement): Buffer {
   return bytes
 }
 
-function elementBytes(element: DicomElement): Buffer {
+export function elementBytes(element: DicomElement): Buffer {
   const value = valueBytes(element)
   const long = LONG.has(element.vr)
   const head = Buffer.alloc(long ? 12 : 8)
@@ -46,28 +46,27 @@ function text(tag: number, vr: string, value: string): DicomElement {
 
 /** A whole file; SOP class and instance are taken from the data set. */
 export function dicomFile(elements: readonly DicomElement[]): Buffer {
-  const sorted = [...elements].sort((a, b) => a.tag - b.tag)
   const find = (tag: number): string => {
-    const value = sorted.find((element) => element.tag === tag)?.value
+    const value = elements.find((element) => element.tag === tag)?.value
     if (typeof value !== 'string') throw new TypeError(`the data set lacks ${tag.toString(16)}`)
     return value
   }
+  const sorted = [...elements].sort((a, b) => a.tag - b.tag)
+  return Buffer.concat([fileHead(find(0x00080016), find(0x00080018)), ...sorted.map(elementBytes)])
+}
+
+/** What comes before the data set. */
+export function fileHead(sopClass: string, sopInstance: string): Buffer {
   const meta = Buffer.concat(
     [
       { tag: 0x00020001, vr: 'OB', value: Buffer.from([0, 1]) },
-      text(0x00020002, 'UI', find(0x00080016)),
-      text(0x00020003, 'UI', find(0x00080018)),
+      text(0x00020002, 'UI', sopClass),
+      text(0x00020003, 'UI', sopInstance),
       text(0x00020010, 'UI', EXPLICIT_LITTLE_ENDIAN),
       text(0x00020012, 'UI', IMPLEMENTATION_UID),
       text(0x00020013, 'SH', IMPLEMENTATION_NAME),
     ].map(elementBytes),
   )
   const length = elementBytes({ tag: 0x00020000, vr: 'UL', value: [meta.length] })
-  return Buffer.concat([
-    Buffer.alloc(128),
-    Buffer.from('DICM', 'latin1'),
-    length,
-    meta,
-    ...sorted.map(elementBytes),
-  ])
+  return Buffer.concat([Buffer.alloc(128), Buffer.from('DICM', 'latin1'), length, meta])
 }

@@ -48,6 +48,10 @@ export async function buildPrearchive(target: ImportTarget, builder: ArchiveBuil
     { id: '2', description: 'nothing in it', resources: [] },
   ])
   await addSession(target, builder, { ...waiting('ODD', 'PRE3', ''), status: 'RECEIVING' }, [])
+  const protocol = [
+    textFile('protocol.txt', 'of the session\n'),
+    textFile('in/deep file.txt', 'in a folder\n'),
+  ]
   await addSession(target, builder, waiting(null, 'PRE4', ''), [
     {
       id: '1',
@@ -55,6 +59,7 @@ export async function buildPrearchive(target: ImportTarget, builder: ArchiveBuil
       resources: [{ spec: { label: 'NOTES' }, files: [textFile('note.txt', "nobody's note\n")] }],
     },
   ])
+  await addOwn(target, builder, builder.database.prearchive.at(-1)!, 'PROTOCOL', protocol)
 }
 
 function waiting(project: string | null, name: string, tag: string): PrearchiveSession {
@@ -73,6 +78,20 @@ function waiting(project: string | null, name: string, tag: string): PrearchiveS
     xsiType: 'xnat:mrSessionData',
     scans: [],
   }
+}
+
+/** A resource of the session itself. */
+async function addOwn(
+  { prearchiveRoot }: ImportTarget,
+  builder: ArchiveBuilder,
+  session: PrearchiveSession,
+  label: string,
+  files: readonly SourceFile[],
+): Promise<void> {
+  const { project, timestamp, folderName } = session
+  const folder = join(prearchiveRoot, project ?? 'Unassigned', timestamp, folderName, 'RESOURCES', label)
+  await builder.storeFiles(join(folder, `${label}_catalog.xml`), { label }, files, project ?? '', 0)
+  session.resources = [...(session.resources ?? []), label]
 }
 
 interface SampleScan {

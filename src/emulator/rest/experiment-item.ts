@@ -20,6 +20,7 @@ import { itemFromRequest, type ItemInput } from './item-input.js'
 import { experimentNode } from './item-tree.js'
 import type { RestContext, RestResource } from './resource.js'
 import { deletedFrom, shareExperiment, unshare } from './sharing.js'
+import { historyAnswer } from './workflows.js'
 
 /** What the URL of an experiment says. */
 interface Place {
@@ -61,8 +62,7 @@ function readable({ context, project, name }: Place): Experiment {
 function represent(context: RestContext, experiment: Experiment, mediaType: string): Answer {
   const path = context.filePath
   if (path === 'status') return statusAnswer(experiment.status, mediaType)
-  if (path === 'history')
-    return { status: 200, body: { kind: 'output', text: '{}', mediaType: 'application/json' } }
+  if (path === 'history') return historyAnswer(context, experiment)
   if (path.startsWith('projects')) return itemProjects(context, experiment, mediaType)
   return itemAnswer(context, experimentNode(context, experiment), mediaType)
 }

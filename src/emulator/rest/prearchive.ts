@@ -97,6 +97,32 @@ export function prearchiveList(context: RestContext): RestResource {
   }
 }
 
+const DAY_MS = 24 * 60 * 60 * 1000
+
+/** `/prearchive/experiments?recent={days}`: what came lately, the oldest first; `true` means ten days. */
+export function recentSessions(context: RestContext): RestResource {
+  const recent = context.query.get('recent')
+  if (recent === undefined) throw new StatusError(400, 'Please set the "recent" parameter')
+  const days = recent === 'true' ? 10 : Number(/^[+-]?\d+$/.test(recent) ? recent : NaN)
+  if (Number.isNaN(days)) throw new StatusError(404, '"recent" should be a number or true')
+  if (days <= 0) throw new StatusError(404, '"recent" should not be 0 or less that 0')
+  return {
+    variants: LIST_VARIANTS,
+    get: (mediaType) => {
+      const { database, now } = context.services
+      const sessions = database.prearchive
+        .filter(({ uploadedMs }) => Math.floor((now() - uploadedMs) / DAY_MS) <= days)
+        .filter(
+          ({ project }) =>
+            context.user.siteRole !== 'none' ||
+            (project !== null && canEditIn(database.project(project), context.user)),
+        )
+        .toSorted((a, b) => a.uploadedMs - b.uploadedMs)
+      return sessionTable(context, sessions, mediaType)
+    },
+  }
+}
+
 /** The session in the URL, if the user may see it; an unknown one is an exception, hence 500. */
 export function findPrearchived(context: RestContext): PrearchiveSession {
   const { database } = context.services

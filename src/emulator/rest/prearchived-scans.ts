@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { EMPTY_OK, StatusError } from '../http/answer.js'
+import { EMPTY_OK, StatusError, type Answer } from '../http/answer.js'
 import { MEDIA } from '../http/media.js'
 import type { OpenCatalog } from '../store/catalog-store.js'
 import { EMPTY_CATALOG } from '../store/catalog.js'
@@ -96,7 +96,22 @@ export function prearchivedScanResources(context: RestContext): RestResource {
   }
 }
 
-/** `…/resources` of a prearchived session: those of all its scans. */
+async function openOwnCatalog(
+  { services }: RestContext,
+  session: PrearchiveSession,
+  label: string,
+): Promise<OpenCatalog> {
+  const { catalogs, prearchiveRoot } = services
+  const folder = ownFolder(prearchiveRoot, session, label)
+  const path = join(folder, `${folderName(label)}_catalog.xml`)
+  return catalogs.create(path, { ...EMPTY_CATALOG, id: label }, session.project ?? '')
+}
+
+function ownFolder(root: string, session: PrearchiveSession, label: string): string {
+  return join(prearchivedFolder(root, session), 'RESOURCES', folderName(label))
+}
+
+/** `…/resources` of a prearchived session: those of all its scans, and its own, which have no number yet. */
 export function prearchivedResources(context: RestContext): RestResource {
   return {
     variants: LIST_VARIANTS,
@@ -109,19 +124,40 @@ export function prearchivedResources(context: RestContext): RestResource {
           rows.push(['scans', scan.id, label, count, size])
         }
       }
+      for (const label of session.resources ?? []) {
+        const { count, size } = resourceStats(await openOwnCatalog(context, session, label))
+        rows.push(['resources', null, label, count, size])
+      }
       const columns = ['category', 'cat_id', 'label', 'file_count', 'file_size']
       return tableAnswer(context, { columns, rows }, mediaType, {})
     },
   }
 }
 
-/** `…/resources/{R}/files` of a prearchived session, which has no resources but those of its scans. */
-export function prearchivedSessionFiles(context: RestContext): RestResource {
+/** `…/resources/{R}` of a prearchived session: a zip and nothing else. */
+export function prearchivedResource(context: RestContext): RestResource {
   return {
     variants: LIST_VARIANTS,
-    get: () => {
-      findPrearchived(context)
-      throw new StatusError(404)
+    get: (mediaType) => {
+      if (mediaType !== MEDIA.zip && mediaType !== 'application/x-gzip')
+        throw new StatusError(400, `Requested type ${mediaType} is not supported`)
+      const session = findPrearchived(context)
+      const label = context.variable('RESOURCE_ID')!
+      const folder = ownFolder(context.services.prearchiveRoot, session, label)
+      return archiveAnswer(context, MEDIA.zip, label, membersBelow(folder, label))
+    },
+  }
+}
+
+/** `…/resources/{R}/files[/path]` of a prearchived session. */
+export function prearchivedOwnFiles(context: RestContext): RestResource {
+  return {
+    variants: LIST_VARIANTS,
+    get: async (mediaType) => {
+      const session = findPrearchived(context)
+      const label = context.variable('RESOURCE_ID')!
+      if (!session.resources?.includes(label)) throw new StatusError(404)
+      return filesAnswer(context, await openOwnCatalog(context, session, label), mediaType, 404)
     },
   }
 }
@@ -140,21 +176,22 @@ export function prearchivedFiles(context: RestContext): RestResource {
       const found = findScan(context)
       const label = context.variable('RESOURCE_ID')!
       if (!found.scan.resources.includes(label)) throw new StatusError(404)
-      const opened = await openCatalog(context, found, label)
-      if (context.filePath !== '') {
-        const entry = findEntry(opened, context.filePath)
-        const file = entry && storedFile(opened, entry)
-        if (!file) throw new StatusError(400, `Unable to access the file at: ${context.filePath}`)
-        return fileAnswer(file)
-      }
-      const base = pathInfo(context)
-      const rows = opened.entries.flatMap((entry): Cell[][] => {
-        const file = storedFile(opened, entry)
-        return file
-          ? [[file.path.slice(file.path.lastIndexOf('/') + 1), file.size, `${base}/${entry.uri}`]]
-          : []
-      })
-      return tableAnswer(context, { columns: ['Name', 'Size', 'URI'], rows }, mediaType, {})
+      return filesAnswer(context, await openCatalog(context, found, label), mediaType, 400)
     },
   }
+}
+
+function filesAnswer(context: RestContext, opened: OpenCatalog, mediaType: string, missing: number): Answer {
+  if (context.filePath !== '') {
+    const entry = findEntry(opened, context.filePath)
+    const file = entry && storedFile(opened, entry)
+    if (!file) throw new StatusError(missing, `Unable to access the file at: ${context.filePath}`)
+    return fileAnswer(file)
+  }
+  const base = pathInfo(context)
+  const rows = opened.entries.flatMap((entry): Cell[][] => {
+    const file = storedFile(opened, entry)
+    return file ? [[file.path.slice(file.path.lastIndexOf('/') + 1), file.size, `${base}/${entry.uri}`]] : []
+  })
+  return tableAnswer(context, { columns: ['Name', 'Size', 'URI'], rows }, mediaType, {})
 }

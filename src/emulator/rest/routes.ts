@@ -4,14 +4,15 @@ import { sessionDirectory } from './dir.js'
 import { experimentItem } from './experiment-item.js'
 import { assessorList, experimentList, projectExperimentList } from './experiment-lists.js'
 import { files } from './files.js'
-import { prearchiveList, prearchivedSession } from './prearchive.js'
+import { prearchiveList, prearchivedSession, recentSessions } from './prearchive.js'
 import {
   prearchivedFiles,
+  prearchivedOwnFiles,
+  prearchivedResource,
   prearchivedResources,
   prearchivedScan,
   prearchivedScanResources,
   prearchivedScans,
-  prearchivedSessionFiles,
 } from './prearchived-scans.js'
 import { pipelineDetails, projectPipelines } from './pipelines.js'
 import { projectAccessibility, projectArchiveSpec, projectItem } from './project-item.js'
@@ -24,8 +25,17 @@ import type { ResourceFactory } from './resource.js'
 import type { RouteDefinition } from './router.js'
 import { scanItem } from './scan-item.js'
 import { reconstructionList, scanList } from './scan-lists.js'
-import { savedSearch, savedSearchList, searchElements, searchFieldList, searchRun } from './search.js'
+import {
+  savedSearch,
+  savedSearchList,
+  searchElements,
+  searchFieldList,
+  searchRun,
+  searchVersions,
+} from './search.js'
+import { scanDicomDir } from './scan-dicomdir.js'
 import { subjectItem } from './subject-item.js'
+import { transactionStatus } from './transaction-status.js'
 import {
   projectMember,
   projectUserList,
@@ -34,6 +44,7 @@ import {
   userList,
   userSessionCount,
 } from './users.js'
+import { latestWorkflow, workflowByKey, workflowItem } from './workflows.js'
 
 /** The route table of XNATApplication, as far as it is implemented (xnat-wire.md §1.3). */
 
@@ -102,6 +113,7 @@ const entityRoutes: readonly RouteDefinition[] = [
   ...SESSIONS.flatMap((session) => [
     archive(`${session}/scans`, scanList),
     archive(`${session}/scans/{SCAN_ID}`, scanItem),
+    archive(`${session}/scans/{SCAN_ID}/DICOMDIR`, scanDicomDir),
     archive(`${session}/reconstructions`, reconstructionList),
     archive(`${session}/reconstructions/{RECON_ID}`, reconstructionItem),
     archive(`${session}/assessors`, assessorList),
@@ -129,6 +141,7 @@ const siteRoutes: readonly RouteDefinition[] = [
   direct('/search', searchRun),
   direct('/search/elements', searchElements),
   direct('/search/elements/{ELEMENT_NAME}', searchFieldList),
+  direct('/search/elements/{ELEMENT_NAME}/versions', searchVersions),
   direct('/search/saved', savedSearchList),
   direct('/search/saved/{SEARCH_ID}', savedSearch),
   direct('/JSESSION', jsession),
@@ -138,13 +151,19 @@ const siteRoutes: readonly RouteDefinition[] = [
   direct('/services/tokens/{OPERATION}/user/{USERNAME}', aliasTokens),
   direct('/services/tokens/{OPERATION}/{TOKEN}', aliasTokens),
   direct('/services/tokens/{OPERATION}/{TOKEN}/{SECRET}', aliasTokens),
+  direct('/services/workflows/{PIPELINE_NAME}', latestWorkflow),
+  direct('/services/workflows/workflowid/{WORKFLOW_PRIMARY_KEY}', workflowByKey),
+  direct('/workflows', workflowItem),
+  direct('/workflows/{WORKFLOW_ID}', workflowItem),
+  direct('/status/{TRANSACTION_ID}', transactionStatus),
   direct('/services/refresh/catalog', refreshCatalog),
   direct('/prearchive', prearchiveList),
+  direct('/prearchive/experiments', recentSessions),
   direct('/prearchive/projects/{PROJECT_ID}', prearchiveList),
   direct(PREARCHIVED, prearchivedSession),
   direct(`${PREARCHIVED}/resources`, prearchivedResources),
-  direct(`${PREARCHIVED}/resources/{RESOURCE_ID}`, prearchivedResources),
-  direct(`${PREARCHIVED}/resources/{RESOURCE_ID}/files`, prearchivedSessionFiles),
+  direct(`${PREARCHIVED}/resources/{RESOURCE_ID}`, prearchivedResource),
+  direct(`${PREARCHIVED}/resources/{RESOURCE_ID}/files`, prearchivedOwnFiles),
   direct(`${PREARCHIVED}/scans`, prearchivedScans),
   direct(`${PREARCHIVED}/scans/{SCAN_ID}`, prearchivedScan),
   direct(`${PREARCHIVED}/scans/{SCAN_ID}/resources`, prearchivedScanResources),

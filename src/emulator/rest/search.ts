@@ -1,12 +1,13 @@
-import { EMPTY_OK, StatusError, outputAnswer, type Answer } from '../http/answer.js'
+import { EMPTY_OK, StatusError, outputAnswer, stringAnswer, type Answer } from '../http/answer.js'
 import { MEDIA } from '../http/media.js'
+import { escapeXml } from '../http/text.js'
 import { canReadItem, canReadProject } from '../store/access.js'
 import type { StoredSearch } from '../store/model.js'
 import { isExperiment, pluralName, searchableTypes, singularName } from '../store/xsi-types.js'
 import { contentDisposition } from './archive-stream.js'
 import type { RestContext, RestResource } from './resource.js'
 import { parseSearch, runSearch, type Search } from './search-engine.js'
-import { displayFields } from './search-fields.js'
+import { displayFields, type DisplayField } from './search-fields.js'
 import { tableAnswer, type Cell } from './table.js'
 
 const LIST_VARIANTS: readonly string[] = [MEDIA.json, MEDIA.html, MEDIA.xml]
@@ -59,6 +60,31 @@ function countItems(context: RestContext): Map<string, number> {
     for (const scan of experiment.scans) add(scan.xsiType)
   }
   return counts
+}
+
+/**
+ * `/search/elements/{EL}/versions`: which fields tables of a data type show. The original's text is no XML where it
+ * comes to the version of all fields (xnat-wire.md §11.1).
+ */
+export function searchVersions(context: RestContext): RestResource {
+  const element = context.variable('ELEMENT_NAME')!
+  const fieldOf = ({ id, header, type }: DisplayField): string =>
+    `<field id="${id}" element_name="${element}" header="${escapeXml(header)}" type="${type}" visible="true"/>`
+  return {
+    variants: [MEDIA.xml],
+    get: (mediaType) => {
+      const fields = displayFields(element)
+      if (fields.length === 0) throw new StatusError(400)
+      const list = fields.map(fieldOf).join('')
+      const [first] = fields
+      const colors = 'darkColor="9999CC" lightColor="CCCCFF" defaultSortOrder="ASC"'
+      const text =
+        `<DisplayVersions element_name="${element}">\n<versions>` +
+        `<version name="listing" orderBy="${first!.id}" ${colors}>\n<fields>${list}</fields></version>` +
+        `<version name="all"<fields>${list.replaceAll('id="', 'id":"')}</fields></version></versions></DisplayVersions>`
+      return stringAnswer(text, mediaType)
+    },
+  }
 }
 
 /** `/search/elements/{EL}`: the display fields of one or more data types. */

@@ -10,6 +10,7 @@ import type {
   Resource,
   StoredSearch,
   Subject,
+  Workflow,
 } from './model.js'
 
 const FILE_NAME = 'database.json'
@@ -117,6 +118,10 @@ export class Database {
 
   get searches(): StoredSearch[] {
     return this.#content.searches
+  }
+
+  get workflows(): Workflow[] {
+    return (this.#content.workflows ??= [])
   }
 
   get retiredProjects(): string[] {

@@ -130,6 +130,16 @@ export interface StoredSearch {
   pk: number
 }
 
+/** Something that was done to an item, or is being done. */
+export interface Workflow {
+  /** wrk_workflowData_id */
+  key: number
+  /** Who did it. */
+  user: string
+  /** By their names in lower case. */
+  fields: Fields
+}
+
 export interface PrearchiveScan {
   id: string
   xsiType: string
@@ -153,6 +163,8 @@ export interface PrearchiveSession {
   scanTime: string
   xsiType: string
   scans: PrearchiveScan[]
+  /** Labels of its own resources, folders below RESOURCES. */
+  resources?: string[]
 }
 
 export interface Counters {
@@ -173,6 +185,8 @@ export interface DatabaseContent {
   experiments: Experiment[]
   prearchive: PrearchiveSession[]
   searches: StoredSearch[]
+  /** Those that REST has made or changed; that an item was made is in its own data. */
+  workflows?: Workflow[]
   /** IDs that a deleted project has used up. */
   retiredProjects: string[]
 }

@@ -1,0 +1,75 @@
+import type { Document } from '../../xnat/documents.js'
+import { fieldsDocument } from '../../xnat/documents.js'
+import {
+  itemWorkflowDocument,
+  statusLogDocument,
+  versionsDocument,
+  workflowDocument,
+} from '../../xnat/event-documents.js'
+import { aliasEntry } from '../entries.js'
+import { escapeName, unescapeName } from '../names.js'
+import { textEntry } from './control-entries.js'
+import type { AskedKind, ControlPlace } from './control-place.js'
+import type { ControlRule } from './control-rule.js'
+import { itemDocuments } from './item-documents.js'
+
+/** Documents of which there are too many to list, or no list: each is there by its name. */
+interface Asked {
+  /** Of their names, without the ending. */
+  readonly pattern: RegExp
+  readonly ending: string
+  readonly of: (name: string, place: ControlPlace) => Document
+}
+
+const dataType = /^[^.]+:[^.]+$/
+const number = /^[1-9]\d*$/
+/** What a part of a URL's path can be. */
+const segment = /^(?!\.{1,2}$)[\w.@:~-]+$/
+
+const asked: Readonly<Record<AskedKind, Asked>> = {
+  fields: { pattern: dataType, ending: '.csv', of: fieldsDocument },
+  versions: { pattern: dataType, ending: '.xml', of: versionsDocument },
+  workflows: { pattern: number, ending: '.xml', of: workflowDocument },
+  'item-workflows': {
+    pattern: /^[^&]+(?:&launch_time=.+)?$/,
+    ending: '.xml',
+    of: (name, { item }) => {
+      const [pipeline, time] = name.split('&launch_time=')
+      return itemWorkflowDocument(item, pipeline!, time)
+    },
+  },
+  statuses: { pattern: segment, ending: '', of: statusLogDocument },
+}
+
+export const askedRules = Object.fromEntries(
+  Object.entries(asked).map(([kind, { pattern, ending, of }]): [string, ControlRule] => [
+    kind,
+    {
+      find: async (directory, place, name, sources) => {
+        const label = unescapeName(name)
+        const base = baseOf(label, ending)
+        if (base === undefined || !pattern.test(base))
+          return pattern.test(label) ? aliasEntry(name, escapeName(`${label}${ending}`)) : undefined
+        const document = of(base, place)
+        const [text] = await sources.orNone(['not-found'], async () => [await sources.text(document)])
+        return text && textEntry(directory, name, document, text)
+      },
+    },
+  ]),
+) as Record<AskedKind, ControlRule>
+
+function baseOf(label: string, ending: string): string | undefined {
+  return label.endsWith(ending) ? label.slice(0, label.length - ending.length) : undefined
+}
+
+/** The document that a file of this name is, where its name alone tells that. */
+export function namedDocument(place: ControlPlace, name: string): Document | undefined {
+  if (place.kind === 'item') {
+    const documents = itemDocuments[place.of](place)
+    return Object.hasOwn(documents, name) ? documents[name] : undefined
+  }
+  if (!Object.hasOwn(asked, place.kind)) return undefined
+  const { pattern, ending, of } = asked[place.kind as AskedKind]
+  const base = baseOf(unescapeName(name), ending)
+  return base !== undefined && pattern.test(base) ? of(base, place) : undefined
+}
