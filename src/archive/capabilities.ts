@@ -2,6 +2,7 @@ import { FsError } from '../util/fs-error.js'
 import { isNameableScan } from '../xnat/address.js'
 import type { Capability, Entry } from './archive.js'
 import { controlLack } from './control/control-lacks.js'
+import type { Lack } from './control/control-lacks.js'
 import { isEntity } from './entities.js'
 import { isTree, levels, placeOf } from './layout.js'
 import type { ArchivePlace, FilePlace, ItemPlace, Level, TreePlace } from './layout.js'
@@ -27,66 +28,98 @@ export function missingCapability(
   newName?: string,
 ): FsError | undefined {
   const place = placeOf(entry)
-  const deny = (code: 'EINVAL' | 'EPERM' | 'EROFS', reason: string): FsError =>
-    new FsError(code, `${verbs[capability]} ${entry.name || '/'}: ${reason}`)
+  const deny: Deny = (code, { reason, nextStep }) =>
+    new FsError(code, `${verbs[capability]} ${entry.name || '/'}: ${reason}`, { nextStep })
 
   if ('isView' in place && place.isView) {
-    return deny('EROFS', 'this directory is a view of several items; change the file in its own resource')
+    return deny('EROFS', {
+      reason: 'this directory is a view of several items',
+      nextStep: 'change the file in its own resource',
+    })
   }
   if (place.level === 'control' || place.level === 'control-file') {
     const lack = controlLack(place, capability, newName, options)
-    return lack && deny(lack.code, lack.reason)
+    return lack && deny(lack.code, lack)
   }
   if (place.level === 'prearchived-file')
-    return deny('EPERM', 'it waits to be archived, and cannot be changed before it is')
-  if (place.level === 'link') return deny('EROFS', 'links are not kept on the server')
+    return deny('EPERM', {
+      reason: 'it waits to be archived, and cannot be changed before it is',
+      nextStep: 'have it archived first',
+    })
+  if (place.level === 'link')
+    return deny('EROFS', { reason: 'links are not kept on the server', nextStep: 'use what it leads to' })
   const scan = scanOf(place)
   if (scan !== undefined && !isNameableScan(scan) && isBelowScan(place)) {
-    return deny('EPERM', `XNAT can read scan '${scan}' by its ID, but not change it`)
+    return deny('EPERM', {
+      reason: `XNAT can read scan '${scan}' by its ID, but not change it`,
+      nextStep: 'change it in a browser',
+    })
   }
   if (isBelowScan(place) && place.isProtected && !options.allowRawWrites) {
-    return deny('EPERM', 'this is raw scan data; mount with --allow-raw-writes to change it')
+    return deny('EPERM', {
+      reason: 'this is raw scan data',
+      nextStep: 'mount with --allow-raw-writes to change it',
+    })
   }
   if (capability === 'relabel') return relabelProblem(place, newName, deny, options)
   if (!isBelowScan(place)) {
-    const reason = reasonAboveResources(place, capability, options)
-    if (reason !== undefined) return deny('EPERM', reason)
+    const lack = lackAboveResources(place, capability, options)
+    if (lack !== undefined) return deny('EPERM', lack)
     if (capability === 'make-directory' && levels[place.level as Level].makes === 'entity')
       return newName === undefined || isEntityLabel(place, newName)
         ? undefined
-        : deny('EINVAL', `'${newName}': XNAT takes labels of letters, digits, _ and - only`)
+        : deny('EINVAL', wrongLabel(newName))
     return newName === undefined ? undefined : resourceNameProblem(place, newName, deny, options)
   }
   const problem =
     newName === undefined ? undefined : fileNameProblem(newName, capability === 'make-directory')
-  return problem === undefined ? undefined : deny('EINVAL', `'${newName}': ${problem}`)
+  return problem === undefined ? undefined : deny('EINVAL', wrongName(newName!, problem))
+}
+
+type Deny = (code: 'EINVAL' | 'EPERM' | 'EROFS', why: Lack) => FsError
+
+function wrongName(name: string, problem: string): Lack {
+  return { reason: `'${name}': ${problem}`, nextStep: 'take another name' }
+}
+
+function wrongLabel(label: string): Lack {
+  return wrongName(label, 'XNAT takes labels of letters, digits, _ and - only')
 }
 
 function resourceNameProblem(
   place: ItemPlace,
   name: string,
-  deny: (code: 'EINVAL' | 'EPERM', reason: string) => FsError,
+  deny: Deny,
   options: CapabilityOptions,
 ): FsError | undefined {
   const label = unescapeName(name)
   const problem = labelProblem(label)
-  if (problem !== undefined) return deny('EINVAL', `'${name}': ${problem}`)
+  if (problem !== undefined) return deny('EINVAL', wrongName(name, problem))
   if (place.item.scan === undefined || options.allowRawWrites || !isRaw({ label, content: '' }))
     return undefined
-  return deny('EPERM', `the label ${label} means raw scan data; mount with --allow-raw-writes to make it`)
+  return deny('EPERM', {
+    reason: `the label ${label} means raw scan data`,
+    nextStep: 'mount with --allow-raw-writes to make it',
+  })
 }
 
 function relabelProblem(
   place: ArchivePlace,
   name: string | undefined,
-  deny: (code: 'EINVAL' | 'EPERM', reason: string) => FsError,
+  deny: Deny,
   options: CapabilityOptions,
 ): FsError | undefined {
   if (place.level !== 'subject' && place.level !== 'experiment')
-    return deny('EPERM', 'XNAT can rename subjects and experiments only')
-  if (!options.allowRelabel) return deny('EPERM', 'mount with --allow-rename entities to change labels')
-  if (name !== undefined && !/^[A-Za-z0-9_-]+$/.test(name))
-    return deny('EINVAL', `'${name}': XNAT takes labels of letters, digits, _ and - only`)
+    return deny('EPERM', {
+      reason: 'XNAT can rename subjects and experiments only',
+      nextStep: 'copy it under the other name',
+    })
+  if (!options.allowRelabel)
+    return deny('EPERM', {
+      reason: 'labels are protected',
+      nextStep: 'mount with --allow-rename entities to change labels',
+    })
+  if (name !== undefined && !/^[A-Za-z0-9_-]+$/.test(name)) return deny('EINVAL', wrongLabel(name))
   return undefined
 }
 
@@ -111,26 +144,49 @@ const fixedLevels: ReadonlySet<string> = new Set(
   Object.values(levels).flatMap(({ fixed }) => Object.values(fixed)),
 )
 
-function reasonAboveResources(
+function lackAboveResources(
   place: ItemPlace,
   capability: Capability,
   options: CapabilityOptions,
-): string | undefined {
-  if (capability === 'remove') {
-    if (place.level === 'project')
-      return 'the ID of a removed project can never be used again; remove it on the server'
-    const isKnown = isEntity(place.level) || fixedLevels.has(place.level)
-    if (!isKnown)
-      return 'only files, folders, resources, subjects, experiments and what is in them can be removed'
-    return options.allowDelete ? undefined : 'mount with --allow-delete entities to remove it'
+): Lack | undefined {
+  if (capability === 'remove') return lackOfRemoval(place, options)
+  const { makes } = levels[place.level as Level]
+  if (capability === 'make-directory' && makes === 'entity') {
+    const reason = 'it would be a new item of the archive, with a record of its own'
+    return options.allowCreate
+      ? undefined
+      : { reason, nextStep: 'mount with --allow-create entities to make it' }
   }
-  if (capability === 'make-directory' && levels[place.level as Level].makes === 'entity')
-    return options.allowCreate ? undefined : 'mount with --allow-create entities to make it'
-  if (capability === 'create') return 'files lie in resources; make one with mkdir in a scan or in resources/'
-  if (capability === 'make-directory' && levels[place.level as Level].makes !== 'resource') {
-    return 'a resource is made in a scan, in resources/, or in the in/ or out/ of an assessor or reconstruction'
+  if (capability === 'create')
+    return {
+      reason: 'files lie in resources',
+      nextStep: 'make one with mkdir in a scan or in resources/',
+    }
+  if (capability === 'make-directory' && makes !== 'resource') {
+    return {
+      reason: 'no resource can be there',
+      nextStep: 'make it in a scan, in resources/, or in the in/ or out/ of an assessor or reconstruction',
+    }
   }
   return undefined
+}
+
+function lackOfRemoval(place: ItemPlace, options: CapabilityOptions): Lack | undefined {
+  if (place.level === 'project')
+    return {
+      reason: 'the ID of a removed project can never be used again',
+      nextStep: 'remove it on the server',
+    }
+  if (!isEntity(place.level) && !fixedLevels.has(place.level))
+    return {
+      reason: 'only files, folders, resources, subjects, experiments and what is in them can be removed',
+      nextStep: 'remove what is in it',
+    }
+  if (options.allowDelete) return undefined
+  return {
+    reason: 'it is an item of the archive, whose record would be gone too',
+    nextStep: 'mount with --allow-delete entities to remove it',
+  }
 }
 
 /** Why no resource can get this label, or undefined. REST takes labels raw (xnat-wire.md §1.2, §5, §6). */

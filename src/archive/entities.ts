@@ -64,7 +64,9 @@ export class Entities {
   async remove({ level, item }: ItemPlace, name: string, signal?: AbortSignal): Promise<void> {
     const owner = (await this.#client.item(ownerOf(item), signal))['project']
     if (owner !== item.project) {
-      throw new FsError('EPERM', `remove ${name}: it is shared from project ${owner}; remove it there`)
+      throw new FsError('EPERM', `remove ${name}: it is shared from project ${owner}`, {
+        nextStep: 'remove it there',
+      })
     }
     const inside = await this.#inside(level, item, signal)
     if (inside !== undefined) throw new FsError('ENOTEMPTY', `remove ${name}: it has ${inside}`)

@@ -25,7 +25,10 @@ const errnoOf: Readonly<Record<XnatErrorCode, ErrnoName>> = {
 /** @param what names the thing and the operation, for the log: "list TEST/1/MR1" */
 export function toFsError(error: unknown, what: string): unknown {
   if (!(error instanceof XnatError)) return error
-  return new FsError(errnoOf[error.code], `${what}: ${error.message}`, { cause: error })
+  return new FsError(errnoOf[error.code], `${what}: ${error.reason}`, {
+    nextStep: error.nextStep,
+    cause: error,
+  })
 }
 
 /** Runs a task of the archive so that it fails with FsError. */

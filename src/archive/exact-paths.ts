@@ -23,6 +23,8 @@ export class ExactPaths {
       exact = exactPath(storedPath, this.#decodesPaths)
     }
     if (exact !== undefined) return exact
-    throw new FsError('EBUSY', `no URL names '${storedPath}' alone; change or delete it on the server`)
+    throw new FsError('EBUSY', `no URL names '${storedPath}' alone`, {
+      nextStep: 'change or delete it on the server',
+    })
   }
 }

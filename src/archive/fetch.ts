@@ -23,11 +23,15 @@ export async function fetchBytes(
   try {
     const { storedPath, path } = storedFile(file)
     if (path === undefined)
-      throw new FsError('ENOTSUP', `${what}: on the server another file's name hides it from every URL`)
+      throw new FsError('ENOTSUP', `${what}: on the server another file's name hides it from every URL`, {
+        nextStep: 'rename one of the two on the server',
+      })
     const bytes = await readFile(session, path, { range, priority: urgency, signal })
     if (bytes.servedName !== undefined && isPackedInstead(bytes.servedName, basename(storedPath))) {
       bytes.body.destroy()
-      throw new FsError('EIO', `${what}: it is missing on the server, which has ${bytes.servedName} only`)
+      throw new FsError('EIO', `${what}: it is missing on the server, which has ${bytes.servedName} only`, {
+        nextStep: 'have the catalog of its resource refreshed in a browser',
+      })
     }
     return {
       first: bytes.first,
@@ -41,7 +45,8 @@ export async function fetchBytes(
   } catch (error) {
     if (error instanceof XnatError && (error.code === 'not-found' || isUnknown(error, place))) {
       // The catalog lists it, or did when the file was opened: never ENOENT, which would say it never was.
-      throw new FsError('ESTALE', `${what}: ${error.message}; listed, but gone from the server`, {
+      throw new FsError('ESTALE', `${what}: ${error.reason}: it is listed, but gone from the server`, {
+        nextStep: '`xnatfs refresh` it, or have the catalog of its resource refreshed in a browser',
         cause: error,
       })
     }

@@ -214,7 +214,9 @@ export function placeOf(entry: Entry): ArchivePlace {
 export function filePlaceOf(file: FileEntry): FilePlace {
   const place = placeOf(file)
   if (place.level === 'file') return place
-  throw new FsError('ENOTSUP', `${file.name} is no file of a resource`)
+  throw new FsError('ENOTSUP', `${file.name} is no file of a resource`, {
+    nextStep: 'take one in a resource',
+  })
 }
 
 export function isTree(place: ArchivePlace): place is TreePlace {

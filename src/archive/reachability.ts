@@ -70,7 +70,9 @@ export class Reachability {
   tellStale(): void {
     if (this.#isTold) return
     this.#isTold = true
-    this.#log.warn('the server does not answer; what is known of it is shown, and may be out of date')
+    this.#log.warn(
+      'the server does not answer, and what is known of it is shown, which may be out of date; `xnatfs refresh` asks it again',
+    )
   }
 }
 

@@ -21,8 +21,8 @@ export async function withReason(
     if (experiment === undefined || !(error instanceof XnatError) || error.code !== 'forbidden') throw error
     const status = await statusOf(client, experiment)
     if (status !== 'locked' && status !== 'obsolete') throw error
-    const reason = `its experiment is ${status}; an owner who writes active into its .xnat/status changes that`
-    throw new FsError('EACCES', `remove ${name}: ${reason}`, { cause: error })
+    const nextStep = 'an owner who writes active into its .xnat/status changes that'
+    throw new FsError('EACCES', `remove ${name}: its experiment is ${status}`, { nextStep, cause: error })
   }
 }
 

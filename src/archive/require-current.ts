@@ -16,7 +16,12 @@ export async function requireCurrent(
   const { entries } = await list()
   const now = entries.find((entry): entry is FileEntry => entry.kind === 'file' && entry.key === file.key)
   if (!now) return
-  if (listings.isStale(now.listing)) throw new FsError('EIO', 'the server does not answer')
+  if (listings.isStale(now.listing))
+    throw new FsError('EIO', `${file.name}: the server does not answer`, {
+      nextStep: 'try again when it does',
+    })
   if (listedVersionOf(now) === listedVersionOf(file)) return
-  throw new FsError('ESTALE', `${file.name} was changed on the server while it did not answer`)
+  throw new FsError('ESTALE', `${file.name} was changed on the server while it did not answer`, {
+    nextStep: 'open it again',
+  })
 }

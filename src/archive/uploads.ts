@@ -121,9 +121,9 @@ export class Uploads {
       ? await this.#files.listWhen(part, () => Promise.race([others, sleep(longestBatchMs)]))
       : await this.#files.list(part)
     const listed = find(files, path, replaces && wanted)
-    if (!listed) throw new FsError('EIO', `the server says it stored ${path}, but does not list it`)
+    if (!listed) throw notAsSent(`the server says it stored ${path}, but does not list it`)
     if (listed.sizeBytes !== undefined && listed.sizeBytes !== sent.sizeBytes) {
-      throw new FsError('EIO', `the server has ${listed.sizeBytes} bytes of ${path}, not ${sent.sizeBytes}`)
+      throw notAsSent(`the server has ${listed.sizeBytes} bytes of ${path}, not ${sent.sizeBytes}`)
     }
     if (listed.digest === undefined) await this.#readBack(part, listed.storedPath, sent, signal)
     else if (listed.digest !== sent.md5) throw otherBytes(path)
@@ -199,7 +199,8 @@ export class Uploads {
     const what = now ? 'was changed' : 'was removed'
     throw new FsError(
       'ESTALE',
-      `${replaces.name} ${what} on the server since it was opened; it was not overwritten`,
+      `${replaces.name} ${what} on the server since it was opened, and is not overwritten`,
+      { nextStep: 'look what is there now, and write it again under this or another name' },
     )
   }
 
@@ -272,5 +273,9 @@ async function md5WhereSizeFits(listed: StoredFile, source: StoreSource): Promis
 }
 
 function otherBytes(path: string): FsError {
-  return new FsError('EIO', `the server has other bytes of ${path} than were sent`)
+  return notAsSent(`the server has other bytes of ${path} than were sent`)
+}
+
+function notAsSent(reason: string): FsError {
+  return new FsError('EIO', reason, { nextStep: 'write it again' })
 }

@@ -116,7 +116,9 @@ export class Writer {
         deleteFile(this.#session, address, exact, signal),
       )
       if (await isThere())
-        throw new FsError('EIO', `the server says it deleted ${storedPath}, but still lists it`)
+        throw new FsError('EIO', `the server says it deleted ${storedPath}, but still lists it`, {
+          nextStep: 'look at it in a browser, and remove it again',
+        })
     })
   }
 
@@ -163,8 +165,8 @@ export class Writer {
   async relabel(item: ItemAddress, label: string, signal?: AbortSignal): Promise<void> {
     const owner = (await this.#client.item(item, signal))['project']
     if (owner !== item.project) {
-      const reason = `it is shared from project ${owner}; rename it there`
-      throw new FsError('EPERM', `rename to ${label}: ${reason}`)
+      const nextStep = 'rename it there'
+      throw new FsError('EPERM', `rename to ${label}: it is shared from project ${owner}`, { nextStep })
     }
     await this.#client.relabel(item, label, signal)
     this.#cache.forget(() => true) // it is in many listings, by its label
@@ -206,5 +208,7 @@ function othersTaken(file: FileEntry, files: readonly StoredFile[]): StoredFile[
 /** Why a delete is refused. */
 export function takesOthers(name: string, others: readonly string[]): FsError {
   const reason = `XNAT deletes by prefix and would take ${others.length} more with it, such as '${others[0]}'`
-  return new FsError('EBUSY', `remove ${name}: ${reason}; nothing was deleted. Remove those first`)
+  return new FsError('EBUSY', `remove ${name}: ${reason}, and nothing was deleted`, {
+    nextStep: 'remove those first',
+  })
 }

@@ -227,7 +227,7 @@ export class XnatArchive implements Archive {
       const stored = listing.entries.find(
         (entry): entry is FileEntry => entry.kind === 'file' && storedPathOf(entry) === storedPath,
       )
-      if (!stored) throw new FsError('EIO', `store ${name}: stored as '${storedPath}', which is not listed`)
+      if (!stored) throw unlisted(`store ${name}: stored as '${storedPath}', which is not listed`)
       return stored
     })
   }
@@ -283,7 +283,7 @@ export class XnatArchive implements Archive {
       const listing = await this.list(parent)
       const canonical = listing.get(name) ? name : listing.canonicalName(label)
       const made = canonical === undefined ? undefined : listing.get(canonical)
-      if (made?.kind !== 'directory') throw new FsError('EIO', `make directory ${name}: made, but not listed`)
+      if (made?.kind !== 'directory') throw unlisted(`make directory ${name}: made, but not listed`)
       return made
     })
   }
@@ -317,10 +317,7 @@ export class XnatArchive implements Archive {
       const { entries } = await this.list(parent)
       const now = entries.find((entry) => entry.id === directory.id)
       if (now?.kind === 'directory' && now.name === name) return now
-      throw new FsError(
-        'EIO',
-        `the server says it renamed ${directory.name} to ${name}, but does not list it`,
-      )
+      throw unlisted(`the server says it renamed ${directory.name} to ${name}, but does not list it`)
     })
   }
 
@@ -372,4 +369,9 @@ export class XnatArchive implements Archive {
     const local = { runs: this.#runs, zips, corrections: this.#corrections }
     return new Sources(this.#client, this.#listings, signal, local)
   }
+}
+
+/** What the server says it has done is not to be seen there. */
+function unlisted(reason: string): FsError {
+  return new FsError('EIO', reason, { nextStep: '`xnatfs refresh` its directory, and try again' })
 }

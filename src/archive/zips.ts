@@ -71,7 +71,7 @@ export class Zips {
         this.#bring(file.name, place, shared),
       ))
     if (file.sizeBytes !== undefined && zip.version !== file.version)
-      throw new FsError('ESTALE', `read ${file.name}: it was packed anew; open it again`)
+      throw new FsError('ESTALE', `read ${file.name}: it was packed anew`, { nextStep: 'open it again' })
     zip.users++
     let isReleased = false
     const release = (): void => {
@@ -160,8 +160,14 @@ export class Zips {
     } catch (cause) {
       const { code = 'unknown' } = cause as NodeJS.ErrnoException
       if (code === 'ENOSPC' || code === 'EDQUOT')
-        throw new FsError('ENOSPC', `${what}: no room for it in ${directory} (${code})`, { cause })
-      throw new FsError('EIO', `${what}: it cannot be written in ${directory} (${code})`, { cause })
+        throw new FsError('ENOSPC', `${what}: no room for it in ${directory} (${code})`, {
+          nextStep: 'free some there',
+          cause,
+        })
+      throw new FsError('EIO', `${what}: it cannot be written in ${directory} (${code})`, {
+        nextStep: 'see whether that disk is well',
+        cause,
+      })
     }
   }
 
@@ -183,7 +189,8 @@ async function checkFiles(
   what: string,
 ): Promise<void> {
   const sizes = await zipFileSizes(handle, sizeBytes)
-  if (!sizes) throw new FsError('EIO', `${what}: the server broke off before its end`)
+  if (!sizes)
+    throw new FsError('EIO', `${what}: the server broke off before its end`, { nextStep: 'read it again' })
   const { fileSizes } = place
   if (!fileSizes) return
   const isWhole =
@@ -191,7 +198,7 @@ async function checkFiles(
     (fileSizes.includes(undefined) || sorted(sizes).join() === sorted(fileSizes as number[]).join())
   if (isWhole) return
   const reason = `the server packed ${sizes.length} files that are not the ${fileSizes.length} that it lists`
-  throw new FsError('EIO', `${what}: ${reason}`)
+  throw new FsError('EIO', `${what}: ${reason}`, { nextStep: 'read the files themselves' })
 }
 
 function sorted(sizes: readonly number[]): number[] {
@@ -208,7 +215,8 @@ async function* piecesOf(
     for (let at = first; at < end;) {
       const buffer = Buffer.allocUnsafe(Math.min(pieceBytes, end - at))
       const { bytesRead } = await handle.read(buffer, 0, buffer.length, at)
-      if (bytesRead === 0) throw new FsError('EIO', 'a zip on the disk is shorter than it was')
+      if (bytesRead === 0)
+        throw new FsError('EIO', 'a zip on the disk is shorter than it was', { nextStep: 'read it again' })
       at += bytesRead
       yield buffer.subarray(0, bytesRead)
     }

@@ -93,7 +93,10 @@ export class CacheRoom {
     this.#making ??= this.#makeRoom()
       .catch((error: unknown) => {
         const { disk } = this.#options
-        if (!isAbsent(error)) disk.log.warn(`the disk cache cannot be looked through: ${causeChain(error)}`)
+        if (!isAbsent(error))
+          disk.log.warn(
+            `the disk cache cannot be looked through: ${causeChain(error)}; see whether it is yours, or give another --cache-dir`,
+          )
       })
       .finally(() => (this.#making = undefined))
     return this.#making
@@ -167,7 +170,9 @@ export class CacheRoom {
       this.#fullUntil = disk.now() + fullMs
       this.#sinceCheck = Number.POSITIVE_INFINITY
       if (!this.#wasFull)
-        disk.log.warn('the disk has no room left for the cache; it takes nothing more until it has')
+        disk.log.warn(
+          'the disk has no room left for the cache, which takes nothing more until it has; free some, or give --cache-dir on another one',
+        )
     }
     this.#wasFull = isFull
   }

@@ -27,8 +27,9 @@ export async function applyConfig(command: Command): Promise<void> {
   placesOf.set(command, places)
   for (const [key, setting] of settings) {
     if (!known.includes(key)) {
-      const reason = `'${key}' is no option; they are ${known.join(', ')}`
-      throw new CliError(exitCodes.usage, `${setting.place}: ${reason}`)
+      const reason = `'${key}' is no option`
+      const nextStep = `remove it, or write one of ${known.join(', ')}`
+      throw new CliError(exitCodes.usage, { thing: setting.place, reason, nextStep })
     }
     const option = command.options.find((candidate) => candidate.name().replace(/^no-/, '') === key)
     if (!option) continue // of another command
@@ -41,23 +42,28 @@ export async function applyConfig(command: Command): Promise<void> {
 }
 
 function parsedValue(option: Option, key: string, { value, place }: Setting): unknown {
-  const wrong = (what: string): CliError => new CliError(exitCodes.usage, `${place}: ${key}: ${what}`)
+  const wrong = (reason: string, nextStep: string): CliError =>
+    new CliError(exitCodes.usage, { thing: `${place}: ${key}`, reason, nextStep })
   if (!option.required && !option.optional) {
     if (typeof value === 'boolean') return value
-    throw wrong(`${JSON.stringify(value)} is neither true nor false`)
+    throw wrong(`${JSON.stringify(value)} is neither true nor false`, 'write true or false')
   }
   if (typeof value !== 'string' && typeof value !== 'number') {
-    throw wrong(`${JSON.stringify(value)} is neither a text nor a number`)
+    throw wrong(
+      `${JSON.stringify(value)} is neither a text nor a number`,
+      'write one value, a text in quotes',
+    )
   }
   const text = String(value)
   if (option.argChoices && !option.argChoices.includes(text)) {
-    throw wrong(`'${text}' is none of ${option.argChoices.join(', ')}`)
+    throw wrong(`'${text}' is none of its values`, `write one of ${option.argChoices.join(', ')}`)
   }
   if (!option.parseArg || option.argChoices) return text
   try {
     return option.parseArg(text, undefined)
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : ''
-    throw new CliError(exitCodes.usage, `${place}: ${reason}`, { cause })
+    if (!(cause instanceof CliError)) throw cause
+    const { reason, nextStep } = cause.refusal
+    throw new CliError(exitCodes.usage, { thing: `${place}: ${key}`, reason, nextStep }, { cause })
   }
 }

@@ -17,12 +17,17 @@ const tasks = { status, clear, verify } as const
 /** `xnatfs cache status|clear|verify`: what is kept between mounts. All of them may run beside mounts. */
 export async function cacheCommand(what: string, flags: CacheFlags): Promise<ExitCode> {
   if (!Object.hasOwn(tasks, what)) {
-    throw new CliError(exitCodes.usage, `cache ${what}: it is status, clear or verify`)
+    const reason = 'there is no such command'
+    const nextStep = 'it is `xnatfs cache status`, `clear` or `verify`'
+    throw new CliError(exitCodes.usage, { thing: `cache ${what}`, reason, nextStep })
   }
+  const root = cacheRoot(flags.cacheDir)
   try {
-    return await tasks[what as keyof typeof tasks](cacheRoot(flags.cacheDir))
-  } catch (error) {
-    throw new CliError(exitCodes.failure, `cache ${what}: ${causeChain(error)}`, { cause: error })
+    return await tasks[what as keyof typeof tasks](root)
+  } catch (cause) {
+    const reason = `cache ${what} failed: ${causeChain(cause)}`
+    const nextStep = 'see whether you own the directory, or name another with --cache-dir'
+    throw new CliError(exitCodes.failure, { thing: root, reason, nextStep }, { cause })
   }
 }
 

@@ -37,9 +37,10 @@ export async function readSettings(
   const chosen = known[profile]
   if (!isTable(chosen)) {
     const names = Object.keys(known)
-    const there =
-      names.length === 0 ? 'it has none: add it there' : `it has ${names.join(', ')}: choose one, or add it`
-    throw new CliError(exitCodes.usage, `${path} has no [profile.${profile}]; ${there}`)
+    const reason = `has no [profile.${profile}]`
+    const nextStep =
+      names.length === 0 ? 'add it there' : `choose one that it has (${names.join(', ')}), or add it`
+    throw new CliError(exitCodes.usage, { thing: path, reason, nextStep })
   }
   add(settings, chosen, `[profile.${profile}] of ${path}`, true)
   return settings
@@ -48,8 +49,9 @@ export async function readSettings(
 function add(settings: Map<string, Setting>, values: Values, place: string, isChosen: boolean): void {
   for (const [key, value] of Object.entries(values)) {
     if (/pass(word)?$|secret|jsession|token/i.test(key)) {
-      const advice = 'passwords do not belong there; run `xnatfs login`, or use ~/.netrc'
-      throw new CliError(exitCodes.usage, `${place}: '${key}': ${advice}`)
+      const reason = `passwords do not belong there, and '${key}' looks like one`
+      const nextStep = 'remove it, and run `xnatfs login` or use ~/.netrc'
+      throw new CliError(exitCodes.usage, { thing: place, reason, nextStep })
     }
     settings.set(key, { value, place, isChosen })
   }
@@ -61,16 +63,18 @@ async function readToml(path: string): Promise<Values> {
     text = await readFile(path, 'utf8')
   } catch (cause) {
     if (hasErrorCode(cause, 'ENOENT') || hasErrorCode(cause, 'ENOTDIR')) return {}
-    const advice = 'make it a file that you may read, or remove it'
-    throw new CliError(exitCodes.usage, `${path} cannot be read: ${causeChain(cause)}; ${advice}`, { cause })
+    const reason = `cannot be read: ${causeChain(cause)}`
+    const nextStep = 'make it a file that you may read, or remove it'
+    throw new CliError(exitCodes.usage, { thing: path, reason, nextStep }, { cause })
   }
   try {
     return parse(text)
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message.split('\n')[0] : ''
+    const what = cause instanceof Error ? cause.message.split('\n')[0] : ''
     const where = cause instanceof TomlError ? ` (line ${cause.line})` : ''
+    const reason = `is no TOML${where}: ${what}`
     // Without its cause, which shows the line: somebody may have put a password there.
-    throw new CliError(exitCodes.usage, `${path} is no TOML${where}: ${reason}; mend it, or remove it`)
+    throw new CliError(exitCodes.usage, { thing: path, reason, nextStep: 'mend it, or remove it' })
   }
 }
 

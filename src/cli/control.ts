@@ -21,6 +21,8 @@ export interface ControlAnswer {
   readonly isDone: boolean
   /** For the user: what was done, or why not. */
   readonly message: string
+  /** What to do, where it is not done. */
+  readonly nextStep?: string
   /** Files that are not on the server. */
   readonly unsent?: readonly UnsentFile[]
   readonly status?: MountStatus

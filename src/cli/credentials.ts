@@ -49,7 +49,7 @@ export async function findCredentials(url: string, sources: CredentialSources): 
   const { user } = flags
   if (flags.guest) return { credentials: undefined, source: '--guest' }
   if (flags.passwordStdin) {
-    if (!user) throw new CliError(exitCodes.usage, '--password-stdin: whose password? give --user')
+    if (!user) throw withoutUser('--password-stdin')
     return { credentials: { user, password: await sources.readInput() }, source: '--password-stdin' }
   }
   const found = (await fromEnvironment(url, sources)) ?? (await fromFiles(url, sources))
@@ -59,11 +59,20 @@ export async function findCredentials(url: string, sources: CredentialSources): 
     const password = await ask(`Password of ${user} at ${url}: `)
     return { credentials: { user, password }, source: 'the terminal' }
   }
-  const advice = `run \`xnatfs login ${url}\`, or set XNAT_PASS, or put 'machine ${new URL(url).host} login ${user} password …' into ~/.netrc`
-  throw new CliError(
-    exitCodes.notLoggedIn,
-    `no password for user '${user}'${ignored(url, sources)}; ${advice}`,
-  )
+  throw new CliError(exitCodes.notLoggedIn, {
+    thing: url,
+    reason: `no password for user '${user}'${ignored(url, sources)}`,
+    nextStep: `run \`xnatfs login ${url}\`, or set XNAT_PASS, or put 'machine ${new URL(url).host} login ${user} password …' into ~/.netrc`,
+  })
+}
+
+/** @param thing where the password is from */
+function withoutUser(thing: string): CliError {
+  return new CliError(exitCodes.usage, {
+    thing,
+    reason: 'it is not known whose password that is',
+    nextStep: 'give --user or set XNAT_USER',
+  })
 }
 
 async function fromEnvironment(
@@ -75,16 +84,17 @@ async function fromEnvironment(
   if (password && isForUser(flags.user, env)) {
     const user = flags.user || env['XNAT_USER']
     if (user) return { credentials: { user, password }, source: 'XNAT_PASS' }
-    throw new CliError(exitCodes.usage, 'XNAT_PASS is set but no user; give --user or set XNAT_USER')
+    throw withoutUser('XNAT_PASS')
   }
   const jsession = env['XNAT_JSESSION']
   if (!jsession) return undefined
   const user = await userOfSession(jsession)
   if (flags.user && flags.user !== user) {
-    throw new CliError(
-      exitCodes.notLoggedIn,
-      `XNAT_JSESSION is a session of '${user}', not of '${flags.user}'; give --user ${user}, or unset XNAT_JSESSION`,
-    )
+    throw new CliError(exitCodes.notLoggedIn, {
+      thing: 'XNAT_JSESSION',
+      reason: `is a session of '${user}', not of '${flags.user}'`,
+      nextStep: `give --user ${user}, or unset XNAT_JSESSION`,
+    })
   }
   return { credentials: { user, jsession }, source: 'XNAT_JSESSION' }
 }

@@ -1,13 +1,14 @@
 import { spawn } from 'node:child_process'
 import { open } from 'node:fs/promises'
+import { causeChain } from '../util/log.js'
 import { CliError, exitCodes } from './exit.js'
-import type { ExitCode } from './exit.js'
+import type { ExitCode, Refusal } from './exit.js'
 import type { MountPlan } from './mount.js'
 import { withoutSecrets } from './secret-environment.js'
 
 type DaemonReport =
   | { readonly kind: 'ready' }
-  | { readonly kind: 'failed'; readonly exitCode: ExitCode; readonly message: string }
+  | { readonly kind: 'failed'; readonly exitCode: ExitCode; readonly refusal: Refusal }
 
 /** Set for the process that serves a mount in the background. */
 const daemonMark = 'XNATFS_DAEMON'
@@ -27,10 +28,9 @@ export async function startDaemon(
   plan: MountPlan,
 ): Promise<void> {
   const log = await open(logFile, 'a', 0o600).catch((cause: unknown) => {
-    const reason = cause instanceof Error ? cause.message : ''
-    throw new CliError(exitCodes.usage, `cannot write the log ${logFile}: ${reason}; give --log-file`, {
-      cause,
-    })
+    const reason = `the log cannot be written there: ${causeChain(cause)}`
+    const nextStep = 'give a --log-file that you may write'
+    throw new CliError(exitCodes.usage, { thing: logFile, reason, nextStep }, { cause })
   })
   const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...parameters], {
     detached: true,
@@ -40,11 +40,11 @@ export async function startDaemon(
   await log.close()
   const report = await new Promise<DaemonReport>((resolve) => {
     child.once('message', (message) => resolve(message as DaemonReport))
-    child.once('error', (error) => resolve(failed(error.message)))
-    child.once('exit', (code) => resolve(failed(`the background process ended with ${code}; see ${logFile}`)))
+    child.once('error', (error) => resolve(failed(error.message, logFile)))
+    child.once('exit', (code, signal) => resolve(failed(`it ended with ${signal ?? code}`, logFile)))
     child.send(plan)
   })
-  if (report.kind === 'failed') throw new CliError(report.exitCode, report.message)
+  if (report.kind === 'failed') throw new CliError(report.exitCode, report.refusal)
   child.disconnect()
   child.unref()
 }
@@ -64,6 +64,11 @@ export async function report(result: DaemonReport): Promise<void> {
   if (process.connected) process.disconnect()
 }
 
-function failed(message: string): DaemonReport {
-  return { kind: 'failed', exitCode: exitCodes.failure, message }
+function failed(reason: string, logFile: string): DaemonReport {
+  const refusal = {
+    thing: 'the process in the background',
+    reason,
+    nextStep: `see ${logFile}, or mount with --foreground`,
+  }
+  return { kind: 'failed', exitCode: exitCodes.failure, refusal }
 }

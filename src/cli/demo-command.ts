@@ -48,7 +48,7 @@ class Demo {
     this.#folder = folder
     this.#mountpoint = join(folder, 'xnat')
     this.#interrupted = new Promise((_, reject) => {
-      this.interrupt = () => reject(new CliError(exitCodes.failure, 'interrupted'))
+      this.interrupt = () => reject(failed('demo', 'was interrupted'))
     })
     this.#interrupted.catch(() => {})
   }
@@ -69,8 +69,7 @@ class Demo {
     await this.#shell(`mkdir ${scan}/NIFTI`)
     await this.#shell(`dcm2niix -f %p_%s -o ${scan}/NIFTI ${scan}/DICOM`)
     const listing = await this.#shell(`ls -l ${scan}/NIFTI`)
-    if (!/\.nii/.test(listing))
-      throw new CliError(exitCodes.failure, 'dcm2niix made no NIfTI file on the mount')
+    if (!/\.nii/.test(listing)) throw failed('dcm2niix', 'made no NIfTI file on the mount')
     say('5. Another client sees them on the server, byte for byte')
     await this.#compare(scan)
     if (isKept) await this.#keep()
@@ -97,7 +96,7 @@ class Demo {
     this.#server = server
     const line = await new Promise<string>((resolve, reject) => {
       createInterface({ input: server.stdout }).once('line', resolve)
-      server.once('exit', (code) => reject(new CliError(exitCodes.failure, `the server ended with ${code}`)))
+      server.once('exit', (code) => reject(failed('xnatfs serve', `ended with ${code}`)))
     })
     const served = JSON.parse(line) as Served
     const netrc = `machine ${new URL(served.url).host} login ${served.user} password ${served.password}\n`
@@ -117,10 +116,9 @@ class Demo {
     for (const name of new Set(names)) {
       const remote = await this.#shell(`curl -s -K ${this.#folder}/curlrc '${files}/${name}' | md5sum`)
       const local = await this.#shell(`md5sum < ${scan}/NIFTI/${name}`)
-      if (remote !== local)
-        throw new CliError(exitCodes.failure, `${name} differs between the server and the mount`)
+      if (remote !== local) throw failed(name, 'differs between the server and the mount')
     }
-    if (names.length === 0) throw new CliError(exitCodes.failure, 'the server lists no NIfTI file')
+    if (names.length === 0) throw failed(files, 'the server lists no NIfTI file there')
   }
 
   async #keep(): Promise<void> {
@@ -151,9 +149,14 @@ class Demo {
     const exit = new Promise<number | null>((resolve) => child.once('close', resolve))
     const code = await Promise.race([exit, this.#interrupted])
     show(text.replaceAll(this.#folder, '$DEMO'))
-    if (code !== 0) throw new CliError(exitCodes.failure, `'${line.split(' ')[0]}' ended with ${code}`)
+    if (code !== 0) throw failed(line, `ended with ${code}`)
     return text
   }
+}
+
+function failed(thing: string, reason: string): CliError {
+  const nextStep = 'see what it says above, and what `xnatfs doctor` says of this machine'
+  return new CliError(exitCodes.failure, { thing, reason, nextStep })
 }
 
 function say(text: string): void {

@@ -20,7 +20,11 @@ export async function privateDirectory(path: string): Promise<string> {
   await mkdir(path, { recursive: true, mode: 0o700 })
   const { uid, mode } = await stat(path)
   if (uid !== userInfo().uid) {
-    throw new CliError(exitCodes.failure, `${path} belongs to another user; remove it or set XDG_RUNTIME_DIR`)
+    throw new CliError(exitCodes.failure, {
+      thing: path,
+      reason: 'belongs to another user',
+      nextStep: `remove it, or set ${path.startsWith(stateDirectory()) ? 'XDG_STATE_HOME' : 'XDG_RUNTIME_DIR'} to a directory of your own`,
+    })
   }
   if ((mode & 0o077) !== 0) await chmod(path, 0o700)
   return path

@@ -11,13 +11,25 @@ export const exitCodes = {
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 
-/** A failure the user is told in words: the thing, the reason, the next step. */
+/** What a user needs to know of a failure. `<thing>: <reason>; <nextStep>` is the line that is shown. */
+export interface Refusal {
+  /** What it is about, as the user calls it: a path, a URL, a flag, a command. */
+  readonly thing: string
+  /** What is wrong with it, with what the system or the server said. */
+  readonly reason: string
+  /** What to do about it. */
+  readonly nextStep: string
+}
+
+/** A failure the user is told in words. The line says all: a cause is not shown. */
 export class CliError extends Error {
   override readonly name = 'CliError'
   readonly exitCode: ExitCode
+  readonly refusal: Refusal
 
-  constructor(exitCode: ExitCode, message: string, options?: { cause?: unknown }) {
-    super(message, options)
+  constructor(exitCode: ExitCode, refusal: Refusal, options?: { cause?: unknown }) {
+    super(`${refusal.thing}: ${refusal.reason}; ${refusal.nextStep}`, options)
     this.exitCode = exitCode
+    this.refusal = refusal
   }
 }

@@ -51,8 +51,9 @@ async function userOfSession(url: string, jsession: string, flags: ConnectionFla
     throw explainLogIn(error, url)
   })
   if (user !== 'guest') return user // an open site takes whoever has an ended session for a guest
-  throw new CliError(
-    exitCodes.notLoggedIn,
-    `the session of XNAT_JSESSION at ${url} has ended; set it to another one, or log in with a user`,
-  )
+  throw new CliError(exitCodes.notLoggedIn, {
+    thing: url,
+    reason: 'the session of XNAT_JSESSION has ended',
+    nextStep: 'set it to another one, or log in with a user',
+  })
 }

@@ -17,10 +17,11 @@ export async function findMount(path: string): Promise<PathInMount> {
   const absolute = resolve(path)
   const found = mountOf(mounts, await withoutLinks(absolute)) ?? mountOf(mounts, absolute)
   if (found) return found
-  throw new CliError(
-    exitCodes.notFound,
-    `${absolute} is in no mount of xnatfs; \`xnatfs mount\` makes one, and /proc/mounts lists them`,
-  )
+  throw new CliError(exitCodes.notFound, {
+    thing: absolute,
+    reason: 'is in no mount of xnatfs',
+    nextStep: '`xnatfs mount` makes one, and /proc/mounts lists them',
+  })
 }
 
 async function withoutLinks(path: string): Promise<string> {

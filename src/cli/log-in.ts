@@ -18,7 +18,11 @@ export function explainLogIn(error: unknown, url: string, source?: CredentialSou
   }
   const isRefused = error.code === 'unauthorized' && source !== undefined && source !== 'nothing'
   const from = isRefused ? ` (the log-in is from ${source})` : ''
-  const isElsewhere = error.code === 'not-found' ? '; no XNAT answers here; check the URL' : ''
-  const exitCode = codes[error.code] ?? exitCodes.failure
-  return new CliError(exitCode, `cannot use ${url}: ${error.message}${isElsewhere}${from}`, { cause: error })
+  const elsewhere = error.code === 'not-found' ? 'no XNAT answers here: ' : ''
+  const reason = `cannot be used: ${elsewhere}${error.reason}${from}`
+  return new CliError(
+    codes[error.code] ?? exitCodes.failure,
+    { thing: url, reason, nextStep: error.nextStep },
+    { cause: error },
+  )
 }

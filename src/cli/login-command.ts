@@ -59,7 +59,7 @@ export async function logoutCommand(server: string | undefined, flags: LogoutFla
     exitCode = exitCodes.notReachable
     const end = isoMinute(expiresMs)
     const what = `the token of ${user} is removed here, and stays valid at ${url} until ${end}`
-    process.stderr.write(`xnatfs: ${what}: ${causeChain(failure)}\n`)
+    process.stderr.write(`xnatfs: ${what}: ${causeChain(failure)}; end it there in a browser\n`)
   }
   return exitCode
 }
@@ -75,12 +75,19 @@ function doomed(
     (token) => (url === undefined || token.url === url) && (flags.user ?? token.user) === token.user,
   )
   if (found.length === 0) {
-    const where = url === undefined ? 'anywhere' : `at ${url}`
-    throw new CliError(exitCodes.notFound, `nobody is logged in ${where} by \`xnatfs login\``)
+    throw new CliError(exitCodes.notFound, {
+      thing: `${url ?? 'any server'}${flags.user === undefined ? '' : ` as ${flags.user}`}`,
+      reason: 'nobody is logged in there by `xnatfs login`',
+      nextStep: 'there is nothing to be done; what comes from ~/.netrc or the environment ends there',
+    })
   }
   if (url === undefined && found.length > 1 && !flags.all) {
     const list = found.map((token) => `${token.url} (${token.user})`).join(', ')
-    throw new CliError(exitCodes.usage, `which? give a URL or --all: ${list}`)
+    throw new CliError(exitCodes.usage, {
+      thing: 'logout',
+      reason: `there are several log-ins: ${list}`,
+      nextStep: 'give the URL of one, or --all',
+    })
   }
   return found
 }
@@ -98,16 +105,20 @@ async function askPassword(url: string, flags: LoginFlags): Promise<PasswordLogI
   if (foreign !== undefined) process.stderr.write(`xnatfs: ${foreign}\n`)
   const userOfEnvironment = isMeant ? env['XNAT_USER'] || undefined : undefined
   const user = flags.user || userOfEnvironment || (await terminalQuestion()?.(`User at ${url}: `))
-  if (!user) throw new CliError(exitCodes.usage, 'who logs in? give --user')
+  if (!user) {
+    const reason = 'it is not known who logs in, and there is no terminal to ask on'
+    throw new CliError(exitCodes.usage, { thing: url, reason, nextStep: 'give --user' })
+  }
   if (flags.passwordStdin) return { user, password: await firstLineOfInput() }
   const password = isMeant && user === (userOfEnvironment ?? user) ? env['XNAT_PASS'] : undefined
   if (password) return { user, password }
   const ask = terminalPrompt()
   if (ask) return { user, password: await ask(`Password of ${user} at ${url}: `) }
-  throw new CliError(
-    exitCodes.notLoggedIn,
-    `no password for user '${user}': there is no terminal to ask on; pipe it into --password-stdin`,
-  )
+  throw new CliError(exitCodes.notLoggedIn, {
+    thing: url,
+    reason: `no password for user '${user}', and there is no terminal to ask on`,
+    nextStep: 'pipe it into --password-stdin',
+  })
 }
 
 /** To the minute, in UTC: the same everywhere. */

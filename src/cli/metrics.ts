@@ -1,5 +1,6 @@
 import { createServer } from 'node:http'
 import { requestKinds } from '../util/counters.js'
+import { causeChain } from '../util/log.js'
 import { CliError, exitCodes } from './exit.js'
 import type { MountStatus } from './mount-status.js'
 
@@ -116,10 +117,9 @@ export async function serveMetrics(port: number, text: () => string): Promise<Me
     server.once('error', reject)
     server.listen(port, '127.0.0.1', resolve)
   }).catch((cause: unknown) => {
-    const reason = cause instanceof Error ? cause.message : ''
-    throw new CliError(exitCodes.usage, `--metrics-port: ${reason}; choose another, or 0 for a free one`, {
-      cause,
-    })
+    const reason = causeChain(cause)
+    const nextStep = 'choose another, or 0 for a free one'
+    throw new CliError(exitCodes.usage, { thing: '--metrics-port', reason, nextStep }, { cause })
   })
   server.unref()
   const address = server.address()

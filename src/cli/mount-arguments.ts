@@ -19,8 +19,10 @@ export function withoutMountOptions(parameters: readonly string[]): string[] {
     if (word === '--') return [...result, ...parameters.slice(i)]
     if (!word.startsWith('-o')) result.push(word)
     else if (word.length > 2) result.push(...longOptions(word.slice(2)))
-    else if (parameters[i + 1] === undefined) throw new CliError(exitCodes.usage, '-o: which options?')
-    else result.push(...longOptions(parameters[++i]!))
+    else if (parameters[i + 1] === undefined) {
+      const nextStep = 'write them behind it, as in -o ro,allow_other'
+      throw new CliError(exitCodes.usage, { thing: '-o', reason: 'no options follow', nextStep })
+    } else result.push(...longOptions(parameters[++i]!))
   }
   return result
 }

@@ -5,7 +5,7 @@ import { causeChain, Log } from '../util/log.js'
 import { foreignLogIn } from './credentials.js'
 import { receivePlan, report, startDaemon } from './daemon.js'
 import { defaultLogFile } from './directories.js'
-import { CliError, exitCodes } from './exit.js'
+import { exitCodes } from './exit.js'
 import type { ExitCode } from './exit.js'
 import { findLogIn } from './find-log-in.js'
 import type { MountFlags } from './flags.js'
@@ -17,6 +17,7 @@ import { insecureWarning, reachOf } from './server-access.js'
 import { compilePatiently } from './patient-compiler.js'
 import { parseServerUrl, pathInArchive } from './server-url.js'
 import { tellSystemd } from './systemd-notify.js'
+import { toCliError } from './to-cli-error.js'
 
 /** `xnatfs mount`: returns when the mount answers, or with --foreground when it has ended. */
 export async function mountCommand(path: string, given: MountFlags): Promise<ExitCode> {
@@ -48,8 +49,8 @@ export async function serveInBackground(): Promise<ExitCode> {
   try {
     mount = await RunningMount.start(plan, logTo(plan.flags))
   } catch (error) {
-    const exitCode = error instanceof CliError ? error.exitCode : exitCodes.failure
-    await report({ kind: 'failed', exitCode, message: causeChain(error) })
+    const { exitCode, refusal } = toCliError(error)
+    await report({ kind: 'failed', exitCode, refusal })
     return exitCode
   }
   await report({ kind: 'ready' })
@@ -62,7 +63,7 @@ async function serveUntilEnd(plan: MountPlan, mount: RunningMount): Promise<Exit
   const log = logTo(plan.flags)
   // A bug must not take the mount away under the programs that use it.
   process.on('uncaughtException', (error) =>
-    log.error(`unexpected error, please report it: ${inspect(error)}`),
+    log.error(`unexpected error: ${inspect(error)}; please report it`),
   )
   let signals = 0
   const stop = (signal: string): void => {

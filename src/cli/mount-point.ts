@@ -1,6 +1,7 @@
 import { mkdir, readdir, realpath, rmdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { fsType, isDeadMount, mountAt, unmount } from '../fuse/mountpoint.js'
+import { causeChain } from '../util/log.js'
 import { CliError, exitCodes } from './exit.js'
 
 /** The path of a mountpoint with its links resolved, without touching the mountpoint itself: it may be dead. */
@@ -8,8 +9,8 @@ export async function resolveMountpoint(path: string): Promise<string> {
   const absolute = resolve(path)
   const parent = await realpath(dirname(absolute)).catch(() => undefined)
   if (parent === undefined) {
-    const advice = 'check the path, or make it by `mkdir -p`'
-    throw new CliError(exitCodes.usage, `${dirname(absolute)} does not exist; ${advice}`)
+    const nextStep = 'check the path, or make it by `mkdir -p`'
+    throw new CliError(exitCodes.usage, { thing: dirname(absolute), reason: 'does not exist', nextStep })
   }
   const name =
     absolute === dirname(absolute) ? '' : absolute.slice(dirname(absolute).length).replace(/^\//, '')
@@ -35,27 +36,26 @@ export async function prepareMountpoint(
     return prepareMountpoint(mountpoint, notify)
   }
   if (mounted?.fsType === fsType) {
-    const advice = `run \`xnatfs umount ${mountpoint}\` first`
-    throw new CliError(exitCodes.failure, `${mounted.source} is mounted on ${mountpoint} already; ${advice}`)
+    throw new CliError(exitCodes.failure, {
+      thing: mounted.source,
+      reason: `is mounted on ${mountpoint} already`,
+      nextStep: `run \`xnatfs umount ${mountpoint}\` first`,
+    })
   }
   const made = await mkdir(mountpoint, { recursive: true }).catch((cause: unknown) => {
-    const reason = cause instanceof Error ? cause.message : ''
-    const advice = 'mount where you may write'
-    throw new CliError(exitCodes.usage, `cannot make the directory ${mountpoint}: ${reason}; ${advice}`, {
-      cause,
-    })
+    const reason = `cannot be made a directory: ${causeChain(cause)}`
+    const nextStep = 'mount where you may write'
+    throw new CliError(exitCodes.usage, { thing: mountpoint, reason, nextStep }, { cause })
   })
+  const nextStep = 'take an empty or a new one'
   const inside = await readdir(mountpoint).catch((cause: unknown) => {
-    const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
-    const what = `${mountpoint} is no directory that can be read (${reason})`
-    throw new CliError(exitCodes.usage, `${what}; take an empty or a new one`, { cause })
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+    const reason = `is no directory that can be read (${code})`
+    throw new CliError(exitCodes.usage, { thing: mountpoint, reason, nextStep }, { cause })
   })
   if (inside.length > 0) {
-    const example = `such as '${inside[0]}'`
-    throw new CliError(
-      exitCodes.usage,
-      `${mountpoint} is not empty (${example}), and a mount would hide that; take an empty or a new one`,
-    )
+    const reason = `is not empty (such as '${inside[0]}'), and a mount would hide that`
+    throw new CliError(exitCodes.usage, { thing: mountpoint, reason, nextStep })
   }
   return async () => {
     if (made !== undefined) await rmdir(mountpoint).catch(() => {}) // somebody has put something there

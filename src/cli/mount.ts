@@ -103,7 +103,8 @@ export class RunningMount {
   static async start(plan: MountPlan, log: Log): Promise<RunningMount> {
     const choice = await chooseDriver(plan.flags.driver)
     if (!choice.driver) {
-      throw new CliError(exitCodes.fuseMissing, `FUSE does not work here: ${choice.reason}. ${choice.remedy}`)
+      const reason = `does not work here: ${choice.reason}`
+      throw new CliError(exitCodes.fuseMissing, { thing: 'FUSE', reason, nextStep: choice.remedy })
     }
     const { driver, why } = choice
     const { url, mountpoint, logIn } = plan
@@ -202,7 +203,7 @@ export class RunningMount {
     const count = this.#layers.vfs.unsent.length
     this.#hasGivenUp = true
     this.#log.warn(
-      `${countText(count, 'file')} could not be sent in ${timeoutMs / 1000} s; it is not waited for longer`,
+      `${countText(count, 'file')} could not be sent in ${timeoutMs / 1000} s, and it is not waited for longer; the next mount sends them`,
     )
     this.#layers.hangUp().catch((error: unknown) => this.#log.error(`cannot hang up: ${causeChain(error)}`))
   }
@@ -216,8 +217,8 @@ export class RunningMount {
     try {
       if (this.#isMounted) await unmount(mountpoint, { lazy: isLazy || this.#hasGivenUp })
     } catch (error) {
-      const advice = 'close what uses it (lsof, fuser -m), or use --lazy'
-      return { isDone: false, message: `${mountpoint} is not unmounted: ${causeChain(error)}; ${advice}` }
+      const nextStep = 'close what uses it (lsof, fuser -m), or use --lazy'
+      return { isDone: false, message: `${mountpoint} is not unmounted: ${causeChain(error)}`, nextStep }
     }
     this.#ending.abort(new Error('the mount has ended'))
     await vfs.drain({ includeOpen: true })
@@ -240,7 +241,7 @@ export class RunningMount {
       const known = isAway(error) ? await this.#cache.user?.recall() : undefined
       if (known === undefined) throw explainLogIn(error, url, this.#plan.logIn.source)
       this.#log.warn(
-        `${url} does not answer; ${known} was logged in there before, and is shown what is cached: ${causeChain(error)}`,
+        `${url}: ${causeChain(error)}; until it answers, ${known}, who was logged in there before, is shown what is cached`,
       )
       return known
     }
@@ -262,8 +263,9 @@ export class RunningMount {
       if (!(error instanceof FsError)) throw error
       const exitCode =
         error.code === 'ENOENT' || error.code === 'ENOTDIR' ? exitCodes.notFound : exitCodes.failure
-      const what = `${url} has no directory ${part} for ${this.#user}: ${error.message}`
-      throw new CliError(exitCode, `${what}; look for it in a browser as this user`, { cause: error })
+      const reason = `has no directory ${part} for ${this.#user}: ${error.message}`
+      const nextStep = 'look for it in a browser as this user'
+      throw new CliError(exitCode, { thing: url, reason, nextStep }, { cause: error })
     }
   }
 

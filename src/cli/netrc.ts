@@ -19,7 +19,11 @@ export async function fromNetrc(
   }
   const found = parseNetrc(text, host, user)
   if (found && ((await stat(path)).mode & 0o077) !== 0) {
-    throw new CliError(exitCodes.usage, `${path} can be read by others; run \`chmod 600 ${path}\``)
+    throw new CliError(exitCodes.usage, {
+      thing: path,
+      reason: 'can be read by others',
+      nextStep: `run \`chmod 600 ${path}\``,
+    })
   }
   return found
 }

@@ -3,7 +3,15 @@ import { driverNames } from '../fuse/driver.js'
 import { CliError, exitCodes } from './exit.js'
 import { logLevels, writeModes } from './flags.js'
 import type { MountFlags } from './flags.js'
-import { byteSize, idNumber, nonNegativeNumber, octalMask, pathOf, positiveNumber } from './option-parsers.js'
+import {
+  WrongValue,
+  byteSize,
+  idNumber,
+  nonNegativeNumber,
+  octalMask,
+  pathOf,
+  positiveNumber,
+} from './option-parsers.js'
 
 /** One option of the program: everything said about it is said here. */
 interface OptionRow {
@@ -288,8 +296,10 @@ function parserFor(flags: string, parse: (text: string) => unknown): (text: stri
     try {
       return parse(text)
     } catch (error) {
-      const reason = error instanceof Error ? error.message : 'not understood'
-      throw new CliError(exitCodes.usage, `${flags.split(' ')[0]}: '${text}' ${reason}`, { cause: error })
+      if (!(error instanceof WrongValue)) throw error
+      const reason = `'${text}' ${error.message}`
+      const { nextStep } = error
+      throw new CliError(exitCodes.usage, { thing: flags.split(' ')[0]!, reason, nextStep }, { cause: error })
     }
   }
 }

@@ -113,11 +113,9 @@ export async function pendingExportCommand(directory: string, ids: readonly stri
     try {
       await copyFile(stagingPath, target, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE)
     } catch (error) {
-      if (hasErrorCode(error, 'EEXIST'))
-        throw new CliError(exitCodes.failure, `${target} exists; export into an empty directory`, {
-          cause: error,
-        })
-      throw error
+      if (!hasErrorCode(error, 'EEXIST')) throw error
+      const nextStep = 'export into an empty directory'
+      throw new CliError(exitCodes.failure, { thing: target, reason: 'exists', nextStep }, { cause: error })
     }
     await truncate(target, record.sizeBytes)
     process.stdout.write(`${target}\n`)
@@ -131,7 +129,11 @@ export async function pendingDiscardCommand(
   flags: PendingDiscardFlags,
 ): Promise<ExitCode> {
   if (ids.length === 0 && !flags.all)
-    throw new CliError(exitCodes.usage, 'which? give the ids that `xnatfs pending list` shows, or --all')
+    throw new CliError(exitCodes.usage, {
+      thing: 'pending discard',
+      reason: 'it is not said which files',
+      nextStep: 'give the ids that `xnatfs pending list` shows, or --all',
+    })
   const all = await pendingEntries()
   const doomed = flags.all ? all.filter(({ journal }) => journal.owner === 'dead') : chosen(all, ids)
   for (const entry of doomed) await discard(entry)
@@ -141,8 +143,11 @@ export async function pendingDiscardCommand(
 
 async function discard({ id, journal, stagingPath, record }: Pending): Promise<void> {
   if (journal.owner === 'elsewhere') {
-    const advice = '`xnatfs pending retry --take-over` brings it here if its mount has ended'
-    throw new CliError(exitCodes.failure, `${id} is in the hands of a mount on ${journal.host}; ${advice}`)
+    throw new CliError(exitCodes.failure, {
+      thing: id,
+      reason: `is in the hands of a mount on ${journal.host}`,
+      nextStep: '`xnatfs pending retry --take-over` brings it here if its mount has ended',
+    })
   }
   if (journal.owner === 'dead') {
     await removeEntry(stagingPath)
@@ -152,10 +157,11 @@ async function discard({ id, journal, stagingPath, record }: Pending): Promise<v
     ? await askControl(await controlSocket(journal.mountpoint!), { command: 'discard', ids: [id] })
     : undefined
   if (!answer?.isDone)
-    throw new CliError(
-      exitCodes.failure,
-      `${record.path} is not discarded: ${answer?.message ?? 'it is being sent'}`,
-    )
+    throw new CliError(exitCodes.failure, {
+      thing: record.path,
+      reason: `is not discarded: ${answer?.message ?? 'it is being sent'}`,
+      nextStep: 'close it or let it be sent, and try again; `xnatfs pending list` says how it is',
+    })
 }
 
 function isServed(journal: KnownJournal): boolean {
@@ -166,9 +172,9 @@ function chosen(all: readonly Pending[], ids: readonly string[]): readonly Pendi
   if (ids.length === 0) return all
   return ids.map((id) => {
     const entry = all.find((other) => other.id === id)
-    if (!entry)
-      throw new CliError(exitCodes.notFound, `nothing pending is called ${id}; see xnatfs pending list`)
-    return entry
+    if (entry) return entry
+    const reason = 'nothing that is pending has this id'
+    throw new CliError(exitCodes.notFound, { thing: id, reason, nextStep: 'see `xnatfs pending list`' })
   })
 }
 

@@ -1,5 +1,5 @@
 import { printable } from '../util/log.js'
-import { askMount } from './ask-mount.js'
+import { askMount, refusedByMount } from './ask-mount.js'
 import type { ControlAnswer } from './control.js'
 import { CliError, exitCodes } from './exit.js'
 import type { ExitCode } from './exit.js'
@@ -14,7 +14,10 @@ import { countText, durationText, sizeText } from './text.js'
  * before, by Ctrl-C, stops the mount's work too.
  */
 export async function prefetchCommand(paths: readonly string[], flags: PrefetchFlags): Promise<ExitCode> {
-  if (flags.plan && flags.check) throw new CliError(exitCodes.usage, '--plan or --check: one of them')
+  if (flags.plan && flags.check) {
+    const reason = 'the one says what it would cost, the other what is there'
+    throw new CliError(exitCodes.usage, { thing: '--plan and --check', reason, nextStep: 'give one of them' })
+  }
   const what: PrefetchWhat = flags.plan ? 'plan' : flags.check ? 'check' : 'fetch'
   const byMount = new Map<string, string[]>()
   for (const path of paths) {
@@ -37,8 +40,7 @@ export async function prefetchCommand(paths: readonly string[], flags: PrefetchF
 function tell(mountpoint: string, answer: ControlAnswer, what: PrefetchWhat): boolean {
   const report = answer.prefetch
   if (!report) {
-    const exitCode = answer.isAbsent ? exitCodes.notFound : exitCodes.failure
-    throw new CliError(exitCode, `${mountpoint}: ${answer.message}`)
+    throw refusedByMount(mountpoint, answer)
   }
   const { plan, failures } = report
   const lines = { plan: planLine, check: checkLine, fetch: fetchLine }[what](report)

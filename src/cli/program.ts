@@ -32,6 +32,7 @@ export function createProgram(setExitCode: SetExitCode): Command {
     .version(version())
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'xnatfs: ')) })
     .addHelpText('after', examplesAndExitCodes)
     .hook('preAction', (_, command) => settleOptions(command))
   addMounting(program, setExitCode)
@@ -39,7 +40,14 @@ export function createProgram(setExitCode: SetExitCode): Command {
   addSeeing(program, setExitCode)
   addKeeping(program, setExitCode)
   addServing(program, setExitCode)
+  nameHelp(program, 'xnatfs')
   return program
+}
+
+/** Whoever gives a command what it does not take is told where that is said. */
+function nameHelp(command: Command, name: string): void {
+  command.showHelpAfterError(`\`${name} --help\` says what it takes.`)
+  for (const child of command.commands) nameHelp(child, `${name} ${child.name()}`)
 }
 
 function addMounting(program: Command, setExitCode: SetExitCode): void {

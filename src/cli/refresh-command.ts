@@ -1,4 +1,4 @@
-import { askMount } from './ask-mount.js'
+import { askMount, refusedByMount } from './ask-mount.js'
 import { exitCodes } from './exit.js'
 import type { ExitCode } from './exit.js'
 import { findMount } from './find-mount.js'
@@ -7,6 +7,7 @@ import { findMount } from './find-mount.js'
 export async function refreshCommand(path: string): Promise<ExitCode> {
   const found = await findMount(path)
   const answer = await askMount(found.mountpoint, { command: 'refresh', path: found.path })
+  if (!answer.isDone) throw refusedByMount(found.mountpoint, answer)
   process.stdout.write(`${answer.message}\n`)
-  return answer.isDone ? exitCodes.success : exitCodes.failure
+  return exitCodes.success
 }

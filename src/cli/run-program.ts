@@ -1,10 +1,10 @@
 import { CommanderError } from 'commander'
-import { causeChain } from '../util/log.js'
 import { isDaemon } from './daemon.js'
-import { CliError, exitCodes } from './exit.js'
+import { exitCodes } from './exit.js'
 import type { ExitCode } from './exit.js'
 import { withoutMountOptions } from './mount-arguments.js'
 import { createProgram } from './program.js'
+import { toCliError } from './to-cli-error.js'
 
 /** Runs what the parameters ask for, and says what went wrong. */
 export async function runProgram(parameters: () => readonly string[]): Promise<ExitCode> {
@@ -15,8 +15,9 @@ export async function runProgram(parameters: () => readonly string[]): Promise<E
     await program.parseAsync(withoutMountOptions(parameters()), { from: 'user' })
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.success : exitCodes.usage
-    process.stderr.write(`xnatfs: ${causeChain(error)}\n`)
-    return error instanceof CliError ? error.exitCode : exitCodes.failure
+    const told = toCliError(error)
+    process.stderr.write(`xnatfs: ${told.message}\n`)
+    return told.exitCode
   }
   return exitCode
 }

@@ -42,11 +42,9 @@ async function start(flags: ServeFlags): Promise<RunningEmulator> {
     })
   } catch (error) {
     if (error instanceof CliError) throw error
-    throw new CliError(
-      exitCodes.failure,
-      `cannot serve: ${causeChain(error)}; check --port, --data and --state`,
-      { cause: error },
-    )
+    const reason = `cannot begin: ${causeChain(error)}`
+    const nextStep = 'check --port, --data and --state'
+    throw new CliError(exitCodes.failure, { thing: 'serve', reason, nextStep }, { cause: error })
   }
 }
 
@@ -55,9 +53,8 @@ async function readFaults(text: string | undefined): Promise<readonly FaultRule[
   try {
     const json = text.startsWith('@') ? await readFile(text.slice(1), 'utf8') : text
     return JSON.parse(json) as FaultRule[]
-  } catch (error) {
-    throw new CliError(exitCodes.usage, `--faults: ${causeChain(error)}; docs/emulator.md shows rules`, {
-      cause: error,
-    })
+  } catch (cause) {
+    const nextStep = 'write them as docs/emulator.md shows'
+    throw new CliError(exitCodes.usage, { thing: '--faults', reason: causeChain(cause), nextStep }, { cause })
   }
 }

@@ -47,19 +47,19 @@ export async function withSession<T>(
 
 function readCaFile(path: string | undefined): string | undefined {
   if (path === undefined) return undefined
+  const thing = `--ca-file ${path}`
   let text: string
   try {
     text = readFileSync(path, 'utf8')
   } catch (cause) {
-    const advice = 'name a file with the certificate of who signed that of the server'
-    throw new CliError(exitCodes.usage, `--ca-file ${path} cannot be read: ${causeChain(cause)}; ${advice}`, {
-      cause,
-    })
+    const reason = `cannot be read: ${causeChain(cause)}`
+    const nextStep = 'name a file with the certificate of who signed that of the server'
+    throw new CliError(exitCodes.usage, { thing, reason, nextStep }, { cause })
   }
   if (text.includes('-----BEGIN CERTIFICATE-----')) return text
-  const advice = 'convert it with `openssl x509`'
-  throw new CliError(
-    exitCodes.usage,
-    `--ca-file ${path} holds no certificate in PEM form ('-----BEGIN CERTIFICATE-----'); ${advice}`,
-  )
+  throw new CliError(exitCodes.usage, {
+    thing,
+    reason: "holds no certificate in PEM form ('-----BEGIN CERTIFICATE-----')",
+    nextStep: 'convert it with `openssl x509`',
+  })
 }

@@ -17,9 +17,10 @@ export function pathInArchive(text: string | undefined): string {
   try {
     return decodeURIComponent(partsOf(pathname)?.after ?? '')
   } catch (cause) {
+    const reason = 'a % is followed by no two digits'
     throw new CliError(
       exitCodes.usage,
-      `'${text}': a % is followed by no two digits; write a % itself as %25`,
+      { thing: `'${text}'`, reason, nextStep: 'write a % itself as %25' },
       { cause },
     )
   }
@@ -30,9 +31,15 @@ function partsOf(pathname: string): { readonly before: string; readonly after: s
   return match ? { before: match[1] ?? '', after: match[2] ?? '' } : undefined
 }
 
+const nextStep = 'write it as https://xnat.example.org'
+
 function parseUrl(text: string | undefined): URL {
   if (text === undefined || text.trim() === '') {
-    throw new CliError(exitCodes.usage, 'which server? give --url https://xnat.example.org or set XNAT_HOST')
+    throw new CliError(exitCodes.usage, {
+      thing: 'server',
+      reason: 'none is named',
+      nextStep: 'give --url https://xnat.example.org or set XNAT_HOST',
+    })
   }
   const withScheme = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `https://${text}`
   let url: URL
@@ -41,19 +48,19 @@ function parseUrl(text: string | undefined): URL {
   } catch {
     // Without its cause, which has the text as it stands: a password may be in it.
     const shown = redactText(withScheme)
-    throw new CliError(exitCodes.usage, `'${shown}' is no URL; write it as https://xnat.example.org`)
+    throw new CliError(exitCodes.usage, { thing: `'${shown}'`, reason: 'is no URL', nextStep })
   }
   if (url.protocol !== 'https:' && url.protocol !== 'http:') {
-    const example = 'write it as https://xnat.example.org'
     const reason = `XNAT is reached by https or http, not ${url.protocol}`
-    throw new CliError(exitCodes.usage, `'${text}': ${reason}; ${example}`)
+    throw new CliError(exitCodes.usage, { thing: `'${text}'`, reason, nextStep })
   }
   if (url.username !== '' || url.password !== '') {
     // Not repeated here: the message may end in a log.
-    throw new CliError(
-      exitCodes.usage,
-      'a password in the URL is seen by everybody; give --user and XNAT_PASS',
-    )
+    throw new CliError(exitCodes.usage, {
+      thing: `a URL of ${url.host}`,
+      reason: 'there is a password in it, which everybody sees',
+      nextStep: 'leave it out, and give --user and XNAT_PASS',
+    })
   }
   return url
 }

@@ -17,7 +17,10 @@ export async function settleOptions(command: Command): Promise<void> {
 function takeUrl(command: Command): void {
   if (command.name() !== 'mount' || command.args.length < 2) return
   const [url, , ...more] = command.args
-  if (more.length > 0)
-    throw new CliError(exitCodes.usage, 'mount: give a URL and a directory, or a directory')
+  if (more.length > 0) {
+    const reason = `${command.args.length} arguments are too many`
+    const nextStep = 'give a URL and a directory, or a directory'
+    throw new CliError(exitCodes.usage, { thing: 'mount', reason, nextStep })
+  }
   command.setOptionValueWithSource('url', url, 'cli')
 }

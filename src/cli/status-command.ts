@@ -16,12 +16,20 @@ export async function statusCommand(path: string | undefined, flags: StatusFlags
   const mountpoint = path === undefined ? undefined : (await findMount(path)).mountpoint
   const first = await ask(mountpoint)
   if (first.length === 0) {
-    const what =
+    throw new CliError(
+      exitCodes.notFound,
       mountpoint === undefined
-        ? 'nothing of xnatfs is mounted by this user; `xnatfs mount` makes a mount'
-        : `${mountpoint} does not answer: another user has mounted it, or its program has died; ` +
-          `\`xnatfs umount ${mountpoint}\` clears away what has died`
-    throw new CliError(exitCodes.notFound, what)
+        ? {
+            thing: 'mounts',
+            reason: 'this user has none of xnatfs',
+            nextStep: '`xnatfs mount` makes one',
+          }
+        : {
+            thing: mountpoint,
+            reason: 'does not answer: another user has mounted it, or its program has died',
+            nextStep: `\`xnatfs umount ${mountpoint}\` clears away what has died`,
+          },
+    )
   }
   show(first, mountpoint, flags)
   if (!flags.watch) return exitCodes.success

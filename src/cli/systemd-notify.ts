@@ -5,6 +5,9 @@ import type { Log } from '../util/log.js'
 export function tellSystemd(status: string, log: Log): void {
   if (!process.env['NOTIFY_SOCKET']) return
   execFile('systemd-notify', ['--ready', `--pid=${process.pid}`, `--status=${status}`], (error) => {
-    if (error) log.warn(`systemd is not told that the mount answers: ${error.message}`)
+    if (error)
+      log.warn(
+        `systemd is not told that the mount answers: ${error.message.trim()}; see whether systemd-notify works here`,
+      )
   })
 }

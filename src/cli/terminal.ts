@@ -19,7 +19,14 @@ export function terminalPrompt(): Ask | undefined {
       })
       lines.once('close', () => {
         process.stderr.write('\n')
-        if (answer === undefined) reject(new CliError(exitCodes.notLoggedIn, 'no password was given'))
+        if (answer === undefined)
+          reject(
+            new CliError(exitCodes.notLoggedIn, {
+              thing: question.replace(/: *$/, ''),
+              reason: 'none was given',
+              nextStep: 'type it and press Enter, or pipe it into --password-stdin',
+            }),
+          )
         else resolve(answer)
       })
     })
@@ -47,5 +54,9 @@ export async function firstLineOfInput(): Promise<string> {
   } finally {
     lines.close()
   }
-  throw new CliError(exitCodes.notLoggedIn, '--password-stdin: nothing came; pipe the password in')
+  throw new CliError(exitCodes.notLoggedIn, {
+    thing: '--password-stdin',
+    reason: 'nothing came',
+    nextStep: 'pipe the password in',
+  })
 }

@@ -11,7 +11,9 @@ const lookEveryMs = 15 * 60_000
 export function keepToken(url: string, user: string, session: Session, log: Log, signal: AbortSignal): void {
   const look = (): void => {
     renewToken(url, user, session, Date.now()).catch((error: unknown) =>
-      log.warn(`the token of \`xnatfs login ${url}\` is not renewed: ${causeChain(error)}`),
+      log.warn(
+        `the token of \`xnatfs login ${url}\` is not renewed: ${causeChain(error)}; it is tried again, and to log in again helps too`,
+      ),
     )
   }
   const timer = setInterval(look, lookEveryMs).unref()

@@ -61,14 +61,19 @@ export class TokenStore {
   async #read(path: string): Promise<StoredToken | undefined> {
     try {
       if (((await stat(path)).mode & 0o077) !== 0) {
-        throw new CliError(exitCodes.usage, `${path} can be read by others; run \`chmod 600 ${path}\``)
+        throw new CliError(exitCodes.usage, {
+          thing: path,
+          reason: 'can be read by others',
+          nextStep: `run \`chmod 600 ${path}\``,
+        })
       }
       return JSON.parse(await readFile(path, 'utf8')) as StoredToken
     } catch (error) {
       if (hasErrorCode(error, 'ENOENT')) return undefined // logged out this moment
       if (error instanceof SyntaxError) {
         // Without its cause, which shows a part of the text.
-        throw new CliError(exitCodes.failure, `${path} is damaged; remove it and run \`xnatfs login\``)
+        const nextStep = 'remove it and run `xnatfs login`'
+        throw new CliError(exitCodes.failure, { thing: path, reason: 'is damaged', nextStep })
       }
       throw error
     }

@@ -1,5 +1,6 @@
 import { isDeadMount, mountAt, unmount } from '../fuse/mountpoint.js'
 import { causeChain } from '../util/log.js'
+import { refusedByMount } from './ask-mount.js'
 import { askControl } from './control.js'
 import { unsentLine } from './unsent-line.js'
 import { controlSocket } from './directories.js'
@@ -15,23 +16,30 @@ export async function umountCommand(path: string, flags: UmountFlags): Promise<E
   const lazy = flags.lazy ?? false
   const answer = await askControl(await controlSocket(mountpoint), { command: 'unmount', lazy })
   if (answer) {
-    if (!answer.isDone) throw new CliError(exitCodes.failure, answer.message)
+    if (!answer.isDone) throw refusedByMount(mountpoint, answer)
     const unsent = answer.unsent ?? []
     process.stdout.write(`${[answer.message, ...unsent.map(unsentLine)].join('\n')}\n`)
     return unsent.length === 0 ? exitCodes.success : exitCodes.failure
   }
   if (!mounted) {
-    const advice = '`xnatfs mounts` shows what is mounted'
-    throw new CliError(exitCodes.notFound, `nothing is mounted on ${mountpoint}; ${advice}`)
+    const nextStep = '`xnatfs mounts` shows what is mounted'
+    throw new CliError(exitCodes.notFound, {
+      thing: mountpoint,
+      reason: 'nothing is mounted there',
+      nextStep,
+    })
   }
   if (!mounted.fsType.startsWith('fuse') || !(await isDeadMount(mountpoint))) {
-    const what = `${mounted.fsType} mount of ${mounted.source}`
-    throw new CliError(exitCodes.failure, `${mountpoint} is a ${what} that xnatfs does not serve; use umount`)
-  }
-  await unmount(mountpoint, { lazy: true }).catch((error: unknown) => {
-    throw new CliError(exitCodes.failure, `cannot clear ${mountpoint}: ${causeChain(error)}`, {
-      cause: error,
+    throw new CliError(exitCodes.failure, {
+      thing: mountpoint,
+      reason: `is a ${mounted.fsType} mount of ${mounted.source} that no xnatfs of yours serves`,
+      nextStep: `run \`umount ${mountpoint}\`, or have it unmounted by whose it is`,
     })
+  }
+  await unmount(mountpoint, { lazy: true }).catch((cause: unknown) => {
+    const reason = `the program behind it has died, and it cannot be cleared away: ${causeChain(cause)}`
+    const nextStep = `have root run \`umount -l ${mountpoint}\``
+    throw new CliError(exitCodes.failure, { thing: mountpoint, reason, nextStep }, { cause })
   })
   process.stdout.write(`the program behind ${mountpoint} had died; the mount is cleared away\n`)
   return exitCodes.success

@@ -144,7 +144,7 @@ export class FileReader {
     if (arrived.every((block) => block !== undefined))
       return bytesOfBlocks(arrived, first * this.#blockSize, span)
     if (this.#stale) throw this.#stale
-    if (!this.#spool) throw new FsError('EIO', `read ${this.file.name}: its download failed`)
+    if (!this.#spool) throw this.#failed('its download failed')
     return this.#spool.read(span.start, lengthBytes, signal)
   }
 
@@ -277,7 +277,7 @@ export class FileReader {
         return this.#options.cache.ready(run.signal)
       },
     )
-    if (!run.isDone) throw new FsError('EIO', `read ${this.file.name}: the answer ended too early`)
+    if (!run.isDone) throw this.#failed('the answer ended too early')
   }
 
   async #fetchWhole(run: BlockRun, urgency: Urgency): Promise<void> {
@@ -335,12 +335,16 @@ export class FileReader {
     return this.#contradict(this.file.sizeBytes, bytes.answerVersion)
   }
 
+  #failed(what: string): FsError {
+    return new FsError('EIO', `read ${this.file.name}: ${what}`, { nextStep: 'open it again' })
+  }
+
   #contradict(sizeBytes: number, answerVersion: string): FsError {
     const what =
       sizeBytes === this.file.sizeBytes
         ? 'it was changed on the server while it was read'
         : `it has ${sizeBytes} bytes on the server, not ${this.file.sizeBytes} as listed`
-    this.#stale = new FsError('ESTALE', `read ${this.file.name}: ${what}; open it again`)
+    this.#stale = new FsError('ESTALE', `read ${this.file.name}: ${what}`, { nextStep: 'open it again' })
     this.#options.archive.contradict(this.file, { sizeBytes, answerVersion, digest: undefined })
     for (const run of this.#runs) run.fail(this.#stale)
     return this.#stale
@@ -376,10 +380,7 @@ export class FileReader {
       return
     }
     this.#options.onDamaged(md5)
-    this.#stale = new FsError(
-      'EIO',
-      `read ${file.name}: what came is not what the catalog says; open it again`,
-    )
+    this.#stale = this.#failed('what came is not what the catalog says')
     archive.contradict(file, {
       sizeBytes: file.sizeBytes,
       answerVersion: `${answerVersion} ${md5}`,

@@ -67,7 +67,7 @@ export class GrowingSource {
   }
 
   abandon(reason: string): void {
-    this.#failure ??= new FsError('EIO', reason)
+    this.#failure ??= new FsError('EIO', reason, { nextStep: 'write it again' })
     this.#recent.length = 0
     this.#digest?.end()
     this.#wake()
@@ -153,6 +153,9 @@ export class GrowingSource {
 
 async function readChunk(file: FileHandle, position: number, into: Buffer): Promise<Buffer> {
   const { bytesRead } = await file.read(into, 0, into.length, position)
-  if (bytesRead === 0) throw new FsError('EIO', 'a staging file is shorter than what was written to it')
+  if (bytesRead === 0)
+    throw new FsError('EIO', 'a staging file is shorter than what was written to it', {
+      nextStep: 'see whether that disk is well, and write the file again',
+    })
   return into.subarray(0, bytesRead)
 }

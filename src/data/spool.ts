@@ -112,6 +112,8 @@ export class Spool {
       if (fresh.length > 0) yield fresh
     }
     if (received !== sizeBytes)
-      throw new FsError('EIO', `read ${name}: ${received} bytes came of ${sizeBytes}`)
+      throw new FsError('EIO', `read ${name}: ${received} bytes came of ${sizeBytes}`, {
+        nextStep: 'read it again',
+      })
   }
 }

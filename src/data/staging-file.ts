@@ -381,7 +381,9 @@ export class StagingFile {
   async #readBase(start: number, end: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
     const bytes = await this.#base.read(start, end - start, signal)
     if (bytes.length !== end - start) {
-      throw new FsError('EIO', `${bytes.length} stored bytes came of ${end - start}`)
+      throw new FsError('EIO', `${bytes.length} stored bytes came of ${end - start}`, {
+        nextStep: 'close it again, or write all of it',
+      })
     }
     return bytes
   }

@@ -47,6 +47,7 @@ async function fetchProved(
     throw new FsError(
       'EIO',
       `read ${name}: two transfers brought different bytes, neither those of the catalog`,
+      { nextStep: 'read it again, and if it stays so tell the administrators of the server' },
     )
   }
   request.log.warn(`read ${name}: its digest in the catalog is out of date; the stored bytes are shown`)
@@ -92,7 +93,9 @@ async function collect(request: WholeFileRequest, bytes: FetchedBytes): Promise<
   }
   if (filled === sizeBytes) return blocks
   if (filled > sizeBytes) throw request.onOtherSize(filled, bytes.answerVersion)
-  throw new FsError('EIO', `read ${request.name}: ${filled} bytes came of ${sizeBytes}`)
+  throw new FsError('EIO', `read ${request.name}: ${filled} bytes came of ${sizeBytes}`, {
+    nextStep: 'read it again',
+  })
 }
 
 function isStale(error: unknown): boolean {

@@ -36,6 +36,18 @@ const loudness: Readonly<Record<ErrnoName, LogLevel>> = {
   EXDEV: 'debug',
 }
 
+/** What is wrong on this machine, and what to do about it. */
+const nextStepOfLocal = {
+  ENOSPC: 'free some room on the disk of the state and cache directories',
+  EDQUOT: 'free some of your quota for the state and cache directories',
+  EMFILE: 'mount with a higher limit of open files (`ulimit -n`)',
+  ENFILE: 'have the limit of open files of this machine raised (fs.file-max)',
+} as const
+
+function isOfLocalFiles(code: unknown): code is keyof typeof nextStepOfLocal {
+  return typeof code === 'string' && Object.hasOwn(nextStepOfLocal, code)
+}
+
 /** Operations whose ESTALE or EEXIST tells a user about bytes that did not arrive. */
 const carriers = new Set(['read', 'flush', 'fsync', 'rename', 'mkdir'])
 
@@ -50,13 +62,15 @@ export function errnoOf(error: unknown, operation: string, log: Log): Errno {
     return constants.errno.EINTR
   }
   const code = error instanceof Error && 'code' in error ? error.code : undefined
-  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EMFILE' || code === 'ENFILE') {
-    log.error(`${operation}: ${code} in the local files of the mount: ${causeChain(error)}`)
+  if (isOfLocalFiles(code)) {
+    log.error(
+      `${operation}: ${code} in the local files of the mount: ${causeChain(error)}; ${nextStepOfLocal[code]}`,
+    )
     return constants.errno[code]
   }
   const stack =
     error instanceof Error && error.stack ? ` (${error.stack.split('\n').slice(1, 4).join(';')})` : ''
-  log.error(`${operation}: unexpected error, please report it: ${causeChain(error)}${stack}`)
+  log.error(`${operation}: unexpected error: ${causeChain(error)}${stack}; please report it`)
   return constants.errno.EIO
 }
 

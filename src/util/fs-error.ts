@@ -24,21 +24,51 @@ export type ErrnoName =
   | 'ETIMEDOUT'
   | 'EXDEV'
 
+/** Answers that a program expects and deals with. Of all others a user is told what to do. */
+export type AnswerName =
+  | 'EEXIST'
+  | 'EINTR'
+  | 'EISDIR'
+  | 'ENAMETOOLONG'
+  | 'ENODATA'
+  | 'ENOENT'
+  | 'ENOSYS'
+  | 'ENOTDIR'
+  | 'ENOTEMPTY'
+  | 'ERANGE'
+  | 'EROFS'
+  | 'EXDEV'
+
+interface FsErrorOptions {
+  readonly nextStep?: string | undefined
+  readonly cause?: unknown
+}
+
 /**
- * What the caller of a file system operation sees: an errno, and for the log a sentence that names the thing,
- * the reason and the next step.
+ * What the caller of a file system operation sees: an errno, and for the log the sentence `<reason>; <next step>`, whose
+ * reason begins with the thing.
  */
 export class FsError extends Error {
   override readonly name = 'FsError'
   readonly code: ErrnoName
+  readonly reason: string
+  readonly nextStep: string | undefined
 
-  constructor(code: ErrnoName, message: string, options?: { cause?: unknown }) {
+  constructor(code: AnswerName, reason: string, options?: FsErrorOptions)
+  constructor(code: ErrnoName, reason: string, options: FsErrorOptions & { readonly nextStep: string })
+  constructor(code: ErrnoName, reason: string, options: FsErrorOptions = {}) {
+    const { nextStep, cause } = options
     // Most are answers, and a trace of the stack takes longer than most requests; the sentence says what it would.
     const { stackTraceLimit } = Error
     Error.stackTraceLimit = 0
-    super(message, options)
+    super(
+      nextStep === undefined ? reason : `${reason}; ${nextStep}`,
+      cause === undefined ? undefined : { cause },
+    )
     Error.stackTraceLimit = stackTraceLimit
     this.code = code
+    this.reason = reason
+    this.nextStep = nextStep
   }
 }
 

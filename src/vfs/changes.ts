@@ -51,9 +51,9 @@ export class Changes {
     this.#requireName(name)
     if (await names.find(parent, name, signal)) throw new FsError('EEXIST', `${parent.path}/${name} exists`)
     if (repositoryNames.has(name)) {
-      const advice =
-        'XNAT has neither links nor locks for it; keep the repository elsewhere and copy what is in it'
-      throw new FsError('EPERM', `${parent.path}/${name}: no version control in an archive. ${advice}`)
+      const reason = 'no version control in an archive: XNAT has neither links nor locks for it'
+      const nextStep = 'keep the repository elsewhere and copy what is in it'
+      throw new FsError('EPERM', `${parent.path}/${name}: ${reason}`, { nextStep })
     }
     this.#requireCapability(parent, 'make-directory', name)
     if (archive.keepsEmpty(parent.directory)) {

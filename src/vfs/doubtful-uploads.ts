@@ -58,7 +58,9 @@ export class DoubtfulUploads {
     archive.refresh(directory)
     const file = await lookup(archive, directory, name)
     if (!archive.isReachable)
-      throw new FsError('EIO', `nobody can tell whether ${name} was stored: the server does not answer`)
+      throw new FsError('EIO', `nobody can tell whether ${name} was stored: the server does not answer`, {
+        nextStep: 'close it again when it does',
+      })
     if (file?.kind !== 'file') return undefined
     const upload = this.#uploads.find(({ md5 }) => md5 === file.digest)
     return upload && { file, revision: upload.revision }

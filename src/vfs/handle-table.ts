@@ -23,7 +23,8 @@ export class HandleTable<H> {
   /** @throws FsError EBADF */
   get(number: number): H {
     const handle = this.#handles.get(number)
-    if (!handle) throw new FsError('EBADF', `handle ${number} is not open`)
+    if (!handle)
+      throw new FsError('EBADF', `handle ${number} is not open`, { nextStep: 'open the file again' })
     return handle
   }
 

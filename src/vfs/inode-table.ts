@@ -43,7 +43,8 @@ export class InodeTable {
   /** @throws FsError ESTALE for a number that was never given out, or whose node is gone */
   get(ino: number): Node {
     const node = this.#byIno.get(ino)
-    if (!node) throw new FsError('ESTALE', `inode ${ino} is not known any more`)
+    if (!node)
+      throw new FsError('ESTALE', `inode ${ino} is not known any more`, { nextStep: 'look it up again' })
     return node
   }
 

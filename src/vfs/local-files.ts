@@ -177,7 +177,10 @@ export class LocalFiles {
       if (node.local) return node.local
       if (node.handles === node.holds) await ascertain(node, this.#options, undefined)
       const file = sizedFile(node.file)
-      if (!file) throw new FsError('EIO', `${node.path} has no bytes to change`)
+      if (!file)
+        throw new FsError('EIO', `${node.path} has no bytes to change`, {
+          nextStep: 'write the whole of it, as with >',
+        })
       const reader = this.#options.readers.acquire(file)
       const release = (): void => this.#options.readers.release(reader)
       try {

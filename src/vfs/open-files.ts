@@ -160,7 +160,8 @@ export class OpenFiles {
   write(number: number, offset: number, bytes: Uint8Array): MaybePromise<void> {
     const handle = this.#handles.get(number)
     const { node, canWrite } = handle
-    if (!canWrite) throw new FsError('EBADF', `${node.path} is not open for writing`)
+    if (!canWrite)
+      throw new FsError('EBADF', `${node.path} is not open for writing`, { nextStep: 'open it for that' })
     if (node.order) return node.order.write(offset, bytes)
     this.#startWriting(handle) // one descriptor of several was closed; this is another
     if (node.local) return this.#writeLocal(node, node.local, offset, bytes)
@@ -181,7 +182,9 @@ export class OpenFiles {
     this.requireWritable(node)
     if (node.order) return node.order.truncate(sizeBytes)
     if (this.#options.orders.isGivenBy(node))
-      throw new FsError('EINVAL', `${node.path}: write the whole of it, as with >`)
+      throw new FsError('EINVAL', `${node.path}: what gives orders to the server has no parts`, {
+        nextStep: 'write the whole of it, as with >',
+      })
     if (node.handles === 0 && !node.local) await ascertain(node, this.#options, undefined)
     if (!node.local && node.file?.sizeBytes === sizeBytes) return
     const release = this.#options.locals.hold(node)
@@ -205,7 +208,7 @@ export class OpenFiles {
    */
   async #startOver(node: Node, local: LocalFile): Promise<void> {
     this.#options.log.warn(
-      `${node.path} was changed by somebody else; what was written before is kept: xnatfs pending export`,
+      `${node.path} was changed by somebody else; what was written before is kept; \`xnatfs pending export\` copies it`,
     )
     await this.#options.locals.leave(node, local)
     try {
@@ -274,7 +277,7 @@ export class OpenFiles {
   /** The kernel keeps one set of pages for all handles of a file: those of two versions would mix in it. */
   #requireOpenedVersion({ node, file }: FileHandle): void {
     if (!file || file.version === node.file?.version) return
-    throw new FsError('ESTALE', `${node.path} was changed on the server; open it again`)
+    throw new FsError('ESTALE', `${node.path} was changed on the server`, { nextStep: 'open it again' })
   }
 
   #startWriting(handle: FileHandle): void {
@@ -299,6 +302,6 @@ export class OpenFiles {
    */
   #checkReported(node: Node): void {
     if (node.reportedSizeBytes === undefined || node.reportedSizeBytes === sizeOf(node)) return
-    throw new FsError('ESTALE', `${node.path} has another size than before; it is looked up again`)
+    throw new FsError('ESTALE', `${node.path} has another size than before`, { nextStep: 'open it again' })
   }
 }

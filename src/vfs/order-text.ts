@@ -33,7 +33,7 @@ export class OrderText {
 
   async write(offset: number, bytes: Uint8Array): Promise<void> {
     const endBytes = offset + bytes.length
-    if (endBytes > mostBytes) throw new FsError('EFBIG', `no order has more than ${mostBytes} bytes`)
+    if (endBytes > mostBytes) throw tooLarge()
     const copy = Buffer.from(bytes) // the caller's memory is its own again when it has waited
     await this.#load()
     // No waiting from here on: others may write at the same time.
@@ -45,7 +45,7 @@ export class OrderText {
 
   /** No order by itself: a program that makes a file empty goes on to write, or has nothing to say. */
   async truncate(sizeBytes: number): Promise<void> {
-    if (sizeBytes > mostBytes) throw new FsError('EFBIG', `no order has more than ${mostBytes} bytes`)
+    if (sizeBytes > mostBytes) throw tooLarge()
     if (sizeBytes > 0) await this.#load()
     this.#bytes = resized(this.#bytes ?? Buffer.alloc(0), sizeBytes)
   }
@@ -70,4 +70,10 @@ function resized(bytes: Buffer, sizeBytes: number): Buffer {
   const other = Buffer.alloc(sizeBytes)
   other.set(bytes.subarray(0, sizeBytes))
   return other
+}
+
+function tooLarge(): FsError {
+  return new FsError('EFBIG', `no order has more than ${mostBytes} bytes`, {
+    nextStep: 'write what it takes',
+  })
 }

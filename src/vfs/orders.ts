@@ -40,14 +40,18 @@ export class Orders {
   requireMeant(parent: Node, node: Node): void {
     const { name } = node
     if (!this.areGivenIn(parent, name)) return
-    const refuse = (advice: string): never => {
-      throw new FsError('EPERM', `${parent.path}/${name}: ${advice}`)
+    const refuse = (reason: string, nextStep: string): never => {
+      throw new FsError('EPERM', `${parent.path}/${name}: ${reason}`, { nextStep })
     }
     if (parent.handles > parent.holds)
-      refuse('what is in .xnat is removed by its name only, not together with its directory')
+      refuse(
+        'what is in .xnat is not removed together with its directory',
+        'if it is meant, remove it by its name',
+      )
     if (this.#inDoubt.delete(node))
       refuse(
-        'something in it was to be removed before, as by a recursive delete; if it is meant, remove it once more',
+        'something in it was to be removed before, as by a recursive delete',
+        'if it is meant, remove it once more',
       )
   }
 

@@ -72,13 +72,16 @@ export class Removals {
       const node = await names.find(parent, entry.name)
       if (!node || !mayGo(node, entry)) {
         const reason = `XNAT deletes by prefix and would take '${entry.name}' with it`
-        throw new FsError('EBUSY', `remove ${file.name}: ${reason}; nothing was deleted. Remove that first`)
+        throw new FsError('EBUSY', `remove ${file.name}: ${reason}, and nothing was deleted`, {
+          nextStep: 'remove that first',
+        })
       }
       // What it is to be is not known yet, and what it was would be gone.
       if (node.local?.isBeingWritten() && node.local.isDirty())
         throw new FsError(
           'EBUSY',
           `remove ${file.name}: '${entry.name}', which goes with it, is being written`,
+          { nextStep: 'remove it when that is closed' },
         )
       taken.push({ node, listed: entry })
     }

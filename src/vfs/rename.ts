@@ -57,7 +57,9 @@ export class Renames {
     if (lack) throw lack
     if (isExchange) return
     if (!orders.isGivenBy(node) && !orders.areGivenIn(to.parent, to.name)) return
-    throw new FsError('EXDEV', `${node.path}: what gives orders to the server cannot be renamed; copy it`)
+    throw new FsError('EXDEV', `${node.path}: what gives orders to the server cannot be renamed`, {
+      nextStep: 'copy it',
+    })
   }
 
   /** Only a folder that has nothing on the server can be renamed; EXDEV makes mv copy and delete. */
@@ -71,10 +73,9 @@ export class Renames {
     const inside = await names.list(node)
     const isMovable = node.isLocalFolder && !archive.keepsEmpty(parent.directory)
     if (!isMovable || displaced || inside.length > 0) {
-      throw new FsError(
-        'EXDEV',
-        `${node.path}: XNAT cannot rename directories; copy it and delete the old one`,
-      )
+      throw new FsError('EXDEV', `${node.path}: XNAT cannot rename directories`, {
+        nextStep: 'copy it and delete the old one',
+      })
     }
     node.parent?.overlay.delete(node.name)
     node.entry = archive.folder(parent.directory, name)
@@ -87,7 +88,9 @@ export class Renames {
     const lack = archive.lacks(node.directory, 'relabel', name)
     if (lack) throw lack
     if (parent !== node.parent) {
-      throw new FsError('EPERM', `${node.path}: XNAT can change its label, not move it; it stays where it is`)
+      throw new FsError('EPERM', `${node.path}: XNAT can change its label, not move it`, {
+        nextStep: 'give it a name in the directory where it is',
+      })
     }
     if (displaced) throw new FsError('EEXIST', `${displaced.path} exists`)
     // Their places in the journal are told by path.

@@ -53,7 +53,10 @@ export class Resume {
 
   /** What was listed before the server went away is no ground for a decision about bytes that are nowhere else. */
   #requireAnswers(): void {
-    if (!this.#options.archive.isReachable) throw new FsError('EIO', 'the server does not answer')
+    if (this.#options.archive.isReachable) return
+    throw new FsError('EIO', 'the server does not answer', {
+      nextStep: 'it is tried again by the next mount',
+    })
   }
 
   /**

@@ -149,7 +149,7 @@ export class Vfs {
 
   readlink(ino: number, signal?: AbortSignal): MaybePromise<string> {
     const { link, path } = this.#table.get(ino)
-    if (!link) throw new FsError('EINVAL', `${path} is no link`)
+    if (!link) throw new FsError('EINVAL', `${path} is no link`, { nextStep: 'read it as what it is' })
     return this.#options.archive.readlink(link, signal)
   }
 
@@ -168,7 +168,9 @@ export class Vfs {
       node.kind === 'directory'
         ? archive.lacks(node.entry, 'create') && archive.lacks(node.entry, 'make-directory')
         : archive.lacks(node.entry, 'write')
-    if (lack) throw new FsError(lack.code === 'EROFS' ? 'EROFS' : 'EACCES', lack.message)
+    if (!lack) return
+    const { code, reason, nextStep = 'ask for the right to write there' } = lack
+    throw new FsError(code === 'EROFS' ? 'EROFS' : 'EACCES', reason, { nextStep })
   }
 
   opendir(ino: number): number {
@@ -220,7 +222,8 @@ export class Vfs {
     const existing = await this.#names.find(directory, name, signal)
     if (existing && options.isExclusive) throw new FsError('EEXIST', `${existing.path} exists`)
     // The kernel believed that there is none. It looks again, and then truncates the file or not, as it was asked to.
-    if (existing) throw new FsError('ESTALE', `${existing.path} has come to be; it is looked up again`)
+    if (existing)
+      throw new FsError('ESTALE', `${existing.path} has come to be`, { nextStep: 'it is looked up again' })
     const node = await this.#changes.create(directory, name)
     node.overrides.mode = options.mode & 0o7777 & ~this.#options.umask
     const opened = this.#files.addHandle(node, true)
@@ -320,7 +323,9 @@ export class Vfs {
         // What is being sent already may fail for a reason that has passed: a full disk, a server that was away.
         await (this.#writeBack.isSending(local) ? flush().catch(flush) : flush())
       } catch (error) {
-        this.#options.log.error(`${local.path} is not on the server: ${causeChain(error)}`)
+        this.#options.log.error(
+          `${local.path} is not on the server: ${causeChain(error)}; the journal keeps it, see \`xnatfs pending list\``,
+        )
       }
     }
     await Promise.all(this.#locals.dirty.map(send))
@@ -340,7 +345,7 @@ export class Vfs {
   async discard(id: string): Promise<boolean> {
     const local = this.#locals.unsent.find((file) => file.id === id)
     if (!local) return false
-    if (local.isOpen()) throw new FsError('EBUSY', `${local.path} is open; close it first`)
+    if (local.isOpen()) throw new FsError('EBUSY', `${local.path} is open`, { nextStep: 'close it first' })
     await this.#locals.discard(local)
     return true
   }

@@ -144,8 +144,10 @@ export class HttpResponse {
     return this.error(codeOfStatus(this.status), `${this.status}${sentence ? ` ${sentence}` : ''}`)
   }
 
-  error(code: XnatError['code'], reason: string): XnatError {
-    return new XnatError(code, reason, { method: this.method, url: this.url, status: this.status })
+  /** @param nextStep what to do, where more is known than the code says */
+  error(code: XnatError['code'], reason: string, nextStep?: string): XnatError {
+    const { method, url, status } = this
+    return new XnatError(code, reason, { method, url, status, ...(nextStep !== undefined && { nextStep }) })
   }
 }
 

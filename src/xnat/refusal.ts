@@ -11,36 +11,62 @@ export interface Refusal {
   readonly proof: 'password' | 'token'
 }
 
+export interface RefusalWords {
+  readonly reason: string
+  readonly nextStep: string
+}
+
 /**
  * Why XNAT lets somebody not in, and what to do, as far as it tells (xnat-wire.md §7). Undefined when the answer is no
  * refusal of this user.
  */
-export function wordsOfRefusal(refusal: Refusal): string | undefined {
+export function wordsOfRefusal(refusal: Refusal): RefusalWords | undefined {
   const { status, sentence, location, user, baseUrl } = refusal
   const isRedirect = status >= 300 && status < 400
   if (isRedirect && !isOfSite(location, baseUrl)) return undefined
   if (!isRedirect && status !== 401 && status !== 403) return undefined
   const text = `${sentence} ${location ?? ''}`
   if (/password has expired|ChangePassword|XDATScreen_UpdateUser/i.test(text)) {
-    return `the password of '${user}' has expired; set a new one at ${baseUrl} in a browser, then log in again`
+    return {
+      reason: `the password of '${user}' has expired`,
+      nextStep: `set a new one at ${baseUrl} in a browser, then log in again`,
+    }
   }
   if (/not yet been configured|\/setup\b/i.test(text)) {
-    return `the site ${baseUrl} is not set up yet, and lets nobody in but its administrators; ask them`
+    return {
+      reason: `the site ${baseUrl} is not set up yet, and lets nobody in but its administrators`,
+      nextStep: 'ask them',
+    }
   }
   if (/(is|has been|currently) locked(?! you can)|locked out|account is locked/i.test(withoutAdvice(text))) {
-    return `the account '${user}' is locked; wait an hour, or reset the password at ${baseUrl} in a browser`
+    return {
+      reason: `the account '${user}' is locked`,
+      nextStep: `wait an hour, or reset the password at ${baseUrl} in a browser`,
+    }
   }
   if (/disabled|InactiveAccount|not been enabled|not verified|VerifyEmail/i.test(text)) {
-    return `the account '${user}' is not active (disabled, or its e-mail not verified); ask the administrators of ${baseUrl}`
+    return {
+      reason: `the account '${user}' is not active (disabled, or its e-mail not verified)`,
+      nextStep: `ask the administrators of ${baseUrl}`,
+    }
   }
   if (isRedirect) {
-    return `the site ${baseUrl} wants something of '${user}' in a browser first; log in there once, then again here`
+    return {
+      reason: `the site ${baseUrl} wants something of '${user}' in a browser first`,
+      nextStep: 'log in there once, then again here',
+    }
   }
   const saysNothing = /^$|^Your login attempt failed|^Apache Tomcat\b/.test(sentence)
   const said = saysNothing ? '' : ` (it says: ${sentence})`
   return refusal.proof === 'token'
-    ? `the token of '${user}' is not valid any more${said}; run \`xnatfs login ${baseUrl}\``
-    : `the server refused user '${user}'${said}: a wrong name or password, an account that is locked (for an hour, after 20 wrong passwords), or too many sessions; check user and password at ${baseUrl} in a browser before you try again`
+    ? {
+        reason: `the token of '${user}' is not valid any more${said}`,
+        nextStep: `run \`xnatfs login ${baseUrl}\``,
+      }
+    : {
+        reason: `the server refused user '${user}'${said}: a wrong name or password, an account that is locked (for an hour, after 20 wrong passwords), or too many sessions`,
+        nextStep: `check user and password at ${baseUrl} in a browser before you try again`,
+      }
 }
 
 /** XNAT's page for any refusal explains what would happen if the account were locked. */

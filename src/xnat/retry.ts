@@ -68,8 +68,9 @@ export function failureOf(cause: unknown, method: string, url: string, signal?: 
   }
   const code = codeOf(cause)
   if (code === 'ENOTFOUND') {
-    const reason = 'the host name is not known; check the URL and the network'
-    return { error: new XnatError('unreachable', reason, details), retry: 'never' }
+    const nextStep = 'check the URL and the network'
+    const error = new XnatError('unreachable', 'the host name is not known', { ...details, nextStep })
+    return { error, retry: 'never' }
   }
   if (neverReached.has(code)) {
     return { error: new XnatError('unreachable', `cannot connect (${code})`, details), retry: 'always' }
@@ -85,8 +86,9 @@ export function failureOf(cause: unknown, method: string, url: string, signal?: 
     return { error: new XnatError('bad-response', 'the answer is not HTTP', details), retry: 'repeatable' }
   }
   if (/CERT|TLS|SSL|SELF_SIGNED|VERIFY/.test(code)) {
-    const reason = `the server's certificate is not trusted (${code}); if it is right, --ca-file names the certificate of who signed it`
-    return { error: new XnatError('unreachable', reason, details), retry: 'never' }
+    const reason = `the server's certificate is not trusted (${code})`
+    const nextStep = 'if it is right, --ca-file names the certificate of who signed it'
+    return { error: new XnatError('unreachable', reason, { ...details, nextStep }), retry: 'never' }
   }
   return {
     error: new XnatError('unreachable', `the exchange failed (${code})`, details),

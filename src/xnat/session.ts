@@ -158,14 +158,21 @@ export class Session {
       baseUrl: this.#http.baseUrl,
       proof: credentials.alias === undefined ? 'password' : 'token',
     })
-    if (words !== undefined) throw this.#refuse(credentials, response.error('unauthorized', words))
+    if (words !== undefined) {
+      throw this.#refuse(credentials, response.error('unauthorized', words.reason, words.nextStep))
+    }
     if (status >= 300 && status < 400 && location !== undefined) {
       const target = withoutQuery(location)
-      throw response.error('bad-response', `the server sends us to ${target}; is that the URL to use?`)
+      throw response.error(
+        'bad-response',
+        `the server sends us to ${target}`,
+        'see whether that is the URL to use',
+      )
     }
     const code = status === 200 ? 'bad-response' : codeOfStatus(status)
     if (code === 'not-found' || code === 'bad-response' || isNoMethod(status)) {
-      throw response.error('bad-response', `no XNAT answers here (status ${status}); check the URL`)
+      const nextStep = 'check the URL: XNAT may be below a path, such as https://example.org/xnat'
+      throw response.error('bad-response', `no XNAT answers here (status ${status})`, nextStep)
     }
     throw response.error(code, `log-in failed with status ${status}${sentence ? `: ${sentence}` : ''}`)
   }
@@ -185,8 +192,8 @@ function secretOf(credentials: Credentials): string {
 }
 
 function endedSession(url: string): XnatError {
-  const advice = 'set XNAT_JSESSION to another one, or log in with a user'
-  return new XnatError('unauthorized', `the session of XNAT_JSESSION at ${url} has ended; ${advice}`)
+  const nextStep = 'set XNAT_JSESSION to another one, or log in with a user'
+  return new XnatError('unauthorized', `the session of XNAT_JSESSION at ${url} has ended`, { nextStep })
 }
 
 /**
@@ -207,10 +214,17 @@ async function isLoggedOut(response: HttpResponse, html: SessionRequest['html'])
 }
 
 function notLoggedIn(response: HttpResponse, credentials: Credentials | undefined): XnatError {
-  const advice = credentials
-    ? 'the server does not accept the session it gave, and asks for a log-in again'
-    : 'the server lets no guests in and asks for a log-in; give --user and XNAT_PASS or a ~/.netrc, or run `xnatfs login`'
-  return response.error('unauthorized', advice)
+  return credentials
+    ? response.error(
+        'unauthorized',
+        'the server does not accept the session it gave, and asks for a log-in again',
+        'try again, and if it stays so ask the administrators of the server, whose proxy may drop cookies',
+      )
+    : response.error(
+        'unauthorized',
+        'the server lets no guests in and asks for a log-in',
+        'give --user and XNAT_PASS or a ~/.netrc, or run `xnatfs login`',
+      )
 }
 
 /** What servers of plain files answer to a POST. */

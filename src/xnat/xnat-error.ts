@@ -24,11 +24,35 @@ export interface XnatErrorDetails {
   readonly url?: string
   readonly status?: number
   readonly cause?: unknown
+  /** What to do, where more is known than the code says. */
+  readonly nextStep?: string
+}
+
+/** What a user can do about it. Total: a new code needs its words here. */
+const usualNextStep: Readonly<Record<XnatErrorCode, string>> = {
+  unauthorized: 'check user and password by logging in there in a browser',
+  forbidden: 'ask the owners of the project for the right to do that',
+  'not-found': 'check the URL: XNAT may be below a path, such as https://example.org/xnat',
+  conflict: 'look what is there now, and try again',
+  changed: 'look what is there now, and try again',
+  locked: 'try again when whoever uses it has ended',
+  timeout: 'try again, and if it stays so ask the administrators of the server',
+  unreachable: 'check the URL, the network and the proxy variables, and whether the site is up',
+  server: 'try again, and if it stays so tell the administrators of the server what it said',
+  throttled: 'try again in a while, with fewer --connections',
+  'bad-response': 'check the URL in a browser, and if it is right tell the administrators of the server',
+  unnameable: 'rename it on the server',
+  'too-large': 'ask the administrators of the server how large a file may be',
+  'no-space': 'tell the administrators of the server that its disk is full',
+  aborted: 'start it again if it was not meant',
 }
 
 export class XnatError extends Error {
   override readonly name = 'XnatError'
   readonly code: XnatErrorCode
+  /** The request, and why it failed. */
+  readonly reason: string
+  readonly nextStep: string
   readonly method: string | undefined
   readonly url: string | undefined
   readonly status: number | undefined
@@ -37,8 +61,11 @@ export class XnatError extends Error {
     const { method, status, cause } = details
     const url = details.url && redactText(details.url)
     const what = method && url ? `${method} ${url}: ` : ''
-    super(what + reason, cause === undefined ? undefined : { cause })
+    const message = `${what}${reason}${details.nextStep === undefined ? '' : `; ${details.nextStep}`}`
+    super(message, cause === undefined ? undefined : { cause })
     this.code = code
+    this.reason = what + reason
+    this.nextStep = details.nextStep ?? usualNextStep[code]
     this.method = method
     this.url = url
     this.status = status

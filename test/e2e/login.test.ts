@@ -121,7 +121,9 @@ describe('xnatfs login', () => {
     await server.expireSessions()
     expect(await call(['mount', path], '', env)).toMatchObject({
       code: 3,
-      stderr: expect.stringMatching(/session of XNAT_JSESSION at .* has ended/),
+      stderr: expect.stringMatching(
+        /the session of XNAT_JSESSION at .* has ended; set XNAT_JSESSION to another one/,
+      ),
     })
   })
 

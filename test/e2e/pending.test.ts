@@ -133,7 +133,7 @@ describe('what was written in the mode back', () => {
 describe('labels', () => {
   it('of subjects and experiments are changed by mv only where that was allowed', async () => {
     complaints = [
-      /EPERM rename 1: mount with --allow-rename/,
+      /EPERM rename 1: labels are protected; mount with --allow-rename/,
       /EINVAL rename SUBJ: 'no blank'/,
       /EPERM remove scans/,
     ]

@@ -178,7 +178,7 @@ function causesOf(
   const noFaults = control('faults', "-X PUT -d '[]'")
   const netrc = `machine ${host} login reader password reader-pass`
   return [
-    ['which server? give --url', sh('xnatfs mount ~/m')],
+    ['server: none is named; give --url', sh('xnatfs mount ~/m')],
     ['cannot connect (ECONNREFUSED)', async () => (await refused).stderr],
     [
       'certificate is not trusted',
@@ -217,7 +217,7 @@ function causesOf(
       ),
     ],
     ['Device or resource busy', sh('cd ~/m; xnatfs umount ~/m')],
-    ['nothing is mounted on', sh('xnatfs umount ~/m; xnatfs umount ~/m')],
+    ['nothing is mounted there', sh('xnatfs umount ~/m; xnatfs umount ~/m')],
   ]
 }
 

@@ -105,7 +105,7 @@ describe('an account that is not let in', () => {
     [
       'because its password has expired',
       { expired: ['member'] },
-      /the password of 'member' has expired; set a new one at http:\S+ in a browser, then log in again/,
+      /the password of 'member' has expired.*; set a new one at http:\S+ in a browser, then log in again/,
     ],
     [
       'because it is locked',
@@ -120,7 +120,7 @@ describe('an account that is not let in', () => {
     [
       'because the site is closed to log-ins',
       { isSetUp: false },
-      /the site http:\S+ is not set up yet, and lets nobody in but its administrators; ask them/,
+      /the site http:\S+ is not set up yet, and lets nobody in but its administrators.*; ask them/,
     ],
   ])('%s: login and mount say so, after one attempt each', async (_, states, words) => {
     await server.setAccounts(states)

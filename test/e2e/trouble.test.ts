@@ -87,7 +87,7 @@ describe('a mount that cannot begin', () => {
   it('says that a server is needed, and what a URL looks like', async () => {
     expect(await mount('', { XNAT_HOST: '' })).toMatchObject({
       code: 2,
-      stderr: expect.stringMatching(/which server\?/),
+      stderr: expect.stringMatching(/^xnatfs: server: none is named; give --url/),
     })
     expect(await mount('ftp://host')).toMatchObject({
       code: 2,

@@ -80,7 +80,7 @@ describe('how a server is reached', () => {
   it('a CA file that is none is told by its name', async () => {
     const url = `https://localhost:${portOfTls}`
     await expect(whoAmI(url, { caFile: join(folder, 'absent.pem') })).rejects.toThrow(
-      /absent\.pem cannot be read/,
+      /absent\.pem: cannot be read/,
     )
     await expect(whoAmI(url, { caFile: join(folder, 'key.pem') })).rejects.toThrow(/no certificate in PEM/)
   })

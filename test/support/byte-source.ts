@@ -100,7 +100,7 @@ export class ByteSource implements Pick<Archive, 'fetch' | 'bundle' | 'contradic
       await this.beforeChunk(sent, number)
       signal?.throwIfAborted()
       const chunk = bytes.subarray(sent, Math.min(sent + this.chunkBytes, breakAfter))
-      if (chunk.length === 0) throw new FsError('EIO', 'the connection broke off')
+      if (chunk.length === 0) throw new FsError('EIO', 'the connection broke off', { nextStep: 'try again' })
       this.sentBytes += chunk.length
       sent += chunk.length
       yield chunk

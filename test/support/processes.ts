@@ -59,9 +59,16 @@ export async function shell(line: string, options: RunOptions = {}): Promise<str
   return stdout
 }
 
-/** Runs xnatfs itself. */
-export function xnatfs(parameters: readonly string[], options: RunOptions = {}): Promise<Outcome> {
-  return run(process.execPath, [program, ...parameters], options)
+/** `xnatfs: <thing>: <reason>; <next step>`, or what a command does not take, and where that is said. */
+const refusal = /^xnatfs: (\S[^]*: [^]*; \S[^]*|[^]*\n`xnatfs.* --help` says what it takes\.)\n$/m
+
+/** Runs xnatfs itself. An error where it fails without saying what, why, and what to do. */
+export async function xnatfs(parameters: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  const outcome = await run(process.execPath, [program, ...parameters], options)
+  const { stderr } = outcome
+  if (outcome.code !== 0 && stderr !== '' && !refusal.test(stderr))
+    throw new Error(`xnatfs ${parameters.join(' ')} fails with words that help nobody: ${stderr}`)
+  return outcome
 }
 
 /** The first line a process prints; an error if it ends before. */

@@ -164,7 +164,7 @@ export class BundleAnswer {
       this.signal.throwIfAborted()
       const step = this.#steps.shift()!
       if (step === 'end') return
-      if (step === 'break') throw new FsError('EIO', 'the archive broke off')
+      if (step === 'break') throw new FsError('EIO', 'the archive broke off', { nextStep: 'try again' })
       this.taken++
       yield { file: step.file, pieces: [Buffer.from(this.#source.bytesOf(step.file))] }
     }

@@ -9,7 +9,7 @@ const rootIno = 1
 /** A Vfs without a kernel: does by inode what the kernel does for a program that goes by path. */
 export function vfsFileSystem(vfs: Vfs): FileSystem {
   const walk = async (path: string, followLast = true, depth = 0): Promise<Attributes> => {
-    if (depth > 20) throw new FsError('EINVAL', 'too many links')
+    if (depth > 20) throw new FsError('EINVAL', 'too many links', { nextStep: 'take fewer' })
     let here = await vfs.getattr(rootIno)
     const walked: string[] = []
     const names = path.split('/').filter((name) => name !== '' && name !== '.')

@@ -3,9 +3,14 @@ import { unescapeName } from '../names.js'
 import type { ControlFilePlace, ControlKind, ControlPlace } from './control-place.js'
 import { namedDocument } from './named-documents.js'
 
-interface Lack {
-  readonly code: 'EINVAL' | 'EPERM' | 'EROFS'
+/** Why something cannot be done, and what would help. */
+export interface Lack {
   readonly reason: string
+  readonly nextStep: string
+}
+
+interface ControlLack extends Lack {
+  readonly code: 'EINVAL' | 'EPERM' | 'EROFS'
 }
 
 /** Where files are made: what their names must look like, and why. */
@@ -29,17 +34,29 @@ export function controlLack(
   capability: Capability,
   newName: string | undefined,
   { allowDelete = false }: { readonly allowDelete?: boolean },
-): Lack | undefined {
+): ControlLack | undefined {
   const directory = place.level === 'control' ? place : place.in
-  if (directory.isView) return { code: 'EROFS', reason: 'this directory is a view of several items' }
+  if (directory.isView) {
+    const nextStep = 'do it in the directory of the item itself'
+    return { code: 'EROFS', reason: 'this directory is a view of several items', nextStep }
+  }
   const lasting = place.level === 'control' ? lastingRemovals[place.kind] : lastingFileRemovals[place.in.kind]
   if (lasting !== undefined && capability === 'remove' && !allowDelete)
-    return { code: 'EPERM', reason: `mount with --allow-delete entities to ${lasting}` }
+    return {
+      code: 'EPERM',
+      reason: 'nothing here would bring it back',
+      nextStep: `mount with --allow-delete entities to ${lasting}`,
+    }
   const isPossible = place.level === 'control' ? canDoIn(place, capability) : canDoWith(place, capability)
-  if (!isPossible) return { code: 'EPERM', reason: 'XNAT tells this, and it cannot be changed here' }
+  if (!isPossible)
+    return {
+      code: 'EPERM',
+      reason: 'XNAT tells this, and it cannot be changed here',
+      nextStep: 'change what it tells of, or do it in a browser',
+    }
   const rule = capability === 'create' && newName !== undefined ? made[directory.kind] : undefined
   if (!rule || rule.pattern.test(unescapeName(newName!))) return undefined
-  return { code: 'EINVAL', reason: `'${newName!}': ${rule.reason}` }
+  return { code: 'EINVAL', reason: `'${newName!}': ${rule.reason}`, nextStep: 'take another name' }
 }
 
 /** What nothing here brings back. */

@@ -75,11 +75,13 @@ export class ControlWriter {
     const { control } = this.#options.client
     const project = unescapeName(name)
     if (!/^[\w-]+$/.test(project))
-      throw new FsError('EINVAL', `share with ${name}: that is no ID of a project`)
+      throw new FsError('EINVAL', `share with ${name}: that is no ID of a project`, {
+        nextStep: 'take the ID as the root of the mount lists it',
+      })
     try {
       await control.share(item, project, signal)
       if ((await this.#projectsOf(item, signal)).some(({ id }) => id === project)) return
-      throw new FsError('EIO', `share with ${name}: the server says it is done, and does not list it`)
+      throw otherwise(`share with ${name}: the server says it is done, and does not list it`)
     } finally {
       this.#forget(() => true)
     }
@@ -98,11 +100,12 @@ export class ControlWriter {
         throw new FsError(
           'EPERM',
           `un-share ${project}: the item is its own, or may be, and would be deleted`,
+          { nextStep: 'take it away from the projects that it was shared with' },
         )
       if (!others.some(({ id }) => id === project)) return // gone already, as wanted
       await client.control.unshare(item, project, signal)
       if ((await this.#projectsOf(item, signal)).every(({ id }) => id !== project)) return
-      throw new FsError('EIO', `un-share ${project}: the server says it is done, and still lists it`)
+      throw otherwise(`un-share ${project}: the server says it is done, and still lists it`)
     } finally {
       this.#forget(() => true)
     }
@@ -122,10 +125,12 @@ export class ControlWriter {
       const found = await find()
       if (!found) return // gone already, as wanted
       if (!restingStates.includes(found.status))
-        throw new FsError('EBUSY', `remove ${name}: the server is at work on it (${found.status})`)
+        throw new FsError('EBUSY', `remove ${name}: the server is at work on it (${found.status})`, {
+          nextStep: 'try again when it is done',
+        })
       await prearchive.remove(session, signal)
       if (!(await find())) return
-      throw new FsError('EIO', `remove ${name}: the server says it is deleted, and still lists it`)
+      throw otherwise(`remove ${name}: the server says it is deleted, and still lists it`)
     } finally {
       this.#forget(isControlKey)
     }
@@ -140,7 +145,7 @@ export class ControlWriter {
     const [wanted, now] = [bytes, await control.document(document, signal)].map((text) =>
       text.toString().trim(),
     )
-    if (now !== wanted) throw new FsError('EIO', `${name} is set to ${wanted}, but the server says ${now}`)
+    if (now !== wanted) throw otherwise(`${name} is set to ${wanted}, but the server says ${now}`)
   }
 
   async #addMember(place: ControlPlace, login: string, bytes: Buffer, signal?: AbortSignal): Promise<void> {
@@ -157,7 +162,9 @@ export class ControlWriter {
     refuseIf(login, known && !known.includes(login) ? 'the server knows nobody of this name' : undefined)
     await control.addMember(project, member, signal)
     if (includes(await control.members(project, signal), member)) return
-    throw new FsError('EINVAL', `${login}: the server says 200, but does not list it in ${member.role}`)
+    throw new FsError('EINVAL', `${login}: the server says 200, but does not list it in ${member.role}`, {
+      nextStep: 'see in a browser whether the name is right and the account active',
+    })
   }
 
   async #removeMember(place: ControlPlace, login: string, signal?: AbortSignal): Promise<void> {
@@ -167,7 +174,7 @@ export class ControlWriter {
     if (!includes(await control.members(project, signal), member)) return // gone already, as wanted
     await control.removeMember(project, member, signal)
     if (!includes(await control.members(project, signal), member)) return
-    throw new FsError('EIO', `remove ${login}: the server says it is done, and still lists it`)
+    throw otherwise(`remove ${login}: the server says it is done, and still lists it`)
   }
 
   async #saveSearch(id: string, bytes: Buffer, signal?: AbortSignal): Promise<void> {
@@ -176,7 +183,7 @@ export class ControlWriter {
     refuseIf(id, change!.refusal(bytes.toString()))
     await control.change(change!, bytes, signal)
     if ((await control.savedSearches(signal)).includes(id)) return
-    throw new FsError('EIO', `save ${id}: the server says it is done, and does not list it`)
+    throw otherwise(`save ${id}: the server says it is done, and does not list it`)
   }
 
   async #deleteSearch(id: string, signal?: AbortSignal): Promise<void> {
@@ -184,7 +191,7 @@ export class ControlWriter {
     if (!(await control.savedSearches(signal)).includes(id)) return // gone already, as wanted
     await control.deleteSearch(id, signal)
     if (!(await control.savedSearches(signal)).includes(id)) return
-    throw new FsError('EIO', `remove ${id}: the server says it is done, and still lists it`)
+    throw otherwise(`remove ${id}: the server says it is done, and still lists it`)
   }
 
   /** For all data types that it is for: they share its file. */
@@ -195,11 +202,13 @@ export class ControlWriter {
     for (const pipeline of await find()) {
       // Without one of them XNAT does nothing, and says 200.
       if (pipeline.path === '' || pipeline.datatype === '')
-        throw new FsError('ENOTSUP', `remove ${file}: the server does not tell by which path it is known`)
+        throw new FsError('ENOTSUP', `remove ${file}: the server does not tell by which path it is known`, {
+          nextStep: 'remove it in a browser',
+        })
       await control.removePipeline(project, pipeline, signal)
     }
     if ((await find()).length === 0) return
-    throw new FsError('EIO', `remove ${file}: the server says it is done, and still lists it`)
+    throw otherwise(`remove ${file}: the server says it is done, and still lists it`)
   }
 
   async #run(name: string, bytes: Buffer, signal?: AbortSignal): Promise<void> {
@@ -234,9 +243,15 @@ function includes(members: readonly Member[], { role, login }: Member): boolean 
   return members.some((member) => member.role === role && member.login === login)
 }
 
+/** The server says one thing and shows another. */
+function otherwise(reason: string): FsError {
+  return new FsError('EIO', reason, { nextStep: 'look at it in a browser, and try again' })
+}
+
 /** @throws FsError EINVAL when there is something against it */
 function refuseIf(name: string, refusal: string | undefined): void {
-  if (refusal !== undefined) throw new FsError('EINVAL', `${name}: ${refusal}`)
+  if (refusal === undefined) return
+  throw new FsError('EINVAL', `${name}: ${refusal}`, { nextStep: 'write it anew with what it takes' })
 }
 
 /** What the server finds wrong with a text is the writer's mistake, and no failure of the server. */
@@ -244,5 +259,8 @@ const refusals: readonly (number | undefined)[] = [400, 406, 412, 415, 417, 422]
 
 function asRefusal(error: unknown, name: string): unknown {
   if (!(error instanceof XnatError) || !refusals.includes(error.status)) return error
-  return new FsError('EINVAL', `${name}: the server does not take it: ${error.message}`, { cause: error })
+  return new FsError('EINVAL', `${name}: the server does not take it: ${error.reason}`, {
+    nextStep: 'mend what it says, and write it anew',
+    cause: error,
+  })
 }

@@ -15,7 +15,9 @@ export async function fetchText(
 ): Promise<FetchedBytes> {
   const text = await textNow(file, sources)
   if (file.sizeBytes !== undefined && versionOf(text) !== file.version) {
-    throw new FsError('ESTALE', `read ${file.name}: it was changed on the server; open it again`)
+    throw new FsError('ESTALE', `read ${file.name}: it was changed on the server`, {
+      nextStep: 'open it again',
+    })
   }
   const all = bytesOf(text)
   const first = Math.min(range?.first ?? 0, all.length)

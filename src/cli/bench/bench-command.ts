@@ -46,7 +46,8 @@ const names = {
  */
 export async function benchCommand(path: string, flags: BenchFlags): Promise<ExitCode> {
   if (!Number.isInteger(flags.rounds)) {
-    throw new CliError(exitCodes.usage, `--rounds: ${flags.rounds} is no whole number; write it as 3`)
+    const reason = `${flags.rounds} is no whole number`
+    throw new CliError(exitCodes.usage, { thing: '--rounds', reason, nextStep: 'write it as 3' })
   }
   const target = await findTarget(path, flags)
   const folder = await mkdtemp(join(tmpdir(), 'xnatfs-bench-'))
@@ -97,7 +98,13 @@ class Bench {
   }
 
   interrupt(): void {
-    this.#abort.abort(new CliError(exitCodes.failure, 'interrupted; what was measured so far is not shown'))
+    this.#abort.abort(
+      new CliError(exitCodes.failure, {
+        thing: 'bench',
+        reason: 'interrupted, and what was measured so far is not shown',
+        nextStep: 'give fewer --rounds if it takes too long',
+      }),
+    )
     void this.#direct?.hangUp()
   }
 
@@ -135,19 +142,23 @@ class Bench {
     const batches = await this.#direct.vfs.filesBelow(path, this.#abort.signal).catch((cause: unknown) => {
       const isAbsent = cause instanceof FsError && cause.code === 'ENOENT'
       const exitCode = isAbsent ? exitCodes.notFound : exitCodes.failure
-      throw new CliError(exitCode, `${shown} cannot be listed: ${causeChain(cause)}`, { cause })
+      const reason = `cannot be listed: ${causeChain(cause)}`
+      const nextStep = 'check the path by `ls`; with other options than its mount has, give those here too'
+      throw new CliError(exitCode, { thing: shown, reason, nextStep }, { cause })
     })
     const files = batches.flatMap((batch) => batch.files)
-    if (files.length === 0)
-      throw new CliError(
-        exitCodes.notFound,
-        `${shown}: there are no files to read; choose a folder that has some`,
-      )
+    if (files.length === 0) {
+      const nextStep = 'choose a folder that has some'
+      throw new CliError(exitCodes.notFound, { thing: shown, reason: 'has no files to read', nextStep })
+    }
     const bytes = bytesOf(files)
     if (bytes > largeBytes && !this.#flags.large) {
-      const advice = 'choose a smaller folder, or say --large'
       const cost = `each of ${countText(this.#flags.rounds, 'round')} gets it from the server three times`
-      throw new CliError(exitCodes.usage, `${shown} has ${sizeText(bytes)}, and ${cost}; ${advice}`)
+      throw new CliError(exitCodes.usage, {
+        thing: shown,
+        reason: `has ${sizeText(bytes)}, and ${cost}`,
+        nextStep: 'choose a smaller folder, or say --large',
+      })
     }
     return files
   }
@@ -269,10 +280,11 @@ class Bench {
     signal.throwIfAborted()
     if (code === 0) return
     const how = code === null ? 'was killed' : `ended with ${code}`
-    throw new CliError(
-      exitCodes.failure,
-      `\`${line}\` ${how} in ${variables['IN']}: ${said.trim() || 'it said nothing'}`,
-    )
+    throw new CliError(exitCodes.failure, {
+      thing: `\`${line}\``,
+      reason: `${how} in ${variables['IN']}: ${said.trim() || 'it said nothing'}`,
+      nextStep: 'make it work on a copy of the folder first',
+    })
   }
 
   async #newFolder(): Promise<string> {

@@ -1,8 +1,7 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { askMount } from '../ask-mount.js'
+import { askMount, refusedByMount } from '../ask-mount.js'
 import { startDaemon } from '../daemon.js'
-import { CliError, exitCodes } from '../exit.js'
 import type { MountPlan } from '../mount.js'
 import type { MountStatus } from '../mount-status.js'
 
@@ -47,7 +46,7 @@ export class TemporaryMount {
     if (!this.#isMounted) return
     this.#isMounted = false
     const answer = await askMount(this.mountpoint, { command: 'unmount', lazy: true })
-    if (!answer.isDone) throw new CliError(exitCodes.failure, `${this.mountpoint}: ${answer.message}`)
+    if (!answer.isDone) throw refusedByMount(this.mountpoint, answer)
   }
 }
 

@@ -84,10 +84,10 @@ describe('the configuration file', () => {
   it.each([
     ['listing-ttl = "soon"', /listing-ttl: 'soon' is not a number/],
     ['cache = "no"', /cache: "no" is neither true nor false/],
-    ['driver = "fast"', /driver: 'fast' is none of auto/],
-    ['lissting-ttl = 1', /'lissting-ttl' is no option; they are url, /],
-    ['password = "x"', /passwords do not belong there; run `xnatfs login`/],
-    ['url = [', /config\.toml is no TOML/],
+    ['driver = "fast"', /driver: 'fast' is none of its values; write one of auto, /],
+    ['lissting-ttl = 1', /config\.toml: 'lissting-ttl' is no option; remove it, or write one of url, /],
+    ['password = "x"', /passwords do not belong there, .*; remove it, and run `xnatfs login`/],
+    ['url = [', /config\.toml: is no TOML.*; mend it/],
   ])('says what is wrong with %j', async (content, reason) => {
     await write(content)
     await expect(settled()).rejects.toMatchObject({
@@ -97,9 +97,11 @@ describe('the configuration file', () => {
   })
 
   it('says which profiles there are', async () => {
-    await expect(settled('--profile', 'lab')).rejects.toThrow(/has no \[profile\.lab\]; it has none/)
+    await expect(settled('--profile', 'lab')).rejects.toThrow(/has no \[profile\.lab\]; add it there/)
     await write(text)
-    await expect(settled('--profile', 'la')).rejects.toThrow(/has no \[profile\.la\]; it has lab/)
+    await expect(settled('--profile', 'la')).rejects.toThrow(
+      /has no \[profile\.la\]; choose one that it has \(lab\)/,
+    )
   })
 
   it('may have any option of mount', () => {

@@ -112,7 +112,7 @@ describe('findCredentials', () => {
     })
     await expect(from({ user: 'you' }, { XNAT_JSESSION: 'J' })).rejects.toMatchObject({
       exitCode: 3,
-      message: expect.stringContaining("XNAT_JSESSION is a session of 'me'"),
+      message: expect.stringContaining("XNAT_JSESSION: is a session of 'me', not of 'you'; give"),
     })
   })
 

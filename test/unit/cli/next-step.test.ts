@@ -28,18 +28,22 @@ describe('a refusal of the program', () => {
   it.each<[string, () => unknown, RegExp]>([
     ['of a protocol', () => parseServerUrl('ftp://host'), /'ftp:\/\/host'.*not ftp:; write it as https/],
     ['of a lone %', () => pathInArchive('https://host/data/a%zz'), /a%zz'.*%.*; write a % itself as %25/],
-    ['of a profile where none is', settings('none.toml'), /none\.toml has no .*other\]; .* add it there/],
-    ['of a profile that is not there', settings('some.toml'), /has no .*; it has lab: choose one, or add it/],
+    ['of a profile where none is', settings('none.toml'), /none\.toml: has no .*other\]; add it there/],
+    [
+      'of a profile that is not there',
+      settings('some.toml'),
+      /some\.toml: has no .*; choose one that it has \(lab\), or add it/,
+    ],
     ['of a configuration that is a folder', settings('.'), /EISDIR.*; make it a file .*, or remove it/],
     [
       'of a certificate file that is absent',
       () => reachOf('https://host', { caFile: join(folder, 'absent') }, {}),
-      /--ca-file \/\S+absent cannot be read: .*ENOENT.*; name a file with the certificate/,
+      /--ca-file \/\S+absent: cannot be read: .*ENOENT.*; name a file with the certificate/,
     ],
     [
       'of a mountpoint below nothing',
       () => resolveMountpoint(join(folder, 'absent/xnat')),
-      /absent does not exist; check the path, or make it by `mkdir -p`/,
+      /absent: does not exist; check the path, or make it by `mkdir -p`/,
     ],
     [
       'of a mountpoint that is a file',
@@ -55,17 +59,17 @@ describe('a refusal of the program', () => {
     [
       'to unmount what is not mounted',
       () => umountCommand(folder, {}),
-      /nothing is mounted on .*; `xnatfs mounts` shows what is mounted/,
+      /: nothing is mounted there; `xnatfs mounts` shows what is mounted/,
     ],
     [
       'to ask what is not mounted',
       () => askMount(folder, { command: 'status' }),
-      /nothing of xnatfs is mounted on .*; `xnatfs mounts` shows what is mounted/,
+      /: nothing of xnatfs is mounted there .*; `xnatfs mounts` shows what is mounted/,
     ],
     [
       'to show what is not mounted',
       () => statusCommand(undefined, {}),
-      /nothing of xnatfs is mounted by this user; `xnatfs mount` makes a mount/,
+      /mounts: this user has none of xnatfs; `xnatfs mount` makes one/,
     ],
   ])('%s names the thing, the reason and the next step', async (_, refuse, words) => {
     vi.stubEnv('XDG_RUNTIME_DIR', folder)

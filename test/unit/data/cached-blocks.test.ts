@@ -168,7 +168,7 @@ describe('a file without a digest', () => {
   it('is read from the disk while the server does not answer, and asked for again by the next reader', async () => {
     await fill({})
     const source = new ByteSource(bytes)
-    source.fetch = () => Promise.reject(new FsError('EIO', 'cannot connect'))
+    source.fetch = () => Promise.reject(new FsError('EIO', 'cannot connect', { nextStep: 'try again' }))
     source.isReachable = false
     const { reader, told } = readerOf(source, {})
     expect(await read(reader)).toEqual(bytes)
@@ -178,7 +178,7 @@ describe('a file without a digest', () => {
   it('is an error when the server answers with one', async () => {
     await fill({})
     const source = new ByteSource(bytes)
-    source.fetch = () => Promise.reject(new FsError('EACCES', 'not yours'))
+    source.fetch = () => Promise.reject(new FsError('EACCES', 'not yours', { nextStep: 'ask for it' }))
     await expect(read(readerOf(source, {}).reader)).rejects.toMatchObject({ code: 'EACCES' })
   })
 })

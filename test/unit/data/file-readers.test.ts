@@ -67,7 +67,7 @@ describe('a file that was read before', () => {
     const source = new ByteSource(first)
     const readers = readersOf(source)
     await readAll(readers, fileEntry(first, { listing }))
-    source.fetch = () => Promise.reject(new FsError('EIO', 'no'))
+    source.fetch = () => Promise.reject(new FsError('EIO', 'no', { nextStep: 'try again' }))
     source.isReachable = false
     expect(await readAll(readers, fileEntry(first, { listing: {} }))).toEqual(first)
     expect(source.contradictions).toEqual([])

@@ -37,7 +37,7 @@ async function blocksOf(pieces: readonly Uint8Array[], sizeBytes = whole.length)
     blockSizeBytes,
     budget: new MemoryBudget(1_000_000),
     fetch: () => Promise.resolve({ ...bytes, body: bodyOf(pieces) }),
-    onOtherSize: (size) => new FsError('ESTALE', `${size} bytes came`),
+    onOtherSize: (size) => new FsError('ESTALE', `${size} bytes came`, { nextStep: 'open it again' }),
     log: new Log({ write: () => {} }),
     sleep: () => Promise.resolve(),
     signal: new AbortController().signal,

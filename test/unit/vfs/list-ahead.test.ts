@@ -53,7 +53,7 @@ class SlowArchive {
     return new Promise((resolve, reject) => {
       const end = (): void => void [this.open.delete(path), this.#flights.delete(path)]
       const answer = (): void => void [end(), resolve(this.#answer(path))]
-      const fail = (): void => void [end(), reject(new FsError('EIO', path))]
+      const fail = (): void => void [end(), reject(new FsError('EIO', path, { nextStep: 'try again' }))]
       this.open.set(path, { path, answer, fail })
       this.onAsked(this.open.size)
     })

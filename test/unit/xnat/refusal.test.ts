@@ -10,8 +10,8 @@ describe('the words for a refused log-in', () => {
     page: string,
     location?: string,
     proof: 'password' | 'token' = 'password',
-  ): string | undefined =>
-    wordsOfRefusal({
+  ): string | undefined => {
+    const said = wordsOfRefusal({
       status,
       sentence: sentenceOfPage(page),
       location,
@@ -19,6 +19,8 @@ describe('the words for a refused log-in', () => {
       baseUrl: 'https://xnat.example.org',
       proof,
     })
+    return said && `${said.reason}; ${said.nextStep}`
+  }
 
   it.each([
     ['a wrong password', 401, LOGIN_FAILURE, undefined, /refused user 'me': a wrong name or password/],
