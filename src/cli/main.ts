@@ -1,6 +1,8 @@
 #!/usr/bin/env node
+import { keepOutOfCoreDumps } from './core-dumps.js'
 import { keepHeapSmall } from './small-heap.js'
 
+keepOutOfCoreDumps()
 keepHeapSmall()
 const { runProgram } = await import('./run-program.js')
 

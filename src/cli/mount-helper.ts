@@ -1,6 +1,8 @@
 #!/usr/bin/env node
+import { keepOutOfCoreDumps } from './core-dumps.js'
 import { keepHeapSmall } from './small-heap.js'
 
+keepOutOfCoreDumps()
 keepHeapSmall()
 const { parametersOfHelper } = await import('./mount-arguments.js')
 const { runProgram } = await import('./run-program.js')

@@ -4,23 +4,44 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Mount } from '../support/mount.js'
+import type { MountableServer } from '../support/mount.js'
+import type { StoredToken } from '../../src/cli/token-store.js'
 import { end, program, run, xnatfs } from '../support/processes.js'
 import type { Outcome } from '../support/processes.js'
 import { Server } from '../support/server.js'
+import { WireTap } from '../support/wire-tap.js'
 
 /** docs/semantics.md, 9.6: what is secret is nowhere but where it has to be. */
 describe('secrets', () => {
   const wordOfProxy = 'word-of-the-proxy'
   let server: Server
+  /** Mounts go to the server by this. */
+  let tap: WireTap
   let jsession: string
+  let bin: string
   beforeAll(async () => {
     server = await Server.start()
+    tap = await WireTap.start(server.port)
+    bin = await mkdtemp(join(tmpdir(), 'xnatfs-secrets-'))
     const answer = await fetch(`${server.url}/data/JSESSION`, { headers: { authorization: basic() } })
     jsession = await answer.text()
   })
-  afterAll(() => server.stop())
+  afterAll(async () => {
+    tap.stop()
+    await server.stop()
+    await rm(bin, { recursive: true })
+  })
+  const account = (): MountableServer => ({ url: tap.url, user: server.user, password: server.password })
   const basic = (): string => `Basic ${Buffer.from(`${server.user}:${server.password}`).toString('base64')}`
-  const secrets = (): string[] => [server.password, basic(), jsession, wordOfProxy]
+  const secrets = (): string[] => [server.password, basic(), jsession, wordOfProxy, ...tap.sessions]
+  /** A program that writes its environment into a file, and then is what it is called. */
+  const spy = async (name: string): Promise<string> => {
+    const [path, seen] = [join(bin, name), join(bin, `${name}.seen`)]
+    const { stdout } = await run('sh', ['-c', `command -v ${name}`])
+    await writeFile(path, `#!/bin/sh\nenv >> ${seen}; exec ${stdout.trim()} "$@"\n`)
+    await chmod(path, 0o755)
+    return seen
+  }
   const environment = (): Record<string, string> => ({
     XNAT_JSESSION: jsession,
     HTTPS_PROXY: `http://who:${wordOfProxy}@127.0.0.1:9`,
@@ -74,23 +95,37 @@ describe('secrets', () => {
       if (kept?.test(path)) expect([path, (await stat(path)).mode & 0o077]).toEqual([path, 0])
       else expectNoSecret(path, await readFile(path, 'latin1'), also)
     }
-    for (const directory of ['state/xnatfs', 'state/xnatfs/log', 'state/xnatfs/journal', 'run/xnatfs']) {
+    for (const directory of [
+      'state/xnatfs',
+      'state/xnatfs/log',
+      'state/xnatfs/journal',
+      'run/xnatfs',
+      'cache/xnatfs/v1',
+    ]) {
       const { mode } = await stat(join(mount.directory, directory))
       expect([directory, (mode & 0o077).toString(8)]).toEqual([directory, '0'])
     }
   }
 
   it('of a password: not in processes, logs, traces, messages and files', async () => {
-    const mount = await Mount.start(server, {
+    const seen = await spy('fusermount3')
+    const mount = await Mount.start(account(), {
       flags: ['--trace-http', '--log-level', 'debug'],
-      env: environment(),
+      env: { ...environment(), PATH: `${bin}:${process.env['PATH']}` },
     })
     try {
-      expectNoSecret('what commands said', await use(mount))
+      const said = await use(mount)
+      expect(tap.heard).toContain(basic())
+      expect(tap.sessions.filter((session) => session !== jsession)).not.toEqual([])
+      expectNoSecret('what commands said', said)
       await expectNoneInProcesses(await mount.pid())
       const log = (await mount.log()).join('\n')
       expect(log).toMatch(/authorization: <redacted>|Authorization.*<redacted>/i)
       await expectNoneInFiles(mount, undefined)
+      expect((await mount.xnatfs(['umount', mount.path])).code).toBe(0)
+      const environments = await readFile(seen, 'utf8')
+      expect(environments.match(/^XNATFS_DAEMON=1$/gm)?.length).toBeGreaterThan(1) // to mount and to unmount
+      expectNoSecret('the environment of fusermount3', environments)
     } finally {
       await mount.stop([/./])
     }
@@ -130,24 +165,72 @@ describe('secrets', () => {
     }
   })
 
+  it('in a report of Node.js about a mount: none, and in a core dump no memory', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'xnatfs-secrets-'))
+    const mount = await Mount.start(account(), {
+      env: { ...environment(), NODE_OPTIONS: `--report-on-signal --report-directory=${folder}` },
+    })
+    try {
+      await readdir(join(mount.path, 'TEST'))
+      const pid = await mount.pid()
+      process.kill(pid, 'SIGUSR2')
+      const reportOf = async (): Promise<string> => {
+        const [name] = await readdir(folder)
+        return name === undefined ? '' : readFile(join(folder, name), 'utf8')
+      }
+      await expect.poll(reportOf, { timeout: 20_000 }).toMatch(/"environmentVariables"[^]*"sharedObjects"/)
+      expectNoSecret('the report', await reportOf())
+      for (const process of await familyOf(pid))
+        expect((await readFile(`/proc/${process}/coredump_filter`, 'utf8')).trim()).toBe('00000000')
+    } finally {
+      await mount.stop()
+      await rm(folder, { recursive: true })
+    }
+  })
+
+  it('in the core dump of a log-in that is killed: none', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'xnatfs-secrets-'))
+    const secret = 'typed-at-the-terminal'
+    await server.setFaults([{ path: '/data/JSESSION', fault: { kind: 'delay', ms: 3600_000 } }])
+    await server.resetRequests()
+    const line = `ulimit -c unlimited; exec ${process.execPath} ${program} login ${tap.url} --user me --password-stdin`
+    const child = spawn('sh', ['-c', line], { cwd: folder, stdio: ['pipe', 'ignore', 'ignore'] })
+    try {
+      child.stdin.end(`${secret}\n`)
+      const sent = Buffer.from(`me:${secret}`).toString('base64')
+      await expect.poll(() => tap.heard.includes(sent), { timeout: 20_000 }).toBe(true)
+      child.kill('SIGSEGV')
+      await expect.poll(() => child.signalCode, { timeout: 20_000 }).toBe('SIGSEGV')
+      // Where the kernel gives them to a program, there are none here: what is left out is the same.
+      for (const name of await readdir(folder))
+        expectNoSecret(name, await readFile(join(folder, name), 'latin1'), [secret, sent])
+    } finally {
+      await end(child)
+      await server.setFaults([])
+      await rm(folder, { recursive: true })
+    }
+  })
+
   it('of a token: in its own file only, for its owner only', async () => {
-    const mount = await Mount.start(server, { flags: ['--trace-http', '--log-level', 'debug'] })
+    const mount = await Mount.start(account(), { flags: ['--trace-http', '--log-level', 'debug'] })
     try {
       expect((await mount.xnatfs(['umount', mount.path])).code).toBe(0)
       const { XNAT_PASS, ...env } = mount.env
-      expect((await mount.xnatfs(['login', server.url])).code).toBe(0)
+      expect((await mount.xnatfs(['login', tap.url])).code).toBe(0)
       const tokens = join(mount.stateDirectory, 'tokens')
       const [name] = await readdir(tokens)
-      const { secret } = JSON.parse(await readFile(join(tokens, name!), 'utf8')) as { secret: string }
+      const { alias, secret } = JSON.parse(await readFile(join(tokens, name!), 'utf8')) as StoredToken
       expect(secret.length).toBeGreaterThan(20)
+      const ofToken = [secret, Buffer.from(`${alias}:${secret}`).toString('base64')]
       expect(XNAT_PASS).toBe(server.password)
       const flags = ['mount', mount.path, '--trace-http', '--log-level', 'debug']
       expect((await xnatfs(flags, { env })).code).toBe(0)
       await readdir(join(mount.path, 'TEST'))
       const { stdout } = await xnatfs(['status', mount.path], { env })
-      expectNoSecret('status', stdout, [secret])
-      await expectNoneInProcesses(await mount.pid(), [secret])
-      await expectNoneInFiles(mount, /\/tokens\//, [secret])
+      expect(tap.heard).toContain(ofToken[1])
+      expectNoSecret('status', stdout, ofToken)
+      await expectNoneInProcesses(await mount.pid(), ofToken)
+      await expectNoneInFiles(mount, /\/tokens\//, ofToken)
     } finally {
       await mount.stop([/./])
     }
