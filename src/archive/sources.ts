@@ -14,6 +14,7 @@ import type {
   XnatClient,
 } from '../xnat/client.js'
 import type { ItemProject, Member } from '../xnat/control-client.js'
+import { itemDocument } from '../xnat/documents.js'
 import type { Document } from '../xnat/documents.js'
 import { prearchivedFilesPath, prearchivedPath } from '../xnat/prearchive-client.js'
 import type {
@@ -25,6 +26,8 @@ import type {
   PrearchivedSession,
 } from '../xnat/prearchive-client.js'
 import type { Row } from '../xnat/rows.js'
+import { protocolsIn } from '../xnat/settings-documents.js'
+import type { Protocol } from '../xnat/settings-documents.js'
 import { XnatError } from '../xnat/xnat-error.js'
 import type { XnatErrorCode } from '../xnat/xnat-error.js'
 import { loadFiles } from './catalog.js'
@@ -186,6 +189,27 @@ export class Sources {
     })
   }
 
+  groups(project: string): Promise<string[]> {
+    return this.#use(`groups ${project}`, (signal) => this.#client.settings.groups(project, signal))
+  }
+
+  async protocols(project: string): Promise<Protocol[]> {
+    const { latin1 } = await this.text(itemDocument({ project }))
+    return protocolsIn(Buffer.from(latin1, 'latin1').toString())
+  }
+
+  /** The tools that keep something, for a project or for the site. */
+  tools(project: string | undefined): Promise<string[]> {
+    return this.#use(`tools ${project ?? ''}`, (signal) => this.#client.settings.tools(project, signal))
+  }
+
+  /** The paths under which a tool keeps something. */
+  settings(project: string | undefined, tool: string): Promise<string[]> {
+    return this.#use(`settings ${project ?? ''} ${tool}`, (signal) =>
+      this.#client.settings.paths(project, tool, signal),
+    )
+  }
+
   /** The sessions of a project that wait to be archived, or all that this user may edit. */
   prearchived(project?: string): Promise<PrearchivedSession[]> {
     return this.#use(`prearchive ${project ?? ''}`, (signal) =>
@@ -253,7 +277,9 @@ export function prearchivedFilesKey(resource: PrearchivedResourceAddress): strin
 
 /** Matches what is told of items beside their files. */
 export function isControlKey(key: string): boolean {
-  return /^(text|members|projects-of|saved-searches|pipelines|logins|prearchive)\b/.test(key)
+  return /^(text|members|projects-of|saved-searches|pipelines|logins|prearchive|groups|tools|settings)\b/.test(
+    key,
+  )
 }
 
 /** Matches the files of a resource. */

@@ -8,6 +8,7 @@ import { RestCalls, understood } from './rest-calls.js'
 import { cell, cellsOf, numberCell, parseItemFields, parseTimeMs, parseVersion } from './rows.js'
 import type { Row } from './rows.js'
 import type { Session } from './session.js'
+import { SettingsClient } from './settings-client.js'
 import { XnatError } from './xnat-error.js'
 
 export interface Project {
@@ -78,12 +79,14 @@ const relabelTimeoutMs = 1_800_000
 export class XnatClient {
   readonly control: ControlClient
   readonly prearchive: PrearchiveClient
+  readonly settings: SettingsClient
   readonly #rest: RestCalls
 
   constructor(session: Session) {
     this.#rest = new RestCalls(session)
     this.control = new ControlClient(this.#rest)
     this.prearchive = new PrearchiveClient(this.#rest)
+    this.settings = new SettingsClient(this.#rest)
   }
 
   /** The user the server takes us for. */

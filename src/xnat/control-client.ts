@@ -85,8 +85,8 @@ export class ControlClient {
 
   /** @param bytes what `change.refusal` has nothing against */
   async change(change: DocumentChange, bytes: Buffer, signal?: AbortSignal): Promise<void> {
-    const { path, xml } = change.request(bytes)
-    await this.#rest.command('PUT', path, signal, { xml })
+    const { path, ...body } = change.request(bytes)
+    await this.#rest.command('PUT', path, signal, body)
   }
 
   /** The log-ins of all users of the site. */
@@ -133,6 +133,6 @@ function sharePath(item: ItemAddress, project: string): string {
 }
 
 /** Databases do not keep to the case of unquoted columns (xnat-wire.md §2.2). */
-function inLowerCase(row: Row): Row {
+export function inLowerCase(row: Row): Row {
   return Object.fromEntries(Object.entries(row).map(([column, value]) => [column.toLowerCase(), value]))
 }

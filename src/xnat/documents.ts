@@ -26,7 +26,14 @@ export interface Document {
 export interface DocumentChange {
   /** Why the server would not take this text, or would take it for something else; undefined where it is to be sent. */
   refusal(text: string): string | undefined
-  request(bytes: Buffer): { readonly path: string; readonly xml?: Buffer }
+  request(bytes: Buffer): DocumentRequest
+}
+
+/** A PUT, of an XML document or of any text. */
+export interface DocumentRequest {
+  readonly path: string
+  readonly xml?: Buffer
+  readonly text?: Buffer
 }
 
 /** The XML document of the item that the address ends in. */
@@ -225,7 +232,7 @@ export function searchRefusal(text: string, id?: string): string | undefined {
   return id === undefined || own === id ? undefined : `it is the search '${own}', not '${id}'`
 }
 
-function isSearch(text: string): boolean {
+export function isSearch(text: string): boolean {
   return /^(stored_search|bundle|search)$/.test(rootOf(text)?.name ?? '')
 }
 

@@ -8,6 +8,12 @@ const documentAttempts = 3
 /** Large sites take minutes for a listing; a client that gives up earlier only makes them do it again. */
 const listingTimeoutMs = 300_000
 
+interface CommandOptions {
+  readonly headersTimeoutMs?: number
+  readonly xml?: Buffer | undefined
+  readonly text?: Buffer | undefined
+}
+
 /** How a document of REST is asked for and a command is given. @throws XnatError from every method */
 export class RestCalls {
   readonly #session: Session
@@ -50,7 +56,7 @@ export class RestCalls {
     method: 'PUT' | 'DELETE',
     path: string,
     signal: AbortSignal | undefined,
-    { headersTimeoutMs, xml }: { readonly headersTimeoutMs?: number; readonly xml?: Buffer | undefined } = {},
+    { headersTimeoutMs, xml, text }: CommandOptions = {},
   ): Promise<number> {
     const response = await this.#session.send({
       method,
@@ -60,6 +66,7 @@ export class RestCalls {
       signal,
       ...(headersTimeoutMs !== undefined && { headersTimeoutMs }),
       ...(xml && bodyOf(xml)),
+      ...(text && bodyOf(text, 'text/plain')),
     })
     if (response.status >= 300) throw await response.toError()
     await response.bytes()
@@ -85,10 +92,10 @@ export class RestCalls {
   }
 }
 
-function bodyOf(xml: Buffer): { headers: Record<string, string>; body: () => Buffer } {
+function bodyOf(bytes: Buffer, type = 'text/xml'): { headers: Record<string, string>; body: () => Buffer } {
   return {
-    headers: { 'content-type': 'text/xml', 'content-length': String(xml.length) },
-    body: () => xml,
+    headers: { 'content-type': type, 'content-length': String(bytes.length) },
+    body: () => bytes,
   }
 }
 

@@ -101,6 +101,8 @@ function filled(template: string, path: string, { subject, experiment, assessor 
     ID: 'subjects',
     LOGIN: 'reader',
     KEY: '1',
+    GROUP: 'TEST_owner',
+    LISTING: '@xnat:mrSessionData',
     TRANSACTION: 'upload',
   }
   return template.replace(/\{(\w+)\}/g, (_, name: string) => values[name]!)
@@ -206,6 +208,11 @@ describe('pasting each documented URI after the mountpoint opens the content tha
       '/projects/{P}/experiments?{key}={value}',
       '/experiments/{E}/DIR', // the directory itself: nothing of this name is in it
       '<parent>/files', // below
+      '/projects/{P}/protocols/{PROTOCOL}?dataType={TYPE}', // settings.test.ts
+      ...['/projects/{P}', ''].flatMap((scope) => [
+        `${scope}/config/{TOOL}`,
+        `${scope}/config/{TOOL}/{PATH}?contents=true`,
+      ]),
       '/experiments/{E}/scans/{SCAN}/DICOMDIR', // events.test.ts
       '/projects/{P}/pipelines/{NAME}', // control-files.test.ts
       '/prearchive/projects/{P}/{TIME}/{NAME}/logs', // prearchive-names.test.ts

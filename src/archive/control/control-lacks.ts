@@ -2,6 +2,7 @@ import type { Capability, Order } from '../archive.js'
 import { unescapeName } from '../names.js'
 import type { ControlFilePlace, ControlKind, ControlPlace } from './control-place.js'
 import { namedDocument } from './named-documents.js'
+import { settingName } from './settings.js'
 
 /** Why something cannot be done, and what would help. */
 export interface Lack {
@@ -17,6 +18,10 @@ interface ControlLack extends Lack {
 const made: Readonly<Partial<Record<ControlKind, { readonly pattern: RegExp; readonly reason: string }>>> = {
   role: { pattern: /^[^,/\\\s]+$/, reason: 'it is no log-in' },
   saved: { pattern: /^[\w.@:-]+\.xml$/, reason: 'a search is saved as its ID and .xml' },
+  'config-tool': {
+    pattern: settingName,
+    reason: 'XNAT keeps settings under names of letters, digits and _ . : @ ~ - that do not begin with a dot',
+  },
   run: { pattern: /\.xml$/, reason: 'a search that is to be run has a name that ends in .xml' },
 }
 

@@ -19,14 +19,20 @@ export type ControlKind =
   | 'saved'
   | 'run'
   | 'users'
-  | 'pipelines'
   | 'services'
   | 'service-workflows'
+  | ListedKind
+  | SettingsKind
   | AskedKind
   | PrearchiveKind
 
 /** Whose documents are had by name, one by one. */
-export type AskedKind = 'fields' | 'versions' | 'workflows' | 'item-workflows' | 'statuses'
+export type AskedKind = 'fields' | 'versions' | 'workflows' | 'item-workflows' | 'statuses' | 'searches'
+
+/** Each of whose documents is one of those that the server lists. */
+export type ListedKind = 'pipelines' | 'groups' | 'protocols'
+
+export type SettingsKind = 'config' | 'config-tool'
 
 /** The levels of what waits to be archived. */
 export type PrearchiveKind =
@@ -54,8 +60,10 @@ export interface ControlPlace extends Place {
   readonly item: ItemAddress
   /** The number of a resource, in the item. */
   readonly resource?: string
-  /** The role or the project that the directory stands for. */
+  /** The role, the project or the tool that the directory stands for. */
   readonly subject?: string
+  /** From the top of what the tool keeps. */
+  readonly folders?: readonly string[]
   readonly prearchived?: Prearchived
   /** Reached through a view: shown, not to be changed here. */
   readonly isView?: boolean

@@ -1,6 +1,5 @@
 import {
   elementsDocument,
-  pipelineDocument,
   savedSearchDocument,
   searchResultDocument,
   userDocument,
@@ -27,8 +26,10 @@ import { itemDirectories, itemDocuments } from './item-documents.js'
 import type { Directories, Documents } from './item-documents.js'
 import type { ControlRule } from './control-rule.js'
 import { dicomDirEntry, dicomDirName } from './dicom-dir.js'
+import { listedRules, named, namedText } from './listed-documents.js'
 import { askedRules } from './named-documents.js'
 import { prearchiveRules } from './prearchive.js'
+import { settingsRules } from './settings.js'
 
 const always = {
   documents: (): Documents => ({}),
@@ -124,41 +125,20 @@ const rules: Readonly<Record<ControlKind, ControlRule>> = {
       })
     },
     find: async (directory, _, name, sources) =>
-      namedText(directory, name, await sources.logins(), { ending: '.xml', of: userDocument }, sources),
-  },
-  pipelines: {
-    list: async (directory, { item }, sources) => {
-      const project = item.project!
-      return (await sources.pipelines(project)).map((pipeline) =>
-        unreadEntry(directory, escapeName(`${pipeline}.json`), pipelineDocument(project, pipeline)),
-      )
-    },
-    find: async (directory, { item }, name, sources) => {
-      const project = item.project!
-      const of = (pipeline: string): Document => pipelineDocument(project, pipeline)
-      return namedText(directory, name, await sources.pipelines(project), { ending: '.json', of }, sources)
-    },
+      namedText(
+        directory,
+        name,
+        { ending: '.xml', documents: named(await sources.logins(), userDocument) },
+        sources,
+      ),
   },
   services: { directories: () => ({ workflows: 'service-workflows' }) },
   'service-workflows': {
     find: async (_, __, name) => (name === 'workflowid' ? aliasEntry(name, '../../workflows') : undefined),
   },
   ...askedRules,
-}
-
-/** A document of one of those that the server lists, by its name and ending; REST's path of it has no ending. */
-async function namedText(
-  directory: DirectoryEntry,
-  name: string,
-  listed: readonly string[],
-  { ending, of }: { readonly ending: string; readonly of: (name: string) => Document },
-  sources: Sources,
-): Promise<Entry | undefined> {
-  const wanted = unescapeName(name)
-  if (listed.includes(wanted)) return aliasEntry(name, escapeName(`${wanted}${ending}`))
-  const found = listed.find((item) => `${item}${ending}` === wanted)
-  if (found === undefined) return undefined
-  return textEntry(directory, name, of(found), await sources.text(of(found)))
+  ...listedRules,
+  ...settingsRules,
 }
 
 function rethrowForbidden(error: unknown): void {

@@ -14,6 +14,7 @@ import { isControlKey } from '../sources.js'
 import type { ControlFilePlace, ControlPlace } from './control-place.js'
 import { namedDocument } from './named-documents.js'
 import type { SearchRuns } from './search-runs.js'
+import { settingPathIn } from './settings.js'
 
 export interface ControlWriterOptions {
   readonly client: XnatClient
@@ -39,6 +40,7 @@ export class ControlWriter {
       if (place.kind === 'role') await this.#addMember(place, label, bytes, signal)
       else if (place.kind === 'run') await this.#run(name.replace(/\.xml$/, ''), bytes, signal)
       else if (place.kind === 'saved') await this.#saveSearch(label.replace(/\.xml$/, ''), bytes, signal)
+      else if (place.kind === 'config-tool') await this.#set(place, name, bytes, signal)
       else await this.#change(name, namedDocument(place, name)!, bytes, signal)
     } catch (error) {
       throw asRefusal(error, name)
@@ -63,6 +65,7 @@ export class ControlWriter {
     if (place.kind === 'run') return this.#options.runs.forget(file.name.replace(/\.xml$/, ''))
     try {
       if (place.kind === 'role') await this.#removeMember(place, label, signal)
+      else if (place.kind === 'config-tool') await this.#removeSetting(place, label, signal)
       else if (place.kind === 'pipelines') await this.#removePipeline(place.item.project!, label, signal)
       else await this.#deleteSearch(label.replace(/\.xml$/, ''), signal)
     } finally {
@@ -146,6 +149,27 @@ export class ControlWriter {
       text.toString().trim(),
     )
     if (now !== wanted) throw otherwise(`${name} is set to ${wanted}, but the server says ${now}`)
+  }
+
+  /** XNAT sends texts in Latin-1: that it has one, and not what it says, shows that it was set. */
+  async #set(place: ControlPlace, name: string, bytes: Buffer, signal?: AbortSignal): Promise<void> {
+    await this.#change(name, namedDocument(place, name)!, bytes, signal)
+    if (await this.#isSet(place, unescapeName(name), signal)) return
+    throw otherwise(`set ${name}: the server says it is done, and does not list it`)
+  }
+
+  async #removeSetting(place: ControlPlace, label: string, signal?: AbortSignal): Promise<void> {
+    if (!(await this.#isSet(place, label, signal))) return // gone already, as wanted
+    const { settings } = this.#options.client
+    await settings.disable(place.item.project, place.subject!, settingPathIn(place, label), signal)
+    if (!(await this.#isSet(place, label, signal))) return
+    throw otherwise(`remove ${label}: the server says it is done, and still lists it`)
+  }
+
+  async #isSet(place: ControlPlace, label: string, signal?: AbortSignal): Promise<boolean> {
+    const { settings } = this.#options.client
+    const paths = await settings.paths(place.item.project, place.subject!, signal)
+    return paths.includes(settingPathIn(place, label))
   }
 
   async #addMember(place: ControlPlace, login: string, bytes: Buffer, signal?: AbortSignal): Promise<void> {

@@ -17,6 +17,7 @@ import {
 } from '../../xnat/documents.js'
 import type { Document } from '../../xnat/documents.js'
 import { historyDocument } from '../../xnat/event-documents.js'
+import { accessRequestsDocument, groupsDocument, toolsDocument } from '../../xnat/settings-documents.js'
 import type { ControlKind, ControlOwner, ControlPlace } from './control-place.js'
 
 /** By the names of their files. */
@@ -31,6 +32,7 @@ export const itemDocuments: Readonly<Record<ControlOwner, (place: ControlPlace) 
     'scan_types.csv': scanTypesDocument(),
     'prearchive.csv': prearchiveDocument(),
     'prearchive-recent.csv': recentDocument(),
+    'config.csv': toolsDocument(),
   }),
   project: ({ item }) => {
     const project = item.project!
@@ -44,6 +46,9 @@ export const itemDocuments: Readonly<Record<ControlOwner, (place: ControlPlace) 
       'archive_spec.xml': archiveSpecDocument(project),
       'scan_types.csv': scanTypesDocument(project),
       'users.csv': usersDocument(project),
+      'groups.csv': groupsDocument(project),
+      'pars.csv': accessRequestsDocument(project),
+      'config.csv': toolsDocument(project),
       'pipelines.csv': pipelinesDocument(project),
       'pipelines.xml': projectPipelinesDocument(project),
       'prearchive.csv': prearchiveDocument(project),
@@ -72,8 +77,16 @@ export const itemDirectories: Readonly<Partial<Record<ControlOwner, Directories>
     workflows: 'workflows',
     status: 'statuses',
     services: 'services',
+    config: 'config',
   },
-  project: { users: 'roles', pipelines: 'pipelines' },
+  project: {
+    users: 'roles',
+    pipelines: 'pipelines',
+    groups: 'groups',
+    protocols: 'protocols',
+    searches: 'searches',
+    config: 'config',
+  },
   subject: { projects: 'shares' },
   experiment: { projects: 'shares', workflows: 'item-workflows' },
   assessor: { projects: 'shares' },

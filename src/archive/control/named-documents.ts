@@ -6,12 +6,14 @@ import {
   versionsDocument,
   workflowDocument,
 } from '../../xnat/event-documents.js'
+import { projectSearchDocument } from '../../xnat/settings-documents.js'
 import { aliasEntry } from '../entries.js'
 import { escapeName, unescapeName } from '../names.js'
 import { textEntry } from './control-entries.js'
 import type { AskedKind, ControlPlace } from './control-place.js'
 import type { ControlRule } from './control-rule.js'
 import { itemDocuments } from './item-documents.js'
+import { settingName, settingOf } from './settings.js'
 
 /** Documents of which there are too many to list, or no list: each is there by its name. */
 interface Asked {
@@ -37,6 +39,11 @@ const asked: Readonly<Record<AskedKind, Asked>> = {
       const [pipeline, time] = name.split('&launch_time=')
       return itemWorkflowDocument(item, pipeline!, time)
     },
+  },
+  searches: {
+    pattern: /^@?[\w.:-]+$/,
+    ending: '.xml',
+    of: (id, { item }) => projectSearchDocument(item.project!, id),
   },
   statuses: { pattern: segment, ending: '', of: statusLogDocument },
 }
@@ -67,6 +74,10 @@ export function namedDocument(place: ControlPlace, name: string): Document | und
   if (place.kind === 'item') {
     const documents = itemDocuments[place.of](place)
     return Object.hasOwn(documents, name) ? documents[name] : undefined
+  }
+  if (place.kind === 'config-tool') {
+    const label = unescapeName(name)
+    return settingName.test(label) ? settingOf(place, label) : undefined
   }
   if (!Object.hasOwn(asked, place.kind)) return undefined
   const { pattern, ending, of } = asked[place.kind as AskedKind]

@@ -49,6 +49,19 @@ export async function buildSample(target: ImportTarget): Promise<void> {
   const session = await buildSession(builder, subject)
   await buildOddities(builder, subject, session)
   await buildPrearchive(target, builder)
+  addSettings(target)
+}
+
+function addSettings({ database }: ImportTarget): void {
+  const kept = { user: 'admin', createdMs: database.now(), version: 1, status: 'enabled' } as const
+  const filter = '{"mode":"blacklist","list":""}'
+  const script = '(0010,0010) := "anonymous"\n'
+  database.settings.push(
+    { ...kept, tool: 'seriesImportFilter', path: 'config', project: null, contents: filter },
+    { ...kept, tool: 'anon', path: 'script', project: null, contents: script },
+    { ...kept, tool: 'anon', path: '/projects/TEST', project: 'TEST', contents: script },
+    { ...kept, tool: 'protocols', path: 'sequences/t1', project: 'TEST', contents: 'TR 600\n' },
+  )
 }
 
 async function buildSession(builder: ArchiveBuilder, subject: Subject): Promise<Experiment> {

@@ -43,6 +43,7 @@ const CHILDREN = new Set([
   'out',
   'aliases',
   'regions',
+  'studyProtocol',
 ])
 
 /** SecureResource.loadItem; undefined if the request describes nothing. */

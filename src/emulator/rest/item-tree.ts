@@ -12,6 +12,7 @@ import type {
   Subject,
 } from '../store/model.js'
 import { isImageAssessor, isImageSession } from '../store/xsi-types.js'
+import { protocolNodes } from './protocols.js'
 import type { RestContext } from './resource.js'
 
 /** An item with what hangs on it, as both its JSON and its XML are written from it. */
@@ -78,6 +79,7 @@ export function projectNode(context: RestContext, project: Project): ItemNode {
         items: aliases.map((alias) => node('xnat:projectData_alias', { alias }, undefined)),
       },
       { field: 'resources/resource', items: resourceNodes(context, project.resources) },
+      { field: 'studyProtocol', items: protocolNodes(context, project) },
     ],
   )
 }

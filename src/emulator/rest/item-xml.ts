@@ -77,11 +77,14 @@ const OMITTED = new Set([
   'xnat_reconstructedimagedata_id',
 ])
 
+/** Whose fields are all attributes. */
+const FLAT = new Set(['xnat:resourceCatalog', 'xnat:datatypeProtocol'])
+
 function elementOf(item: ItemNode, typed: boolean): Element {
   const element = new Element()
   for (const [path, value] of Object.entries(item.fields)) {
     if (OMITTED.has(path)) continue
-    const isResource = item.xsiType === 'xnat:resourceCatalog'
+    const isResource = FLAT.has(item.xsiType)
     const parts = path.split('/')
     const attribute = isResource || ATTRIBUTES.has(path)
     const names = attribute ? parts.slice(0, -1) : parts

@@ -15,8 +15,10 @@ import {
   prearchivedScans,
 } from './prearchived-scans.js'
 import { pipelineDetails, projectPipelines } from './pipelines.js'
+import { projectAccessRequests, projectGroups } from './project-groups.js'
 import { projectAccessibility, projectArchiveSpec, projectItem } from './project-item.js'
 import { projectList, projectSubjectList, subjectList } from './project-lists.js'
+import { projectProtocol } from './protocols.js'
 import { reconstructionItem } from './reconstruction-item.js'
 import { refreshCatalog } from './refresh-catalog.js'
 import { resourceCatalog } from './resource-catalog.js'
@@ -26,6 +28,7 @@ import type { RouteDefinition } from './router.js'
 import { scanItem } from './scan-item.js'
 import { reconstructionList, scanList } from './scan-lists.js'
 import {
+  projectSearch,
   savedSearch,
   savedSearchList,
   searchElements,
@@ -34,6 +37,7 @@ import {
   searchVersions,
 } from './search.js'
 import { scanDicomDir } from './scan-dicomdir.js'
+import { settings } from './settings.js'
 import { subjectItem } from './subject-item.js'
 import { transactionStatus } from './transaction-status.js'
 import {
@@ -93,6 +97,16 @@ const projectRoutes: readonly RouteDefinition[] = [
   archive(`${P}/users`, projectUserList),
   archive(`${P}/users/{DISPLAY_HIDDEN_USERS}`, projectUserList),
   archive(`${P}/users/{GROUP_ID}/{USER_ID}`, projectMember),
+  archive(`${P}/groups`, projectGroups),
+  archive(`${P}/groups/{GROUP_ID}`, projectGroups),
+  archive(`${P}/searches/{SEARCH_ID}`, projectSearch),
+  archive(`${P}/protocols/{PROTOCOL_ID}`, projectProtocol),
+  direct(`${P}/pars`, projectAccessRequests),
+  ...['', P].flatMap((scope) => [
+    direct(`${scope}/config`, settings),
+    direct(`${scope}/config/{TOOL_NAME}`, settings),
+    direct(`${scope}/config/{TOOL_NAME}/{PATH_TO_FILE}`, settings),
+  ]),
   archive(`${P}/pipelines`, projectPipelines),
   archive(`${P}/pipelines/{PIPELINE_NAME}`, pipelineDetails),
   archive(`${P}/pipelines/{PIPELINE_NAME}/details`, pipelineDetails),

@@ -1,9 +1,9 @@
 import { EMPTY_OK, StatusError, outputAnswer, stringAnswer, type Answer } from '../http/answer.js'
 import { MEDIA } from '../http/media.js'
 import { escapeXml } from '../http/text.js'
-import { canReadItem, canReadProject } from '../store/access.js'
-import type { StoredSearch } from '../store/model.js'
-import { isExperiment, pluralName, searchableTypes, singularName } from '../store/xsi-types.js'
+import { canReadItem, canReadProject, findProject } from '../store/access.js'
+import type { Project, StoredSearch } from '../store/model.js'
+import { canonicalType, isExperiment, pluralName, searchableTypes, singularName } from '../store/xsi-types.js'
 import { contentDisposition } from './archive-stream.js'
 import type { RestContext, RestResource } from './resource.js'
 import { parseSearch, runSearch, type Search } from './search-engine.js'
@@ -198,6 +198,35 @@ export function savedSearch(context: RestContext): RestResource {
       return EMPTY_OK
     },
   }
+}
+
+/** `/projects/{P}/searches/{ID}`: the same, or the listing of a data type in the project (`@xnat:mrSessionData`). */
+export function projectSearch(context: RestContext): RestResource {
+  const id = context.variable('SEARCH_ID')!
+  const { database } = context.services
+  const project = findProject(database, context.variable('PROJECT_ID')!, context.user)
+  if (!project) throw new StatusError(404, 'Unable to find the specified project.')
+  return {
+    variants: [MEDIA.xml],
+    get: (mediaType) => {
+      if (mediaType !== MEDIA.xml) return undefined
+      const stored = database.searches.find((candidate) => candidate.id === id)
+      const type = id.startsWith('@') ? canonicalType(id.slice(1)) : undefined
+      const xml = type === undefined ? stored?.xml : listingOf(project, type)
+      return xml === undefined ? undefined : outputAnswer(xml, MEDIA.xml)
+    },
+  }
+}
+
+function listingOf({ id }: Project, element: string): string {
+  const criterion =
+    '<xdat:search_where method="OR"><xdat:criteria override_value_formatting="0">' +
+    `<xdat:schema_field>${element}/project</xdat:schema_field><xdat:comparison_type>=</xdat:comparison_type>` +
+    `<xdat:value>${id}</xdat:value></xdat:criteria></xdat:search_where>`
+  return (
+    `<?xml version="1.0" encoding="UTF-8"?>\n<xdat:stored_search ID="@${element}" xmlns:xdat="http://nrg.wustl.edu/security">` +
+    `<xdat:root_element_name>${element}</xdat:root_element_name>${criterion}</xdat:stored_search>\n`
+  )
 }
 
 /** `@xnat:subjectData` is the default listing of a data type. */

@@ -74,6 +74,10 @@ export function userSessionCount(context: RestContext): RestResource {
   }
 }
 
+export function groupId(project: Project, role: ProjectRole): string {
+  return `${project.id}_${GROUP_SUFFIX[role]}`
+}
+
 function memberTable(project: Project): Table {
   const columns = ['GROUP_ID', 'displayname', 'login', 'firstname', 'lastname', 'email']
   // ORDER BY group id DESC: owner, member, collaborator.
@@ -81,7 +85,7 @@ function memberTable(project: Project): Table {
     project.members[role].flatMap((login): Cell[][] => {
       const user = findUser(login)
       if (!user) return []
-      return [[`${project.id}_${GROUP_SUFFIX[role]}`, role, login, user.firstname, user.lastname, user.email]]
+      return [[groupId(project, role), role, login, user.firstname, user.lastname, user.email]]
     }),
   )
   return { columns, rows }

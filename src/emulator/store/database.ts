@@ -8,6 +8,7 @@ import type {
   PrearchiveSession,
   Project,
   Resource,
+  Setting,
   StoredSearch,
   Subject,
   Workflow,
@@ -122,6 +123,10 @@ export class Database {
 
   get workflows(): Workflow[] {
     return (this.#content.workflows ??= [])
+  }
+
+  get settings(): Setting[] {
+    return (this.#content.settings ??= [])
   }
 
   get retiredProjects(): string[] {

@@ -140,6 +140,19 @@ export interface Workflow {
   fields: Fields
 }
 
+/** What a tool of the site or of a project keeps. */
+export interface Setting {
+  tool: string
+  path: string
+  /** Null: the site's. */
+  project: string | null
+  user: string
+  createdMs: number
+  contents: string
+  version: number
+  status: 'enabled' | 'disabled'
+}
+
 export interface PrearchiveScan {
   id: string
   xsiType: string
@@ -187,6 +200,7 @@ export interface DatabaseContent {
   searches: StoredSearch[]
   /** Those that REST has made or changed; that an item was made is in its own data. */
   workflows?: Workflow[]
+  settings?: Setting[]
   /** IDs that a deleted project has used up. */
   retiredProjects: string[]
 }

@@ -61,6 +61,7 @@ const types: Readonly<Record<string, DataType>> = {
   'xnat:srScanData': type(SCAN, 'xnat:SRScan', 'SR Scan'),
   'xnat:otherDicomScanData': type(SCAN, 'xnat:OtherDicomScan', 'Other DICOM Scan'),
   'xnat:reconstructedImageData': type(null, 'xnat:ReconstructedImage', 'Reconstructed Image'),
+  'xnat:datatypeProtocol': type(null, 'xnat:datatypeProtocol', 'Protocol'),
   'wrk:workflowData': type(null, 'wrk:Workflow', 'Workflow'),
   'xnat:resourceCatalog': type(null, 'xnat:resourceCatalog', 'Resource Catalog'),
 }
