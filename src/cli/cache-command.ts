@@ -9,21 +9,16 @@ import { causeChain, Log } from '../util/log.js'
 import { CliError, exitCodes } from './exit.js'
 import type { ExitCode } from './exit.js'
 import { cacheRoot } from './mount-cache.js'
-import type { CacheFlags } from './flags.js'
+import type { CacheFlags, CacheTask } from './flags.js'
 import { sizeText } from './text.js'
 
-const tasks = { status, clear, verify } as const
+const tasks: Readonly<Record<CacheTask, (root: string) => Promise<ExitCode>>> = { status, clear, verify }
 
 /** `xnatfs cache status|clear|verify`: what is kept between mounts. All of them may run beside mounts. */
-export async function cacheCommand(what: string, flags: CacheFlags): Promise<ExitCode> {
-  if (!Object.hasOwn(tasks, what)) {
-    const reason = 'there is no such command'
-    const nextStep = 'it is `xnatfs cache status`, `clear` or `verify`'
-    throw new CliError(exitCodes.usage, { thing: `cache ${what}`, reason, nextStep })
-  }
+export async function cacheCommand(what: CacheTask, flags: CacheFlags): Promise<ExitCode> {
   const root = cacheRoot(flags.cacheDir)
   try {
-    return await tasks[what as keyof typeof tasks](root)
+    return await tasks[what](root)
   } catch (cause) {
     const reason = `cache ${what} failed: ${causeChain(cause)}`
     const nextStep = 'see whether you own the directory, or name another with --cache-dir'

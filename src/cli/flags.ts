@@ -114,6 +114,9 @@ export interface PendingDiscardFlags {
   readonly all?: boolean
 }
 
+export const cacheTasks = ['status', 'clear', 'verify'] as const
+export type CacheTask = (typeof cacheTasks)[number]
+
 export interface CacheFlags {
   readonly cacheDir?: string
 }

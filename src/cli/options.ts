@@ -24,6 +24,12 @@ interface OptionRow {
   readonly choices?: readonly string[]
   readonly parse?: (text: string) => unknown
   readonly help: string
+  /** The heading in the help that it stands below. */
+  readonly group?: string
+}
+
+function grouped(group: string, rows: readonly OptionRow[]): readonly OptionRow[] {
+  return rows.map((row) => ({ ...row, group }))
 }
 
 /** How the server is reached, wherever a command talks to it. */
@@ -64,103 +70,124 @@ const accessOptions: readonly OptionRow[] = [
 ]
 
 const mountOptions: readonly OptionRow[] = [
-  { flags: '--url <url>', env: 'XNAT_HOST', help: 'the XNAT server, such as https://xnat.example.org' },
-  ...accessOptions,
-  { flags: '--read-only', help: 'refuse every change' },
-  { flags: '--allow-other', help: 'let other users of this machine use the mount' },
-  { flags: '--uid <n>', parse: idNumber, help: 'who owns everything in the mount (default: you)' },
-  { flags: '--gid <n>', parse: idNumber, help: 'which group owns it (default: yours)' },
-  {
-    flags: '--umask <octal>',
-    parse: octalMask,
-    default: 0o022,
-    defaultText: '022',
-    help: 'which rights nobody gets by default',
-  },
-  { flags: '--allow-raw-writes', help: 'let raw scan data (DICOM) be changed and deleted' },
-  {
-    flags: '--allow-create <what>',
-    choices: ['entities'],
-    help: 'entities: let mkdir make projects, subjects, experiments, and scans, reconstructions and assessors in them',
-  },
-  {
-    flags: '--session-type <xsiType>',
-    default: 'xnat:mrSessionData',
-    help: 'the data type of experiments that mkdir makes; their scans are of the type that goes with it',
-  },
-  {
-    flags: '--assessor-type <xsiType>',
-    default: 'xnat:qcManualAssessorData',
-    help: 'the data type of assessors that mkdir makes',
-  },
-  {
-    flags: '--allow-delete <what>',
-    choices: ['entities'],
-    help: 'entities: let rmdir remove subjects, experiments and what is in them, where it is empty, what waits in the prearchive, and pipelines of projects',
-  },
-  {
-    flags: '--allow-rename <what>',
-    choices: ['entities'],
-    help: 'entities: let mv change the labels of subjects and experiments',
-  },
-  {
-    flags: '--write-mode <mode>',
-    default: 'close',
-    choices: writeModes,
-    help: 'close: a file is on the server when its close() returns; back: it is safe here then, and sent by and by',
-  },
-  {
-    flags: '--write-back-delay <seconds>',
-    default: 2,
-    parse: nonNegativeNumber,
-    help: 'with --write-mode back: a file is sent when nobody has changed it for so long',
-  },
-  {
-    flags: '--listing-ttl <seconds>',
-    default: 60,
-    parse: nonNegativeNumber,
-    help: 'how long a listing of the server is believed',
-  },
-  {
-    flags: '--memory <MiB>',
-    default: 48,
-    parse: positiveNumber,
-    help: 'memory for the bytes of files: those that are cached, on their way, and waiting for the disk cache',
-  },
-  {
-    flags: '--cache-dir <path>',
-    parse: pathOf,
-    help: 'where files and listings are kept between mounts (default: ~/.cache/xnatfs)',
-  },
-  {
-    flags: '--cache-size <size>',
-    parse: byteSize,
-    help: 'what the disk cache may take, such as 20G (default: a tenth of its disk, 1G to 100G)',
-  },
-  { flags: '--no-cache', help: 'keep nothing on the disk' },
-  { flags: '--connections <n>', default: 16, parse: positiveNumber, help: 'requests to the server at once' },
-  {
-    flags: '--driver <name>',
-    default: 'auto',
-    choices: driverNames,
-    help: 'what talks to the kernel: libfuse3 (fast), fuse-native (portable), or the better one that works',
-  },
-  {
-    flags: '--stop-timeout <seconds>',
-    default: 60,
-    parse: nonNegativeNumber,
-    help: 'how long SIGTERM lets files be sent; what is left waits for the next mount',
-  },
-  { flags: '--foreground', help: 'stay in the foreground and log to the terminal; Ctrl-C unmounts' },
-  { flags: '--log-file <path>', parse: pathOf, help: 'where the log goes (default: in the state directory)' },
-  { flags: '--log-level <level>', default: 'info', choices: logLevels, help: 'how much is logged' },
-  { flags: '--trace-http', help: 'log every exchange with the server, without bodies and secrets' },
-  {
-    flags: '--metrics-port <n>',
-    parse: nonNegativeNumber,
-    help: 'metrics for Prometheus on 127.0.0.1, at /metrics; 0 takes a free port, and the log says which',
-  },
-  { flags: '-o <options>', help: 'options as in /etc/fstab: -o ro,allow_other,listing_ttl=5' },
+  ...grouped('Server and log-in:', [
+    { flags: '--url <url>', env: 'XNAT_HOST', help: 'the XNAT server, such as https://xnat.example.org' },
+    ...accessOptions,
+  ]),
+  ...grouped('What may be changed:', [
+    { flags: '--read-only', help: 'refuse every change' },
+    { flags: '--allow-raw-writes', help: 'let raw scan data (DICOM) be changed and deleted' },
+    {
+      flags: '--allow-create <what>',
+      choices: ['entities'],
+      help: 'entities: let mkdir make projects, subjects, experiments, and scans, reconstructions and assessors in them',
+    },
+    {
+      flags: '--session-type <xsiType>',
+      default: 'xnat:mrSessionData',
+      help: 'the data type of experiments that mkdir makes; their scans are of the type that goes with it',
+    },
+    {
+      flags: '--assessor-type <xsiType>',
+      default: 'xnat:qcManualAssessorData',
+      help: 'the data type of assessors that mkdir makes',
+    },
+    {
+      flags: '--allow-delete <what>',
+      choices: ['entities'],
+      help: 'entities: let rmdir remove subjects, experiments and what is in them, where it is empty, what waits in the prearchive, and pipelines of projects',
+    },
+    {
+      flags: '--allow-rename <what>',
+      choices: ['entities'],
+      help: 'entities: let mv change the labels of subjects and experiments',
+    },
+  ]),
+  ...grouped('When what is written is sent:', [
+    {
+      flags: '--write-mode <mode>',
+      default: 'close',
+      choices: writeModes,
+      help: 'close: a file is on the server when its close() returns; back: it is safe here then, and sent by and by',
+    },
+    {
+      flags: '--write-back-delay <seconds>',
+      default: 2,
+      parse: nonNegativeNumber,
+      help: 'with --write-mode back: a file is sent when nobody has changed it for so long',
+    },
+    {
+      flags: '--stop-timeout <seconds>',
+      default: 60,
+      parse: nonNegativeNumber,
+      help: 'how long SIGTERM lets files be sent; what is left waits for the next mount',
+    },
+  ]),
+  ...grouped('Who sees it, and whose it is:', [
+    { flags: '--allow-other', help: 'let other users of this machine use the mount' },
+    { flags: '--uid <n>', parse: idNumber, help: 'who owns everything in the mount (default: you)' },
+    { flags: '--gid <n>', parse: idNumber, help: 'which group owns it (default: yours)' },
+    {
+      flags: '--umask <octal>',
+      parse: octalMask,
+      default: 0o022,
+      defaultText: '022',
+      help: 'which rights nobody gets by default',
+    },
+  ]),
+  ...grouped('What is kept, and for how long:', [
+    {
+      flags: '--listing-ttl <seconds>',
+      default: 60,
+      parse: nonNegativeNumber,
+      help: 'how long a listing of the server is believed',
+    },
+    {
+      flags: '--cache-dir <path>',
+      parse: pathOf,
+      help: 'where files and listings are kept between mounts (default: ~/.cache/xnatfs)',
+    },
+    {
+      flags: '--cache-size <size>',
+      parse: byteSize,
+      help: 'what the disk cache may take, such as 20G (default: a tenth of its disk, 1G to 100G)',
+    },
+    { flags: '--no-cache', help: 'keep nothing on the disk' },
+    {
+      flags: '--memory <MiB>',
+      default: 48,
+      parse: positiveNumber,
+      help: 'memory for the bytes of files: those that are cached, on their way, and waiting for the disk cache',
+    },
+  ]),
+  ...grouped('How it runs:', [
+    { flags: '--foreground', help: 'stay in the foreground and log to the terminal; Ctrl-C unmounts' },
+    {
+      flags: '--log-file <path>',
+      parse: pathOf,
+      help: 'where the log goes (default: in the state directory)',
+    },
+    { flags: '--log-level <level>', default: 'info', choices: logLevels, help: 'how much is logged' },
+    { flags: '--trace-http', help: 'log every exchange with the server, without bodies and secrets' },
+    {
+      flags: '--metrics-port <n>',
+      parse: nonNegativeNumber,
+      help: 'metrics for Prometheus on 127.0.0.1, at /metrics; 0 takes a free port, and the log says which',
+    },
+    {
+      flags: '--connections <n>',
+      default: 16,
+      parse: positiveNumber,
+      help: 'requests to the server at once',
+    },
+    {
+      flags: '--driver <name>',
+      default: 'auto',
+      choices: driverNames,
+      help: 'what talks to the kernel: libfuse3 (fast), fuse-native (portable), or the better one that works',
+    },
+    { flags: '-o <options>', help: 'options as in /etc/fstab: -o ro,allow_other,listing_ttl=5' },
+  ]),
 ]
 
 const jsonOption: OptionRow = { flags: '--json', help: 'as JSON' }
@@ -284,6 +311,7 @@ export function addOptions(command: Command, name: keyof typeof table): Command 
     const option = new Option(row.flags, row.help)
     if (row.env) option.env(row.env)
     if (row.default !== undefined) option.default(row.default, row.defaultText)
+    if (row.group) option.helpGroup(row.group)
     if (row.choices) option.choices([...row.choices])
     if (row.parse) option.argParser(parserFor(row.flags, row.parse))
     command.addOption(option)

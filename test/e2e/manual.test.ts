@@ -1,118 +1,162 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { describe as describeProgram } from '../../src/cli/manual/describe.js'
-import { shells } from '../../src/cli/manual/completions.js'
+import type { Option } from 'commander'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { configKeys } from '../../src/cli/options.js'
 import { createProgram } from '../../src/cli/program.js'
-import { repository, run, shell, xnatfs } from '../support/processes.js'
+import { allCommands } from '../support/commands.js'
+import { program, repository, run, xnatfs } from '../support/processes.js'
 
-/** Help, man page, completions and keys of the configuration file say the same, for they come from one table. */
+/** Plain text, a paragraph on each line, and a complaint about whatever is wrong. */
+const roffFlags = ['-man', '-Tascii', '-P-cbou', '-ww', '-rLL=5000n', '-rcR=1']
+
+/** What is said of options: the term, such as '--url <url>', and the text. */
+type Said = Record<string, string>
+
+/** Help, man page and keys of the configuration file say the same, for they come from one table. */
 describe('what is said of commands and options', () => {
-  const commands = describeProgram(createProgram(() => {}))
-  let folder: string
+  const commands = allCommands()
+  const helps = new Map<string, string>()
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'xnatfs-manual-'))
-    for (const name of shells)
-      await writeFile(join(folder, name), (await xnatfs(['completion', name])).stdout)
+    for (const { name } of commands) {
+      const { code, stdout } = await xnatfs([...name.split(' '), '--help'])
+      if (code !== 0) throw new Error(`${name} --help ended with ${code}`)
+      helps.set(name, stdout)
+    }
   })
-  afterAll(() => rm(folder, { recursive: true }))
 
-  it('has all of it in the help', async () => {
+  it('is all of it in the help of each command, and no more', () => {
     expect(commands.length).toBeGreaterThan(20)
-    const helps = await Promise.all(commands.map(({ name }) => xnatfs([...name.split(' '), '--help'])))
-    for (const [i, { name, options, subcommands }] of commands.entries()) {
-      const { code, stdout } = helps[i]!
-      expect([name, code]).toEqual([name, 0])
-      for (const word of [...options.map(({ flag }) => flag), ...subcommands])
-        expect([name, word, stdout.includes(word)]).toEqual([name, word, true])
+    for (const { name, command } of commands) {
+      const notes = (option: Option): string[] => [
+        ...(option.argChoices
+          ? [`choices: ${option.argChoices.map((choice) => JSON.stringify(choice)).join(', ')}`]
+          : []),
+        ...(hasDefault(option)
+          ? [`default: ${option.defaultValueDescription ?? JSON.stringify(option.defaultValue)}`]
+          : []),
+        ...(option.envVar === undefined ? [] : [`env: ${option.envVar}`]),
+      ]
+      const expected = Object.fromEntries(
+        command.options.map((option) => [option.flags, withNotes(option.description, notes(option), ', ')]),
+      )
+      const { '-h, --help': _, '-V, --version': __, ...options } = termsOf(helps.get(name)!, 2)
+      const own = Object.fromEntries(Object.entries(options).filter(([term]) => term.startsWith('-')))
+      expect([name, own]).toEqual([name, expected])
+      const children = Object.keys(options).filter((term) => !term.startsWith('-'))
+      expect([name, children.map((term) => term.split(' ')[0]).filter((word) => word !== 'help')]).toEqual([
+        name,
+        command.commands.map((child) => child.name()),
+      ])
     }
   })
 
-  it('has all of it in the man page, which man can read', async () => {
-    const page = join(repository, 'share/man/xnatfs.1')
-    const plain = (await readFile(page, 'utf8'))
-      .replace(/\\-/g, '-')
-      .replace(/\\\(dq/g, '"')
-      .replace(/\\e/g, '\\')
-    for (const { name, description, options } of commands) {
-      expect(plain).toContain(`.SS "xnatfs ${name} `)
-      expect(plain).toContain(description.slice(1))
-      for (const { flag, help } of options) {
-        expect(plain).toContain(`.B "${flag}`)
-        expect(plain).toContain(help)
-      }
-    }
-    expect(plain).toContain(`Keys of the configuration file: ${configKeys().join(', ')}.`)
-    const { code, stderr } = await run('groff', ['-man', '-Tutf8', '-ww', '-z', page])
-    expect([code, stderr]).toEqual([0, ''])
+  it('fits a terminal of 80 columns', () => {
+    for (const [name, help] of helps)
+      for (const line of help.split('\n')) expect([name, line, line.length <= 80]).toEqual([name, line, true])
   })
 
-  it.each(shells)('has all of it in the completion of %s', async (name) => {
-    const script = await readFile(join(folder, name), 'utf8')
-    for (const command of commands)
-      for (const word of [command.name.replace(/^.* /, ''), ...command.options.map(({ flag }) => flag)])
-        expect([command.name, word, script.includes(word.replace(/^--/, ''))]).toEqual([
-          command.name,
-          word,
-          true,
-        ])
-    expect(await run(name, ['-n', join(folder, name)])).toMatchObject({ code: 0, stderr: '' })
+  it('begins with the usage of the command and what it does', () => {
+    for (const { name, command } of commands)
+      expect(
+        helps
+          .get(name)!
+          .split('\n\n')
+          .slice(0, 2)
+          .map((lines) => lines.replaceAll('\n', ' ')),
+      ).toEqual([`Usage: xnatfs ${name} ${command.usage()}`, command.description()])
   })
 
-  it.each([
-    ['xnatfs pre', ['prefetch']],
-    ['xnatfs mount --allow-o', ['--allow-other']],
-    ['xnatfs mount --driver lib', ['libfuse3']],
-    ['xnatfs pending ', ['list', 'retry', 'export', 'discard', '--help']],
-    ['xnatfs pending retry --take', ['--take-over']],
-    ['xnatfs config show --prof', ['--profile']],
-  ])('bash completes %j', async (line, expected) => {
-    const words = line.split(' ')
-    const lines = [
-      `source ${folder}/bash`,
-      `COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')})`,
-      `COMP_CWORD=${words.length - 1}`,
-      '_xnatfs',
-      'printf "%s\\n" "${COMPREPLY[@]}"',
-    ]
-    expect((await shell(lines.join('; '))).trim().split('\n')).toEqual(expected)
-  })
-
-  it.each([
-    ['xnatfs pre', ['prefetch']],
-    ['xnatfs mount --allow-o', ['--allow-other']],
-    ['xnatfs mount --driver lib', ['libfuse3']],
-    ['xnatfs pending re', ['retry']],
-    ['xnatfs pending retry --take', ['--take-over']],
-    ['xnatfs config show --prof', ['--profile']],
-  ])('zsh completes %j', async (line, expected) => {
-    const output = join(folder, `offered-${expected[0]}`)
-    const script = join(repository, 'test/support/complete.zsh')
-    const { code } = await run('zsh', ['-f', script, join(folder, 'zsh'), output, line], {
-      timeoutMs: 20_000,
-    })
-    expect([code, (await readFile(output, 'utf8')).trim().split('\n')]).toEqual([0, [...expected, 'END']])
-  })
-
-  it.each([
-    ['xnatfs pre', ['prefetch']],
-    ['xnatfs mount --allow-o', ['--allow-other']],
-    ['xnatfs mount --driver lib', ['libfuse3']],
-    ['xnatfs pending re', ['retry']],
-    ['xnatfs pending retry --take', ['--take-over']],
-  ])('fish completes %j', async (line, expected) => {
-    const { stdout } = await run('fish', [
-      '--no-config',
-      '-c',
-      `source ${folder}/fish; complete -C '${line}'`,
+  it('fits a screen in short: examples first, then every command', async () => {
+    const { code, stdout } = await xnatfs(['--help'])
+    expect(code).toBe(0)
+    const lines = stdout.trimEnd().split('\n')
+    expect(lines.length).toBeLessThan(24) // the prompt wants a line, too
+    for (const line of lines) expect([line, line.length <= 80]).toEqual([line, true])
+    expect(lines.slice(2, 5)).toEqual([
+      'Examples:',
+      '  xnatfs login https://xnat.example.org',
+      '  xnatfs mount ~/xnat --url https://xnat.example.org',
     ])
-    expect(
-      stdout
-        .trim()
-        .split('\n')
-        .map((found) => found.split('\t')[0]),
-    ).toEqual(expected)
+    const begin = lines.findIndex((line) => line.startsWith('Commands'))
+    const rows = lines.slice(begin + 1, lines.indexOf('', begin))
+    const names = rows.flatMap((row) => row.slice(2, 20).trim().split(', '))
+    const top = createProgram(() => {}).commands
+    expect(names.toSorted()).toEqual(top.map((command) => command.name()).toSorted())
+    for (const command of top) expect(rows.join('\n')).toContain(command.summary())
+    expect(await run(process.execPath, [program])).toMatchObject({ code: 2, stderr: stdout })
+    expect((await xnatfs(['help'])).stdout).toBe(stdout)
+  })
+
+  it('is all of it in the man page, and no more, without a word of roff that man would complain of', async () => {
+    const page = join(repository, 'share/man/xnatfs.1')
+    const { code, stderr, stdout } = await run('groff', roffFlags.concat(page))
+    expect([code, stderr]).toEqual([0, ''])
+    const sections = sectionsOf(stdout)
+    expect([...sections.keys()]).toEqual(
+      commands.map(({ name, command }) => `xnatfs ${name} ${command.usage()}`),
+    )
+    for (const { name, command } of commands) {
+      const notes = (option: Option): string[] => [
+        ...(option.argChoices ? [`one of ${option.argChoices.join(', ')}`] : []),
+        ...(option.envVar === undefined ? [] : [`environment: ${option.envVar}`]),
+        ...(hasDefault(option) ? [`default: ${option.defaultValueDescription ?? option.defaultValue}`] : []),
+      ]
+      const expected = Object.fromEntries(
+        command.options.map((option) => [
+          option.flags.replace(/^-\w, /, ''),
+          withNotes(option.description, notes(option), '; '),
+        ]),
+      )
+      const { head, terms } = sections.get(`xnatfs ${name} ${command.usage()}`)!
+      expect([name, head.toLowerCase()]).toEqual([name, `${command.description()}.`.toLowerCase()])
+      expect([name, terms]).toEqual([name, expected])
+    }
+    expect(stdout).toMatch(new RegExp(`Keys of the configuration file: ${configKeys().join(', ')}\\.\\n`))
+  })
+
+  it('is what `npm run build` has made of the tables as they are', async () => {
+    const { stdout } = await run(process.execPath, [
+      '-e',
+      `import('${join(repository, 'dist/cli/manual/manual.js')}').then((m) => process.stdout.write(m.manual()))`,
+    ])
+    expect(await readFile(join(repository, 'share/man/xnatfs.1'), 'utf8')).toBe(stdout)
   })
 })
+
+/** A switch is off where nobody says it: that needs no words. */
+function hasDefault({ defaultValue }: Option): boolean {
+  return defaultValue !== undefined && typeof defaultValue !== 'boolean'
+}
+
+function withNotes(help: string, notes: readonly string[], between: string): string {
+  return notes.length === 0 ? help : `${help} (${notes.join(between)})`
+}
+
+/** Terms that stand at a column, each with the text behind it or below, which is indented further. */
+function termsOf(text: string, column: number): Said {
+  const said: Said = {}
+  let last: string | undefined
+  for (const line of text.split('\n')) {
+    const indent = /^ */.exec(line)![0].length
+    if (indent === column && line.trim() !== '') {
+      // A short term has its text beside it: two spaces in the help, as few as one in the man page.
+      const [, term, rest] = /^((?:-\w, )?-\S+(?: <.*?>)?|.*?)(?: +(.*)| *)$/.exec(line.trim())!
+      last = term!
+      said[last] = rest ?? ''
+    } else if (indent > column && last !== undefined) said[last] = `${said[last]} ${line.trim()}`.trim()
+    else last = undefined
+  }
+  return said
+}
+
+/** Of the man page as it is shown: what stands below each `xnatfs <command>`. */
+function sectionsOf(page: string): Map<string, { head: string; terms: Said }> {
+  const sections = new Map<string, { head: string; terms: Said }>()
+  const commands = /^COMMANDS\n([^]*?)^LOG-IN/m.exec(page)![1]!
+  for (const part of commands.split(/^ {3}(?=xnatfs )/m).slice(1)) {
+    const [title, head, ...rest] = part.split('\n')
+    sections.set(title!.trim(), { head: head!.trim(), terms: termsOf(rest.join('\n'), 7) })
+  }
+  return sections
+}

@@ -3,10 +3,22 @@ import type { CommandText, OptionText } from './describe.js'
 export const shells = ['bash', 'zsh', 'fish'] as const
 export type Shell = (typeof shells)[number]
 
+/** Each command has it. */
+const help: OptionText = {
+  flag: '--help',
+  valueName: undefined,
+  choices: [],
+  isPath: false,
+  help: 'say what the command takes',
+  env: undefined,
+  default: undefined,
+}
+
 /** A script that makes the shell complete commands, options, choices and paths. */
 export function completionScript(shell: Shell, commands: readonly CommandText[]): string {
   const write = { bash: bashScript, zsh: zshScript, fish: fishScript }[shell]
-  return `${write(commands).join('\n')}\n`
+  const lines = write(commands.map((command) => ({ ...command, options: [...command.options, help] })))
+  return `${lines.join('\n')}\n`
 }
 
 function bashScript(commands: readonly CommandText[]): string[] {
@@ -25,9 +37,10 @@ function bashScript(commands: readonly CommandText[]): string[] {
     '  esac',
     '  case "$cmd" in',
     `    '') COMPREPLY=($(compgen -W '${topNames(commands).join(' ')} --help --version' -- "$cur")) ;;`,
-    ...commands.map(({ name, options, subcommands }) => {
-      const words = [...subcommands, ...options.map(({ flag }) => flag), '--help'].join(' ')
-      const when = subcommands.length > 0 ? '' : '[[ $cur == -* ]] && '
+    ...commands.map(({ name, options, subcommands, argumentChoices }) => {
+      const named = [...subcommands, ...argumentChoices]
+      const words = [...named, ...options.map(({ flag }) => flag)].join(' ')
+      const when = named.length > 0 ? '' : '[[ $cur == -* ]] && '
       return `    '${name}') ${when}COMPREPLY=($(compgen -W '${words}' -- "$cur")) ;;`
     }),
     '  esac',
@@ -73,9 +86,9 @@ function zshScript(commands: readonly CommandText[]): string[] {
     ),
     '  esac',
     '  case "$words[2]" in',
-    ...leaves.flatMap(({ name, options }) => [
+    ...leaves.flatMap(({ name, options, argumentChoices }) => [
       `    ${zshQuoted(name)}) words=("$words[2]" "\${(@)words[3,-1]}"); (( CURRENT-- ))`,
-      `      _arguments ${[...options.map(zshOption), "'*:file:_files'"].join(' ')} ;;`,
+      `      _arguments ${[...options.map(zshOption), zshArguments(argumentChoices)].join(' ')} ;;`,
     ]),
     '  esac',
     '}',
@@ -85,6 +98,10 @@ function zshScript(commands: readonly CommandText[]): string[] {
 
 function zshChoice({ name, description }: CommandText): string {
   return zshQuoted(`${name.replace(/^.* /, '')}:${description}`)
+}
+
+function zshArguments(choices: readonly string[]): string {
+  return choices.length > 0 ? zshQuoted(`1:what:(${choices.join(' ')})`) : "'*:file:_files'"
 }
 
 function zshOption({ flag, valueName, choices, isPath, help }: OptionText): string {
@@ -99,22 +116,26 @@ function zshQuoted(text: string): string {
 }
 
 function fishScript(commands: readonly CommandText[]): string[] {
-  const top = topNames(commands).join(' ')
   return [
     '# fish completion for xnatfs',
-    ...commands.flatMap((command) => {
-      const { name, description, options } = command
+    '# Whether the line begins with these words, and (with -x) has no more of them yet.',
+    'function __xnatfs_is',
+    '  argparse x -- $argv',
+    '  set -l words (commandline -opc)[2..-1]',
+    '  set -l count (count $argv)',
+    '  set -q _flag_x; and test (count $words) -ne $count; and return 1',
+    '  test (count $words) -ge $count; or return 1',
+    '  test $count -eq 0; or test "$words[1..$count]" = "$argv"',
+    'end',
+    ...commands.flatMap(({ name, description, options, argumentChoices }) => {
       const [parent, child] = name.split(' ')
-      const isBefore =
-        child === undefined
-          ? `not __fish_seen_subcommand_from ${top}`
-          : `__fish_seen_subcommand_from ${parent}; and not __fish_seen_subcommand_from ${childrenOf(commands, parent!).join(' ')}`
-      const isIn = name
-        .split(' ')
-        .map((word) => `__fish_seen_subcommand_from ${word}`)
-        .join('; and ')
+      const isBefore = child === undefined ? '__xnatfs_is -x' : `__xnatfs_is -x ${parent}`
+      const isIn = `__xnatfs_is ${name}`
       return [
         `complete -c xnatfs -f -n '${isBefore}' -a ${child ?? parent} -d ${fishQuoted(description)}`,
+        ...(argumentChoices.length > 0
+          ? [`complete -c xnatfs -f -n '__xnatfs_is -x ${name}' -a '${argumentChoices.join(' ')}'`]
+          : []),
         ...options.map((option) => `complete -c xnatfs -n '${isIn}' ${fishOption(option)}`),
       ]
     }),
@@ -137,8 +158,4 @@ function isTop({ name }: CommandText): boolean {
 
 function topNames(commands: readonly CommandText[]): string[] {
   return commands.filter(isTop).map(({ name }) => name)
-}
-
-function childrenOf(commands: readonly CommandText[], parent: string): readonly string[] {
-  return commands.find(({ name }) => name === parent)?.subcommands ?? []
 }

@@ -10,6 +10,8 @@ export interface CommandText {
   readonly options: readonly OptionText[]
   /** What it has in place of arguments: 'list', 'retry' … */
   readonly subcommands: readonly string[]
+  /** What its argument may be, where it is no path or URL. */
+  readonly argumentChoices: readonly string[]
 }
 
 export interface OptionText {
@@ -37,6 +39,7 @@ function describeCommand(command: Command, before: string): CommandText[] {
     description: command.description(),
     options: command.options.map(describeOption),
     subcommands: command.commands.map((child) => child.name()),
+    argumentChoices: command.registeredArguments.flatMap(({ argChoices }) => argChoices ?? []),
   }
   return [own, ...command.commands.flatMap((child) => describeCommand(child, `${name} `))]
 }

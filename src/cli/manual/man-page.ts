@@ -5,14 +5,14 @@ export interface ManPage {
   readonly commands: readonly CommandText[]
   /** What may stand in the configuration file. */
   readonly configKeys: readonly string[]
-  /** Examples and exit codes, as the help ends. */
-  readonly epilogue: string
+  readonly examples: readonly string[]
+  readonly exitCodes: string
   /** Where log-ins come from, as the help of `mount` ends. */
   readonly logIns: string
 }
 
 /** xnatfs(1), for man(1). */
-export function manPage({ version, commands, configKeys, epilogue, logIns }: ManPage): string {
+export function manPage({ version, commands, configKeys, examples, exitCodes, logIns }: ManPage): string {
   return [
     `.TH XNATFS 1 "" "xnatfs ${escaped(version)}" "User Commands"`,
     '.SH NAME',
@@ -21,16 +21,18 @@ export function manPage({ version, commands, configKeys, epilogue, logIns }: Man
     '.B xnatfs',
     '.I command',
     '[options]',
+    '.SH EXAMPLES',
+    '.nf',
+    ...examples.map(escaped),
+    '.fi',
     '.SH COMMANDS',
     ...commands.flatMap(commandLines),
     '.SH LOG-IN AND CONFIGURATION',
     ...paragraphs(logIns),
     '.PP',
     `Keys of the configuration file: ${escaped(configKeys.join(', '))}.`,
-    '.SH EXAMPLES AND EXIT CODES',
-    '.nf',
-    ...epilogue.trim().split('\n').map(escaped),
-    '.fi',
+    '.SH EXIT STATUS',
+    escaped(`${exitCodes}.`),
     '.SH FILES',
     ...definition('~/.config/xnatfs/config.toml', 'options and profiles'),
     ...definition('~/.local/state/xnatfs', 'logs, tokens, and what was written and is not sent yet'),

@@ -1,10 +1,11 @@
 import { configKeys } from '../options.js'
-import { createProgram, examplesAndExitCodes, passwordHelp } from '../program.js'
+import { createProgram, passwordHelp } from '../program.js'
 import { version } from '../version.js'
 import { completionScript } from './completions.js'
 import type { Shell } from './completions.js'
 import { describe } from './describe.js'
 import { manPage } from './man-page.js'
+import { examples, exitCodesText } from './short-help.js'
 
 /** xnatfs(1), from the tables that the program itself goes by. */
 export function manual(): string {
@@ -12,7 +13,8 @@ export function manual(): string {
     version: version(),
     commands: describe(createProgram(() => {})),
     configKeys: configKeys(),
-    epilogue: examplesAndExitCodes,
+    examples,
+    exitCodes: exitCodesText.replace('\n', ' '),
     logIns: passwordHelp,
   })
 }
