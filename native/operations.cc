@@ -241,7 +241,7 @@ void create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, fu
 
 void read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, fuse_file_info* file) {
   Session& session = sessionOf(req);
-  const ssize_t sent = session.servedFiles().read(req, file->fh, size, offset);
+  const ssize_t sent = session.servedFiles().read(req, file->fh, size, offset, [&] { session.passTurn(); });
   if (sent >= 0) {
     Counters& counters = session.counters();
     counters.requests[static_cast<size_t>(Op::read)]++;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -46,6 +47,15 @@ bool readAll(int fd, char* bytes, size_t size, off_t offset) {
     if (got > 0) done += static_cast<size_t>(got);
   }
   return true;
+}
+
+// A reader who waits for so little would wait longer for another worker to be woken.
+constexpr size_t kQuickBytes = 64 * 1024;
+
+// @returns whether all of it was there without waiting for the disk
+bool readAtOnce(int fd, char* bytes, size_t size, off_t offset) {
+  iovec into{bytes, size};
+  return size <= kQuickBytes && preadv2(fd, &into, 1, offset, RWF_NOWAIT) == static_cast<ssize_t>(size);
 }
 
 }  // namespace
@@ -118,18 +128,22 @@ std::shared_ptr<ServedFiles::File> ServedFiles::find(uint64_t handle) {
   return known == handles_.end() ? nullptr : known->second;
 }
 
-ssize_t ServedFiles::read(fuse_req_t req, uint64_t handle, size_t size, off_t offset) {
+ssize_t ServedFiles::read(fuse_req_t req, uint64_t handle, size_t size, off_t offset,
+                          const std::function<void()>& beforeLong) {
   const std::shared_ptr<File> file = find(handle);
   if (!file || file->isStopped) return -1;
   static thread_local std::unique_ptr<char[]> bytes(new char[kMaxTransfer]);
   const off_t left = std::max<off_t>(0, file->size - offset);
   const size_t wanted = static_cast<size_t>(std::min<off_t>(static_cast<off_t>(std::min(size, kMaxTransfer)), left));
-  const bool mayRead = ++reading_ <= most_;
-  const bool isRead = mayRead && readAll(file->fd, bytes.get(), wanted, offset);
-  reading_--;
-  if (!isRead) {
-    if (mayRead) stop(*file);  // whoever looks closer will see what is wrong with it
-    return -1;
+  if (!readAtOnce(file->fd, bytes.get(), wanted, offset)) {
+    const bool mayRead = ++reading_ <= most_;
+    if (mayRead) beforeLong();
+    const bool isRead = mayRead && readAll(file->fd, bytes.get(), wanted, offset);
+    reading_--;
+    if (!isRead) {
+      if (mayRead) stop(*file);  // whoever looks closer will see what is wrong with it
+      return -1;
+    }
   }
   std::shared_lock<std::shared_mutex> lock(file->mutex);
   if (file->isStopped) return -1;

@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <shared_mutex>
 #include <unordered_map>
@@ -28,8 +29,9 @@ class ServedFiles {
   // For all handles that the inode has now.
   void stop(uint64_t ino);
 
-  // A worker. @returns the bytes sent, or -1 where it was not answered and JavaScript has to be asked
-  ssize_t read(fuse_req_t req, uint64_t handle, size_t size, off_t offset);
+  // A worker. `beforeLong` is called before what may take long.
+  // @returns the bytes sent, or -1 where it was not answered and JavaScript has to be asked
+  ssize_t read(fuse_req_t req, uint64_t handle, size_t size, off_t offset, const std::function<void()>& beforeLong);
 
  private:
   struct File {

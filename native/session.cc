@@ -52,7 +52,7 @@ void Session::startWorkers() {
   if (isEnding_) return;
   workers_.reserve(options_.threads);
   for (size_t i = 0; i < options_.threads; i++) {
-    workers_.push_back({this, {}, spareBuffers_.back(), false});
+    workers_.push_back({this, {}, spareBuffers_.back(), false, false});
     spareBuffers_.pop_back();
     if (pthread_create(&workers_.back().thread, nullptr, runWorker, &workers_.back()) == 0) continue;
     workers_.pop_back();
@@ -97,16 +97,25 @@ void* Session::runWorker(void* data) {
 void Session::work(Worker& worker) {
   currentWorker_ = &worker;
   for (;;) {
+    if (!worker.hasTurn && !turn_.take()) {
+      std::lock_guard<std::mutex> lock(mutex_);
+      worker.isGone = true;
+      return;
+    }
+    worker.hasTurn = true;
     char* bytes = js_.buffers[static_cast<size_t>(worker.buffer)];
+    turn_.lookOut(mounted_.fd);
     pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, nullptr);
     const ssize_t size = ::read(mounted_.fd, bytes, kRequestBytes);
     const int reason = errno;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, nullptr);
+    turn_.found();
     if (size < 0 && (reason == EINTR || reason == EAGAIN || reason == ENOENT)) continue;
     std::unique_lock<std::mutex> lock(mutex_);
     if (size <= 0) {
       const bool isOrderly = size == 0 || reason == ENODEV || reason == ECONNABORTED;
       worker.isGone = true;
+      turn_.end();
       if (isOrderly) return;
       failure_ = std::string("reading /dev/fuse: ") + strerror(reason);
       lock.unlock();
@@ -127,6 +136,12 @@ void Session::work(Worker& worker) {
     lock.unlock();
     wakeJs();
   }
+}
+
+void Session::passTurn() {
+  if (!currentWorker_->hasTurn) return;
+  currentWorker_->hasTurn = false;
+  turn_.pass();
 }
 
 // --- JavaScript thread ---
@@ -178,6 +193,7 @@ void Session::close() {
   areWorkersCancelled_ = true;
   for (Worker& worker : workers_)
     if (!worker.isGone) pthread_cancel(worker.thread);
+  turn_.end();
 }
 
 void Session::callJs(napi_env env, napi_value, void* context, void*) {

@@ -2,9 +2,10 @@
 //
 // The rules of its life
 //
-// Threads. «Workers» read /dev/fuse and let libfuse parse what they read; they answer what needs no thought, what
-// JavaScript has told them to answer in its place (served-files.h, shared-opens.h), and hand the rest over. The «supervisor» mounts, starts the workers and joins them. The «notifier» tells the kernel to drop
-// what it has cached. JavaScript runs on its own thread, the only one that may touch napi_* (but for calling the
+// Threads. «Workers» read /dev/fuse, one at a time (turn.h), and let libfuse parse what they read; they answer what needs
+// no thought, what JavaScript has told them to answer in its place (served-files.h, shared-opens.h), and hand the rest
+// over. The «supervisor» mounts, starts the workers and joins them. The «notifier» tells the kernel to drop what it has
+// cached. JavaScript runs on its own thread, the only one that may touch napi_* (but for calling the
 // thread-safe function). No thread of libuv's pool is ever held, and nothing waits for JavaScript but the kernel's
 // requests themselves.
 //
@@ -24,7 +25,7 @@
 // close(). From then on requests are refused by the workers themselves, also those that a worker has in hand but not
 // queued yet; every queued one is answered with EIO; then the notifier, which may have waited for a page that such a
 // request held, is joined; then the workers, by cancellation if the connection still stands. Cancellation is enabled
-// around read(2) only, where a worker owns nothing. Only when no thread is left that could use the libfuse session is
+// around read(2) only, where a worker owns nothing but its turn, which is over for all then. Only when no thread is left that could use the libfuse session is
 // it destroyed, on the JavaScript thread, and with it the file descriptor; that ends the connection. Last, the guard
 // (see mount.h) is let go and reaped. When Node tears the environment down the same happens in its cleanup hook.
 //
@@ -54,6 +55,7 @@
 #include "protocol.h"
 #include "served-files.h"
 #include "shared-opens.h"
+#include "turn.h"
 
 namespace xnatfs {
 
@@ -112,6 +114,8 @@ class Session {
   void submitWrite(fuse_req_t req, Event event, const char* bytes, size_t size);
   // For events that have no answer.
   void post(Event event);
+  // What this worker does now may take long: another reads what comes meanwhile. To be called again, it does nothing.
+  void passTurn();
   void configure(fuse_conn_info* connection);
 
   const SessionOptions& options() const { return options_; }
@@ -138,6 +142,7 @@ class Session {
     Session* session;
     pthread_t thread;
     int buffer;
+    bool hasTurn;
     bool isGone;
   };
   // Set on a worker's own thread.
@@ -176,6 +181,7 @@ class Session {
   Passthrough passthrough_;
   ServedFiles servedFiles_;
   SharedOpens sharedOpens_;
+  Turn turn_;
 
   std::mutex mutex_;
   std::condition_variable phaseChanged_;
