@@ -46,6 +46,7 @@ export function missingCapability(
       reason: 'it waits to be archived, and cannot be changed before it is',
       nextStep: 'have it archived first',
     })
+  if (place.level === 'cached-file') return undefined
   if (place.level === 'link')
     return deny('EROFS', { reason: 'links are not kept on the server', nextStep: 'use what it leads to' })
   const scan = scanOf(place)

@@ -34,7 +34,7 @@ export async function listDirectory(
   if (place.level === 'control') return listControl(directory, place, sources)
   const { level } = place
   if (level === 'link' || level === 'file' || level === 'zip') return undefined
-  if (level === 'control-file' || level === 'prearchived-file') return undefined
+  if (level === 'control-file' || level === 'prearchived-file' || level === 'cached-file') return undefined
   return builders[place.level](directory, place, sources)
 }
 

@@ -9,7 +9,7 @@ export function factsOf(entry: Entry): Facts {
   const place = placeOf(entry)
   if (entry.kind === 'symlink' || place.level === 'link') return {}
   if (place.level === 'control-file') return known({ uri: place.document?.path })
-  if (place.level === 'prearchived-file') return known({ uri: place.url })
+  if (place.level === 'prearchived-file' || place.level === 'cached-file') return known({ uri: place.url })
   if (place.level === 'zip') return known({ uri: place.url, digest: digestOf(entry) })
   if (place.level === 'file') {
     const { format, content } = place

@@ -61,7 +61,7 @@ export function urlPathOf(file: FileEntry): string | undefined {
 
 function storedFile(file: FileEntry): { readonly storedPath: string; readonly path: string | undefined } {
   const place = placeOf(file)
-  if (place.level === 'prearchived-file') return { storedPath: place.storedPath, path: place.url }
+  if ('url' in place && 'storedPath' in place) return { storedPath: place.storedPath, path: place.url }
   const { address, storedPath, isShadowed } = filePlaceOf(file)
   return { storedPath, path: isShadowed ? undefined : fileUrlPath(address, storedPath) }
 }

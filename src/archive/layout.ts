@@ -1,7 +1,12 @@
 import { FsError } from '../util/fs-error.js'
 import type { ItemAddress, ResourceAddress } from '../xnat/address.js'
 import type { Entry, FileEntry, Listing, Place } from './archive.js'
-import type { ControlFilePlace, ControlPlace, PrearchivedFilePlace } from './control/control-place.js'
+import type {
+  CachedFilePlace,
+  ControlFilePlace,
+  ControlPlace,
+  PrearchivedFilePlace,
+} from './control/control-place.js'
 import { nameSiblings } from './names.js'
 import type { Query } from './query.js'
 import type { ZipPlace } from './zip-entries.js'
@@ -204,6 +209,7 @@ export type ArchivePlace =
   | ControlPlace
   | ControlFilePlace
   | PrearchivedFilePlace
+  | CachedFilePlace
 
 /** Every entry was made by this archive, so its place is one of these. */
 export function placeOf(entry: Entry): ArchivePlace {

@@ -28,6 +28,7 @@ import type {
 import type { Row } from '../xnat/rows.js'
 import { protocolsIn } from '../xnat/settings-documents.js'
 import type { Protocol } from '../xnat/settings-documents.js'
+import type { CachedFile } from '../xnat/user-cache-client.js'
 import { XnatError } from '../xnat/xnat-error.js'
 import type { XnatErrorCode } from '../xnat/xnat-error.js'
 import { loadFiles } from './catalog.js'
@@ -237,6 +238,20 @@ export class Sources {
     )
   }
 
+  /** The folders that the user has at the server. */
+  cacheResources(): Promise<string[]> {
+    return this.#use('cached', (signal) => this.#client.userCache.resources(signal))
+  }
+
+  cachedFiles(resource: string): Promise<CachedFile[]> {
+    return this.#use(cachedFilesKey(resource), (signal) => this.#client.userCache.files(resource, signal))
+  }
+
+  /** What the user wants to find again, of a data type. */
+  favorites(xsiType: string): Promise<string[]> {
+    return this.#use(`favorites ${xsiType}`, (signal) => this.#client.control.favorites(xsiType, signal))
+  }
+
   logins(): Promise<string[]> {
     return this.#use('logins', (signal) => this.#client.control.logins(signal))
   }
@@ -275,9 +290,18 @@ export function prearchivedFilesKey(resource: PrearchivedResourceAddress): strin
   return `prearchive-files ${prearchivedFilesPath(resource)}`
 }
 
+export function cachedFilesKey(resource: string): string {
+  return `cached ${resource}`
+}
+
+/** Matches what is told of the folders of the user. */
+export function isCacheKey(key: string): boolean {
+  return /^cached\b/.test(key)
+}
+
 /** Matches what is told of items beside their files. */
 export function isControlKey(key: string): boolean {
-  return /^(text|members|projects-of|saved-searches|pipelines|logins|prearchive|groups|tools|settings)\b/.test(
+  return /^(text|members|projects-of|saved-searches|pipelines|logins|prearchive|groups|tools|settings|favorites)\b/.test(
     key,
   )
 }

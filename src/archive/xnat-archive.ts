@@ -29,15 +29,16 @@ import { Bundles } from './bundles.js'
 import { missingCapability } from './capabilities.js'
 import type { CapabilityOptions } from './capabilities.js'
 import { fileKey, folderEntry, storedPathOf, versionOf } from './catalog.js'
-import { isControl } from './control/control-place.js'
+import { isCached, isControl } from './control/control-place.js'
 import type { ControlPlace } from './control/control-place.js'
 import { orderOf } from './control/control-lacks.js'
 import { controlEntry } from './control/control-tree.js'
 import { ControlWriter } from './control/control-writer.js'
 import { fetchText } from './control/fetch-text.js'
 import { SearchRuns } from './control/search-runs.js'
+import { cacheFolder } from './control/user-cache.js'
 import { Corrections } from './corrections.js'
-import { directoryEntry } from './entries.js'
+import { directoryEntry, directoryKey } from './entries.js'
 import { withFsErrors } from './errors.js'
 import { factsOf } from './facts.js'
 import { fetchBytes } from './fetch.js'
@@ -49,10 +50,11 @@ import type { ListingStore } from './listing-store.js'
 import { unescapeName } from './names.js'
 import { Reachability } from './reachability.js'
 import { listingsWithin } from './refresh-scope.js'
-import { Sources, filesKey, isFilesOf, prearchivedFilesKey } from './sources.js'
+import { Sources, filesKey, isFilesOf } from './sources.js'
 import { requireCurrent } from './require-current.js'
 import { StaleListings } from './stale-listings.js'
 import { Writer, takesOthers } from './writer.js'
+import { UserCacheWriter } from './user-cache-writer.js'
 import { isZip } from './zip-entries.js'
 import type { Zips } from './zips.js'
 
@@ -86,6 +88,7 @@ export class XnatArchive implements Archive {
   readonly #reachability: Reachability
   readonly #writer: Writer
   readonly #control: ControlWriter
+  readonly #userCache: UserCacheWriter
   readonly #runs = new SearchRuns()
   readonly #bundles: Bundles
   readonly #corrections = new Corrections()
@@ -117,6 +120,13 @@ export class XnatArchive implements Archive {
     })
     this.#bundles = new Bundles(session)
     this.#control = new ControlWriter({ client: this.#client, cache: this.#cache, runs: this.#runs })
+    this.#userCache = new UserCacheWriter({
+      session,
+      client: this.#client,
+      cache: this.#cache,
+      corrections: this.#corrections,
+      lookup: (directory, name, signal) => this.lookup(directory, name, signal),
+    })
     const { sessionType = 'xnat:mrSessionData', assessorType = 'xnat:qcManualAssessorData' } = options
     this.#writer = new Writer({
       session,
@@ -205,10 +215,9 @@ export class XnatArchive implements Archive {
 
   contradict(file: FileEntry, facts: FileFacts): void {
     const place = placeOf(file)
-    if (place.level !== 'file' && place.level !== 'prearchived-file') return // its next entry tells what it is
+    if (!('listedVersion' in place) || !('storedPath' in place)) return // its next entry tells what it is
     this.#corrections.note(file.key, { listedVersion: place.listedVersion, facts })
-    const listing =
-      place.level === 'file' ? filesKey(place.address.resource) : prearchivedFilesKey(place.resource)
+    const listing = place.level === 'file' ? filesKey(place.address.resource) : place.listingKey
     this.#cache.forget((key) => key === listing)
   }
 
@@ -219,6 +228,10 @@ export class XnatArchive implements Archive {
     replaces: FileEntry | undefined,
     signal?: AbortSignal,
   ): Promise<FileEntry> {
+    if (isCached(directory))
+      return withFsErrors(`store ${name}`, () =>
+        this.#userCache.store(directory, name, source, replaces, signal),
+      )
     return withFsErrors(`store ${name}`, async () => {
       const listed = await this.#writer.store(directory, name, source, replaces, signal)
       const { storedPath } = listed
@@ -238,6 +251,7 @@ export class XnatArchive implements Archive {
     replaces: FileEntry | undefined,
     bytes: GrowingBytes,
   ): StartedStore | undefined {
+    if (isCached(directory)) return undefined
     return this.#writer.startStore(directory, name, replaces, bytes)
   }
 
@@ -246,7 +260,7 @@ export class XnatArchive implements Archive {
     file: FileEntry,
     signal?: AbortSignal,
   ): Promise<readonly FileEntry[]> {
-    if (isControl(file)) return Promise.resolve([])
+    if (isControl(file) || isCached(file)) return Promise.resolve([])
     return withFsErrors(`remove ${file.name}`, async () => {
       const paths = await this.#writer.takenAlong(file)
       await requireCurrent(file, this.#listings, () => this.list(directory, signal))
@@ -265,20 +279,21 @@ export class XnatArchive implements Archive {
     andWith: readonly FileEntry[] = [],
     signal?: AbortSignal,
   ): Promise<void> {
-    return withFsErrors(`remove ${entry.name}`, () =>
-      isControl(entry)
-        ? this.#control.remove(entry, signal)
-        : entry.kind === 'file'
-          ? this.#writer.removeFile(entry, andWith, signal)
-          : this.#writer.removeDirectory(entry, signal),
-    )
+    return withFsErrors(`remove ${entry.name}`, () => {
+      if (isCached(entry)) return this.#userCache.remove(entry, signal)
+      if (isControl(entry)) return this.#control.remove(entry, signal)
+      return entry.kind === 'file'
+        ? this.#writer.removeFile(entry, andWith, signal)
+        : this.#writer.removeDirectory(entry, signal)
+    })
   }
 
   makeDirectory(parent: DirectoryEntry, name: string, signal?: AbortSignal): Promise<DirectoryEntry> {
     return withFsErrors(`make directory ${name}`, async () => {
       const label = unescapeName(name)
       const place = placeOf(parent)
-      if (place.level === 'control') await this.#control.makeDirectory(place, name, signal)
+      if (isCached(parent)) await this.#userCache.makeDirectory(name, signal)
+      else if (place.level === 'control') await this.#control.makeDirectory(place, name, signal)
       else await this.#writer.makeDirectory(place as ItemPlace, label, signal)
       const listing = await this.list(parent)
       const canonical = listing.get(name) ? name : listing.canonicalName(label)
@@ -322,11 +337,14 @@ export class XnatArchive implements Archive {
   }
 
   keepsEmpty(directory: DirectoryEntry): boolean {
-    return levels[placeOf(directory).level as Level].makes !== 'folder'
+    const place = placeOf(directory)
+    if (place.level === 'control') return place.kind !== 'cache-folder'
+    return levels[place.level as Level].makes !== 'folder'
   }
 
   folder(parent: DirectoryEntry, name: string): DirectoryEntry {
-    return folderEntry(parent, unescapeName(name), name)
+    const label = unescapeName(name)
+    return isCached(parent) ? cacheFolder(parent, label) : folderEntry(parent, label, name)
   }
 
   orders(directory: DirectoryEntry, name: string): Order | undefined {
@@ -341,6 +359,7 @@ export class XnatArchive implements Archive {
 
   isSamePlace(a: DirectoryEntry, b: DirectoryEntry): boolean {
     const [here, there] = [placeOf(a), placeOf(b)]
+    if (isCached(a)) return directoryKey(a) === directoryKey(b)
     if (!isTree(here) || !isTree(there)) return false
     const isSameResource = here.parts[0]?.address.resource === there.parts[0]?.address.resource
     return isSameResource && !here.isView && !there.isView && here.path.join('/') === there.path.join('/')

@@ -156,6 +156,7 @@ async function openServices(options: EmulatorOptions, state: StateDirectory): Pr
     authenticator: new Authenticator(sessions, tokens, options.requireLogin ?? true, accounts, now),
     archiveRoot: state.archive,
     prearchiveRoot: state.prearchive,
+    cacheRoot: state.cache,
     temporary: state.temporary,
     range: options.range ?? true,
     now,

@@ -13,9 +13,10 @@ export interface Services {
   readonly tokens: AliasTokens
   readonly accounts: Accounts
   readonly authenticator: Authenticator
-  /** Folder of the archive, of the prearchive and of uploads under way; absolute. */
+  /** Folder of the archive, of the prearchive, of what users keep and of uploads under way; absolute. */
   readonly archiveRoot: string
   readonly prearchiveRoot: string
+  readonly cacheRoot: string
   readonly temporary: string
   readonly range: boolean
   readonly now: () => number

@@ -14,6 +14,8 @@ export interface StateDirectory {
   readonly path: string
   readonly archive: string
   readonly prearchive: string
+  /** Files of users on their way into the archive. */
+  readonly cache: string
   readonly temporary: string
   /** Gives the folder free, and removes it if it was a temporary one. */
   release(): Promise<void>
@@ -29,7 +31,12 @@ export async function openStateDirectory(given: string | undefined): Promise<Sta
     await checkContent(path)
     const temporary = join(path, 'tmp')
     await rm(temporary, { recursive: true, force: true })
-    const folders = { archive: join(path, 'archive'), prearchive: join(path, 'prearchive'), temporary }
+    const folders = {
+      archive: join(path, 'archive'),
+      prearchive: join(path, 'prearchive'),
+      cache: join(path, 'cache'),
+      temporary,
+    }
     for (const folder of Object.values(folders)) await mkdir(folder, { recursive: true })
     await writeFile(join(path, MARKER), 'State of the embedded XNAT of xnatfs. Safe to delete as a whole.\n')
     return {

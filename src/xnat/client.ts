@@ -9,6 +9,7 @@ import { cell, cellsOf, numberCell, parseItemFields, parseTimeMs, parseVersion }
 import type { Row } from './rows.js'
 import type { Session } from './session.js'
 import { SettingsClient } from './settings-client.js'
+import { UserCacheClient } from './user-cache-client.js'
 import { XnatError } from './xnat-error.js'
 
 export interface Project {
@@ -80,6 +81,7 @@ export class XnatClient {
   readonly control: ControlClient
   readonly prearchive: PrearchiveClient
   readonly settings: SettingsClient
+  readonly userCache: UserCacheClient
   readonly #rest: RestCalls
 
   constructor(session: Session) {
@@ -87,6 +89,7 @@ export class XnatClient {
     this.control = new ControlClient(this.#rest)
     this.prearchive = new PrearchiveClient(this.#rest)
     this.settings = new SettingsClient(this.#rest)
+    this.userCache = new UserCacheClient(this.#rest)
   }
 
   /** The user the server takes us for. */

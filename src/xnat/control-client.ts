@@ -114,6 +114,21 @@ export class ControlClient {
     await this.#rest.command('DELETE', sharePath(item, project), signal)
   }
 
+  /** What the user wants to find again, of a data type: IDs of anything. */
+  async favorites(xsiType: string, signal?: AbortSignal): Promise<string[]> {
+    // XNAT looks for the data type among the parameters (xnat-wire.md §11.3).
+    const rows = await this.#rest.rows(favoritesPath(xsiType), { DATA_TYPE: xsiType }, signal)
+    return rows.map(inLowerCase).flatMap((row) => cell(row, 'id') ?? [])
+  }
+
+  async addFavorite(xsiType: string, id: string, signal?: AbortSignal): Promise<void> {
+    await this.#rest.command('PUT', `${favoritesPath(xsiType)}/${rawSegment(id)}`, signal)
+  }
+
+  async removeFavorite(xsiType: string, id: string, signal?: AbortSignal): Promise<void> {
+    await this.#rest.command('DELETE', `${favoritesPath(xsiType)}/${rawSegment(id)}`, signal)
+  }
+
   async deleteSearch(id: string, signal?: AbortSignal): Promise<void> {
     await this.#rest.command('DELETE', savedSearchPath(id), signal)
   }
@@ -126,6 +141,10 @@ export class ControlClient {
 
 function memberPath(project: string, role: string, login: string): string {
   return `${itemPath({ project })}/users/${rawSegment(role)}/${rawSegment(login)}`
+}
+
+function favoritesPath(xsiType: string): string {
+  return `/data/users/favorites/${rawSegment(xsiType)}`
 }
 
 function sharePath(item: ItemAddress, project: string): string {

@@ -250,7 +250,7 @@ interface Settable {
   readonly words: string
 }
 
-function value(path: string, pattern: RegExp, settable?: Settable): Document {
+export function value(path: string, pattern: RegExp, settable?: Settable): Document {
   const problem = (text: string): string | undefined =>
     pattern.test(text.trim()) ? undefined : `'${text.trim().slice(0, 40)}' came, which cannot be its value`
   if (!settable) return { path, isValue: true, problem }

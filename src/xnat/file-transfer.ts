@@ -143,6 +143,48 @@ export async function putGrowing(
   await sendMultipart(session, resource, path, { ...upload, sizeBytes: undefined }, signal)
 }
 
+/**
+ * Sends a file into a folder of the user's. Into the folder itself as multipart, which touches nothing before it is whole;
+ * XNAT makes inner folders for a plain body only.
+ * @param path the URL path of the file
+ * @returns the lower-case hex MD5 of what was sent
+ */
+export async function putCached(
+  session: Session,
+  path: string,
+  { path: sourcePath, sizeBytes, bytes: given }: Upload['source'],
+  signal?: AbortSignal,
+): Promise<string> {
+  let md5 = ''
+  const bytes = given ?? (sizeBytes <= inOnePieceBytes ? await readLocalFile(sourcePath) : undefined)
+  const content = bytes
+    ? bytes.subarray(0, sizeBytes)
+    : (): AsyncIterable<Buffer> => digesting(bytesOfFile(sourcePath, sizeBytes), (digest) => (md5 = digest))
+  const isInner = path.split('/files/')[1]!.includes('/')
+  const body = isInner ? plainBody(content, sizeBytes) : multipartBody(content, sizeBytes)
+  const response = await session.send({
+    method: 'PUT',
+    path: isInner ? `${path}?inbody=true` : path,
+    html: 'allowed',
+    ...body,
+    repeatable: false,
+    headersTimeoutMs: uploadTimeoutMs,
+    signal,
+  })
+  if (response.status >= 300) throw await response.toError()
+  await response.bytes()
+  return Buffer.isBuffer(content) ? createHash('md5').update(content).digest('hex') : md5
+}
+
+type Content = Buffer | (() => AsyncIterable<Buffer>)
+
+function plainBody(content: Content, sizeBytes: number) {
+  return {
+    headers: { 'content-type': 'application/octet-stream', 'content-length': String(sizeBytes) },
+    body: () => (typeof content === 'function' ? Readable.from(content(), { objectMode: false }) : content),
+  }
+}
+
 /** The server digests and copies what it got before it answers. */
 const uploadTimeoutMs = 600_000
 /** A server that does not answer what was sent behind is asked once more, by a request of its own. */
@@ -165,24 +207,11 @@ async function sendMultipart(
 ): Promise<HttpResponse> {
   const { bytes, sizeBytes, overwrite, readBack } = upload
   const urlPath = 'new' in path ? storePath(path.new) : path.exact
-  const boundary = `xnatfs-${randomBytes(12).toString('hex')}`
-  const head = Buffer.from(
-    `--${boundary}\r\nContent-Disposition: form-data; name="file"; filename="file"\r\n` +
-      'Content-Type: application/octet-stream\r\n\r\n',
-  )
-  const tail = Buffer.from(`\r\n--${boundary}--\r\n`)
   const response = await session.send({
     method: 'PUT',
     path: `${resourcePath(resource)}/files/${urlPath}${overwrite ? '?overwrite=true' : ''}`,
     html: 'allowed',
-    headers: {
-      'content-type': `multipart/form-data; boundary=${boundary}`,
-      ...(sizeBytes !== undefined && { 'content-length': String(head.length + sizeBytes + tail.length) }),
-    },
-    body: () =>
-      typeof bytes === 'function'
-        ? Readable.from(multipart(head, bytes(), tail), { objectMode: false })
-        : Buffer.concat([head, bytes, tail]),
+    ...multipartBody(bytes, sizeBytes),
     repeatable: false, // not before a listing shows what became of it
     headersTimeoutMs: uploadTimeoutMs,
     signal,
@@ -197,6 +226,25 @@ async function sendMultipart(
     throw error
   }
   return response
+}
+
+function multipartBody(content: Content, sizeBytes: number | undefined) {
+  const boundary = `xnatfs-${randomBytes(12).toString('hex')}`
+  const head = Buffer.from(
+    `--${boundary}\r\nContent-Disposition: form-data; name="file"; filename="file"\r\n` +
+      'Content-Type: application/octet-stream\r\n\r\n',
+  )
+  const tail = Buffer.from(`\r\n--${boundary}--\r\n`)
+  return {
+    headers: {
+      'content-type': `multipart/form-data; boundary=${boundary}`,
+      ...(sizeBytes !== undefined && { 'content-length': String(head.length + sizeBytes + tail.length) }),
+    },
+    body: () =>
+      typeof content === 'function'
+        ? Readable.from(multipart(head, content(), tail), { objectMode: false })
+        : Buffer.concat([head, content, tail]),
+  }
 }
 
 function whereWhole(response: HttpResponse): FileBytes | undefined {

@@ -117,6 +117,7 @@ describe('the files of .xnat', () => {
       'users.csv',
     ])
     expect((await fs.list(`${session}/.xnat`)).toSorted()).toEqual([
+      'dicomdump.csv',
       'experiment.xml',
       'history.json',
       'projects',

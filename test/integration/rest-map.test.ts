@@ -101,6 +101,8 @@ function filled(template: string, path: string, { subject, experiment, assessor 
     ID: 'subjects',
     LOGIN: 'reader',
     KEY: '1',
+    TYPE: 'xnat:projectData',
+    ITEM: 'TEST',
     GROUP: 'TEST_owner',
     LISTING: '@xnat:mrSessionData',
     TRANSACTION: 'upload',
@@ -223,6 +225,11 @@ describe('pasting each documented URI after the mountpoint opens the content tha
       `${waiting}/resources`, // prearchive-resources.test.ts
       `${waiting}/resources/{RES}/files`,
       `${waiting}/resources/{RES}/files/{FILE}`,
+      '/services/sessions/{LOGIN}', // site.test.ts
+      '/users/favorites/{TYPE}',
+      '/user/cache/resources', // user-cache.test.ts
+      '/user/cache/resources/{X}',
+      '/user/cache/resources/{X}/files/{F}',
       '/search/saved', // control-files.test.ts
       '/JSESSION', // is no file
       '/auth',

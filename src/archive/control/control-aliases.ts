@@ -16,6 +16,8 @@ const aliases: Readonly<Record<string, Targets>> = {
     status: 'status',
     services: 'services',
     config: 'config',
+    scanners: 'scanners.csv',
+    investigators: 'investigators.csv',
   },
   project: {
     accessibility: 'accessibility',

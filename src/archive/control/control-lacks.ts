@@ -1,4 +1,5 @@
 import type { Capability, Order } from '../archive.js'
+import { kept } from '../../xnat/user-cache-client.js'
 import { unescapeName } from '../names.js'
 import type { ControlFilePlace, ControlKind, ControlPlace } from './control-place.js'
 import { namedDocument } from './named-documents.js'
@@ -17,6 +18,7 @@ interface ControlLack extends Lack {
 /** Where files are made: what their names must look like, and why. */
 const made: Readonly<Partial<Record<ControlKind, { readonly pattern: RegExp; readonly reason: string }>>> = {
   role: { pattern: /^[^,/\\\s]+$/, reason: 'it is no log-in' },
+  favorite: { pattern: /^[^,'/\\\s]+$/, reason: 'it is no ID' },
   saved: { pattern: /^[\w.@:-]+\.xml$/, reason: 'a search is saved as its ID and .xml' },
   'config-tool': {
     pattern: settingName,
@@ -28,7 +30,7 @@ const made: Readonly<Partial<Record<ControlKind, { readonly pattern: RegExp; rea
 /** How what has this name gives its order, wherever there may be one of the name. */
 export function orderOf(place: ControlPlace, name: string): Order | undefined {
   if (place.kind === 'prearchive-time') return 'by-removal'
-  if (place.kind === 'role' || place.kind === 'shares') return 'by-name'
+  if (place.kind === 'role' || place.kind === 'favorite' || place.kind === 'shares') return 'by-name'
   if (made[place.kind]?.pattern.test(name) || place.kind === 'pipelines') return 'by-text'
   return namedDocument(place, name)?.change ? 'by-text' : undefined
 }
@@ -40,6 +42,7 @@ export function controlLack(
   newName: string | undefined,
   { allowDelete = false }: { readonly allowDelete?: boolean },
 ): ControlLack | undefined {
+  if (place.level === 'control' && isCache(place)) return cacheLack(place, capability, newName)
   const directory = place.level === 'control' ? place : place.in
   if (directory.isView) {
     const nextStep = 'do it in the directory of the item itself'
@@ -63,6 +66,33 @@ export function controlLack(
   if (!rule || rule.pattern.test(unescapeName(newName!))) return undefined
   return { code: 'EINVAL', reason: `'${newName!}': ${rule.reason}`, nextStep: 'take another name' }
 }
+
+function isCache({ kind }: ControlPlace): boolean {
+  return kind === 'cache' || kind === 'cache-folder'
+}
+
+/** In the folders of the user everything can be done, but for files beside them. */
+function cacheLack(
+  { kind, isView }: ControlPlace,
+  capability: Capability,
+  newName: string | undefined,
+): ControlLack | undefined {
+  const nextStep = 'take another name'
+  if (isView || (kind === 'cache' && capability !== 'make-directory')) {
+    const reason = 'files of yours lie in folders of yours'
+    return { code: 'EPERM', reason, nextStep: 'make one with mkdir, and do it there' }
+  }
+  const label = newName === undefined ? undefined : unescapeName(newName)
+  if (label === undefined) return undefined
+  if (/[/\\\p{Cc}]/u.test(label) || label === '.' || label === '..' || label.includes('\ufffd'))
+    return { code: 'EINVAL', reason: `'${newName!}': no URL of XNAT has such a name`, nextStep }
+  if (kept(label).length > longestNameBytes)
+    return { code: 'EINVAL', reason: `'${newName!}': it is too long as XNAT keeps it`, nextStep }
+  return undefined
+}
+
+/** Of a file of the server's. */
+const longestNameBytes = 255
 
 /** What nothing here brings back. */
 const lastingRemovals: Readonly<Partial<Record<ControlKind, string>>> = {

@@ -23,14 +23,30 @@ export type ControlKind =
   | 'service-workflows'
   | ListedKind
   | SettingsKind
+  | 'favorites'
+  | 'favorite'
+  | 'audit'
+  | CacheKind
   | AskedKind
   | PrearchiveKind
 
 /** Whose documents are had by name, one by one. */
-export type AskedKind = 'fields' | 'versions' | 'workflows' | 'item-workflows' | 'statuses' | 'searches'
+export type AskedKind =
+  | 'fields'
+  | 'versions'
+  | 'workflows'
+  | 'item-workflows'
+  | 'statuses'
+  | 'searches'
+  | 'user-roles'
+  | 'user-sessions'
+  | 'audited'
 
 /** Each of whose documents is one of those that the server lists. */
 export type ListedKind = 'pipelines' | 'groups' | 'protocols'
+
+/** The folders of the user, and those in them. */
+export type CacheKind = 'cache' | 'cache-folder'
 
 export type SettingsKind = 'config' | 'config-tool'
 
@@ -60,9 +76,9 @@ export interface ControlPlace extends Place {
   readonly item: ItemAddress
   /** The number of a resource, in the item. */
   readonly resource?: string
-  /** The role, the project or the tool that the directory stands for. */
+  /** The role, the project, the tool, the data type or the folder of the user that the directory stands for. */
   readonly subject?: string
-  /** From the top of what the tool keeps. */
+  /** From the top of what the tool, or the folder of the user, keeps. */
   readonly folders?: readonly string[]
   readonly prearchived?: Prearchived
   /** Reached through a view: shown, not to be changed here. */
@@ -80,14 +96,31 @@ export interface ControlFilePlace extends Place {
   readonly isResult?: boolean
 }
 
-/** A file that waits to be archived. */
-export interface PrearchivedFilePlace extends Place {
-  readonly level: 'prearchived-file'
-  readonly resource: PrearchivedResourceAddress
+/** A file that lies in no resource of the archive. */
+interface ServedFilePlace extends Place {
   readonly storedPath: string
   /** Undefined where no URL means this file and no other. */
   readonly url: string | undefined
   readonly listedVersion: string
+  /** Of the list that it is from. */
+  readonly listingKey: string
+}
+
+/** A file that waits to be archived. */
+export interface PrearchivedFilePlace extends ServedFilePlace {
+  readonly level: 'prearchived-file'
+}
+
+/** A file in a folder of the user. */
+export interface CachedFilePlace extends ServedFilePlace {
+  readonly level: 'cached-file'
+  readonly resource: string
+}
+
+/** The folders of the user, and what is in them. */
+export function isCached({ place }: Entry): boolean {
+  const { kind } = place as Partial<ControlPlace>
+  return place.level === 'cached-file' || kind === 'cache' || kind === 'cache-folder'
 }
 
 export function isControl({ place }: Entry): boolean {

@@ -5,6 +5,7 @@ import {
   userDocument,
 } from '../../xnat/documents.js'
 import type { Document } from '../../xnat/documents.js'
+import { featuresDocument } from '../../xnat/site-documents.js'
 import { XnatError } from '../../xnat/xnat-error.js'
 import type { XnatErrorCode } from '../../xnat/xnat-error.js'
 import type { DirectoryEntry, Entry } from '../archive.js'
@@ -27,9 +28,10 @@ import type { Directories, Documents } from './item-documents.js'
 import type { ControlRule } from './control-rule.js'
 import { dicomDirEntry, dicomDirName } from './dicom-dir.js'
 import { listedRules, named, namedText } from './listed-documents.js'
-import { askedRules } from './named-documents.js'
+import { askedRules, dataType } from './named-documents.js'
 import { prearchiveRules } from './prearchive.js'
 import { settingsRules } from './settings.js'
+import { userCacheRules } from './user-cache.js'
 
 const always = {
   documents: (): Documents => ({}),
@@ -125,6 +127,7 @@ const rules: Readonly<Record<ControlKind, ControlRule>> = {
       })
     },
     find: async (directory, _, name, sources) =>
+      beside[name] ??
       namedText(
         directory,
         name,
@@ -132,13 +135,43 @@ const rules: Readonly<Record<ControlKind, ControlRule>> = {
         sources,
       ),
   },
-  services: { directories: () => ({ workflows: 'service-workflows' }) },
+  services: {
+    documents: () => ({ 'features.csv': featuresDocument() }),
+    directories: () => ({ workflows: 'service-workflows', sessions: 'user-sessions', audit: 'audit' }),
+    find: async (_, __, name) => (name === 'features' ? aliasEntry(name, 'features.csv') : undefined),
+  },
+  audit: { find: async (directory, place, name) => ofType(directory, place, name, 'audited') },
+  favorites: { find: async (directory, place, name) => ofType(directory, place, name, 'favorite') },
+  favorite: {
+    list: async (directory, { subject }, sources) =>
+      (await sources.favorites(subject!)).map((id) =>
+        emptyEntry(directory, escapeName(id), `favorite ${subject!} ${id}`),
+      ),
+  },
   'service-workflows': {
     find: async (_, __, name) => (name === 'workflowid' ? aliasEntry(name, '../../workflows') : undefined),
   },
   ...askedRules,
   ...listedRules,
   ...settingsRules,
+  ...userCacheRules,
+}
+
+/** What REST has below `user` and `users` beside the accounts. */
+const beside: Readonly<Record<string, Entry>> = {
+  cache: aliasEntry('cache', '../cache'),
+  favorites: aliasEntry('favorites', '../favorites'),
+}
+
+/** A directory of what is told of the items of a data type. */
+function ofType(
+  directory: DirectoryEntry,
+  place: ControlPlace,
+  name: string,
+  kind: ControlKind,
+): DirectoryEntry | undefined {
+  const type = unescapeName(name)
+  return dataType.test(type) ? controlDirectoryEntry(directory, name, within(place, kind, type)) : undefined
 }
 
 function rethrowForbidden(error: unknown): void {

@@ -40,6 +40,7 @@ export class ControlWriter {
       if (place.kind === 'role') await this.#addMember(place, label, bytes, signal)
       else if (place.kind === 'run') await this.#run(name.replace(/\.xml$/, ''), bytes, signal)
       else if (place.kind === 'saved') await this.#saveSearch(label.replace(/\.xml$/, ''), bytes, signal)
+      else if (place.kind === 'favorite') await this.#addFavorite(place.subject!, label, bytes, signal)
       else if (place.kind === 'config-tool') await this.#set(place, name, bytes, signal)
       else await this.#change(name, namedDocument(place, name)!, bytes, signal)
     } catch (error) {
@@ -65,6 +66,7 @@ export class ControlWriter {
     if (place.kind === 'run') return this.#options.runs.forget(file.name.replace(/\.xml$/, ''))
     try {
       if (place.kind === 'role') await this.#removeMember(place, label, signal)
+      else if (place.kind === 'favorite') await this.#removeFavorite(place.subject!, label, signal)
       else if (place.kind === 'config-tool') await this.#removeSetting(place, label, signal)
       else if (place.kind === 'pipelines') await this.#removePipeline(place.item.project!, label, signal)
       else await this.#deleteSearch(label.replace(/\.xml$/, ''), signal)
@@ -151,6 +153,24 @@ export class ControlWriter {
     if (now !== wanted) throw otherwise(`${name} is set to ${wanted}, but the server says ${now}`)
   }
 
+  /** XNAT keeps any ID, and says 200 whatever becomes of it. */
+  async #addFavorite(type: string, id: string, bytes: Buffer, signal?: AbortSignal): Promise<void> {
+    const { control } = this.#options.client
+    refuseIf(id, bytes.toString().trim() === '' ? undefined : saidByName)
+    if ((await control.favorites(type, signal)).includes(id)) return
+    await control.addFavorite(type, id, signal)
+    if ((await control.favorites(type, signal)).includes(id)) return
+    throw otherwise(`${id}: the server says it is done, and does not list it`)
+  }
+
+  async #removeFavorite(type: string, id: string, signal?: AbortSignal): Promise<void> {
+    const { control } = this.#options.client
+    if (!(await control.favorites(type, signal)).includes(id)) return // gone already, as wanted
+    await control.removeFavorite(type, id, signal)
+    if (!(await control.favorites(type, signal)).includes(id)) return
+    throw otherwise(`remove ${id}: the server says it is done, and still lists it`)
+  }
+
   /** XNAT sends texts in Latin-1: that it has one, and not what it says, shows that it was set. */
   async #set(place: ControlPlace, name: string, bytes: Buffer, signal?: AbortSignal): Promise<void> {
     await this.#change(name, namedDocument(place, name)!, bytes, signal)
@@ -176,10 +196,7 @@ export class ControlWriter {
     const { control } = this.#options.client
     const project = place.item.project!
     const member = { role: place.subject!, login }
-    refuseIf(
-      login,
-      bytes.toString().trim() === '' ? undefined : 'the name says it all; the file has to be empty',
-    )
+    refuseIf(login, bytes.toString().trim() === '' ? undefined : saidByName)
     if (includes(await control.members(project, signal), member)) return
     // Somebody the server does not know might be invited by mail, or passed over in silence.
     const known = await this.#logins(signal)
@@ -262,6 +279,8 @@ export class ControlWriter {
 
 /** In which nothing comes and goes. In all others (RECEIVING, QUEUED_ARCHIVING, _MOVING …) the server is at work. */
 const restingStates: readonly string[] = ['READY', 'ERROR', 'CONFLICT']
+
+const saidByName = 'the name says it all; the file has to be empty'
 
 function includes(members: readonly Member[], { role, login }: Member): boolean {
   return members.some((member) => member.role === role && member.login === login)

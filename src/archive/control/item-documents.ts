@@ -16,7 +16,15 @@ import {
   usersDocument,
 } from '../../xnat/documents.js'
 import type { Document } from '../../xnat/documents.js'
+import type { ItemAddress } from '../../xnat/address.js'
 import { historyDocument } from '../../xnat/event-documents.js'
+import {
+  dicomDumpDocument,
+  investigatorsDocument,
+  loginsDocument,
+  scannersDocument,
+  sessionsDocument,
+} from '../../xnat/site-documents.js'
 import { accessRequestsDocument, groupsDocument, toolsDocument } from '../../xnat/settings-documents.js'
 import type { ControlKind, ControlOwner, ControlPlace } from './control-place.js'
 
@@ -33,6 +41,10 @@ export const itemDocuments: Readonly<Record<ControlOwner, (place: ControlPlace) 
     'prearchive.csv': prearchiveDocument(),
     'prearchive-recent.csv': recentDocument(),
     'config.csv': toolsDocument(),
+    'scanners.csv': scannersDocument(),
+    'investigators.csv': investigatorsDocument(),
+    'logins.json': loginsDocument(),
+    sessions: sessionsDocument(),
   }),
   project: ({ item }) => {
     const project = item.project!
@@ -59,13 +71,19 @@ export const itemDocuments: Readonly<Record<ControlOwner, (place: ControlPlace) 
     'experiment.xml': itemDocument(item),
     status: statusDocument(item),
     'history.json': historyDocument(item),
+    ...dicomDump(item),
   }),
   assessor: ({ item }) => ({ 'assessor.xml': itemDocument(item) }),
-  scan: ({ item }) => ({ 'scan.xml': itemDocument(item) }),
+  scan: ({ item }) => ({ 'scan.xml': itemDocument(item), ...dicomDump(item) }),
   reconstruction: ({ item }) => ({ 'reconstruction.xml': itemDocument(item) }),
   resource: ({ item, resource }) => ({
     'catalog.xml': catalogDocument({ ...item, resource: resource! }),
   }),
+}
+
+/** Where it is known in which project the session is: XNAT asks for it by that. */
+function dicomDump(item: ItemAddress): Documents {
+  return item.project === undefined ? {} : { 'dicomdump.csv': dicomDumpDocument(item) }
 }
 
 /** The directories in the `.xnat` of each level. */
@@ -78,6 +96,9 @@ export const itemDirectories: Readonly<Partial<Record<ControlOwner, Directories>
     status: 'statuses',
     services: 'services',
     config: 'config',
+    favorites: 'favorites',
+    roles: 'user-roles',
+    cache: 'cache',
   },
   project: {
     users: 'roles',

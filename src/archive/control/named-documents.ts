@@ -7,6 +7,7 @@ import {
   workflowDocument,
 } from '../../xnat/event-documents.js'
 import { projectSearchDocument } from '../../xnat/settings-documents.js'
+import { auditDocument, rolesDocument, sessionsDocument } from '../../xnat/site-documents.js'
 import { aliasEntry } from '../entries.js'
 import { escapeName, unescapeName } from '../names.js'
 import { textEntry } from './control-entries.js'
@@ -23,7 +24,7 @@ interface Asked {
   readonly of: (name: string, place: ControlPlace) => Document
 }
 
-const dataType = /^[^.]+:[^.]+$/
+export const dataType = /^[^.]+:[^.]+$/
 const number = /^[1-9]\d*$/
 /** What a part of a URL's path can be. */
 const segment = /^(?!\.{1,2}$)[\w.@:~-]+$/
@@ -44,6 +45,13 @@ const asked: Readonly<Record<AskedKind, Asked>> = {
     pattern: /^@?[\w.:-]+$/,
     ending: '.xml',
     of: (id, { item }) => projectSearchDocument(item.project!, id),
+  },
+  'user-roles': { pattern: segment, ending: '.csv', of: rolesDocument },
+  'user-sessions': { pattern: segment, ending: '', of: sessionsDocument },
+  audited: {
+    pattern: /^[\w.-]+$/,
+    ending: '.json',
+    of: (id, { subject }) => auditDocument(subject!, id),
   },
   statuses: { pattern: segment, ending: '', of: statusLogDocument },
 }

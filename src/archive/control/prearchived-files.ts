@@ -6,6 +6,7 @@ import { versionOf } from '../catalog.js'
 import type { Corrections } from '../corrections.js'
 import type { Child } from '../layout.js'
 import { nameSiblings } from '../names.js'
+import { prearchivedFilesKey } from '../sources.js'
 import type { Sources } from '../sources.js'
 import { controlDirectoryEntry } from './control-entries.js'
 import type { ControlPlace, PrearchivedFilePlace } from './control-place.js'
@@ -116,10 +117,10 @@ function fileChild(directory: DirectoryEntry, file: PrearchivedFile, listed: Lis
   const correction = listed.corrections.of(key, listedVersion)
   const place: PrearchivedFilePlace = {
     level: 'prearchived-file',
-    resource: listed.resource,
     storedPath,
     url: urlOf(storedPath, listed),
     listedVersion,
+    listingKey: prearchivedFilesKey(listed.resource),
   }
   return {
     label: namesOf(file).at(-1)!,

@@ -40,12 +40,17 @@ import { scanDicomDir } from './scan-dicomdir.js'
 import { settings } from './settings.js'
 import { subjectItem } from './subject-item.js'
 import { transactionStatus } from './transaction-status.js'
+import { favorite, favorites } from './favorites.js'
+import { audit, dicomDump, features, investigators, scanners, sessionCount } from './site-tables.js'
+import { userCache } from './user-cache.js'
 import {
+  loginList,
   projectMember,
   projectUserList,
   scanTypes,
   userDetails,
   userList,
+  userRoles,
   userSessionCount,
 } from './users.js'
 import { latestWorkflow, workflowByKey, workflowItem } from './workflows.js'
@@ -150,7 +155,22 @@ const fileRoutes: readonly RouteDefinition[] = [
 
 const siteRoutes: readonly RouteDefinition[] = [
   direct('/users', userList),
+  direct('/users/favorites/{DATA_TYPE}', favorites),
+  direct('/users/favorites/{DATA_TYPE}/{PROJECT_ID}', favorite),
+  direct('/user', loginList),
   direct('/user/{USER_ID}', userDetails),
+  direct('/user/{USER_ID}/roles', userRoles),
+  direct('/user/cache/resources', userCache),
+  direct('/user/cache/resources/{XNAME}', userCache),
+  direct('/user/cache/resources/{XNAME}/files', userCache),
+  direct('/user/cache/resources/{XNAME}/files/{FILE}', userCache),
+  direct('/services/sessions', sessionCount),
+  direct('/services/sessions/{USERNAME}', sessionCount),
+  direct('/services/features', features),
+  direct('/services/audit', audit),
+  direct('/services/dicomdump', dicomDump),
+  archive('/scanners', scanners),
+  archive('/investigators', investigators),
   archive('/user/{USER_ID}/sessions', userSessionCount),
   direct('/search', searchRun),
   direct('/search/elements', searchElements),

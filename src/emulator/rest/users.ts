@@ -40,11 +40,42 @@ export function userList(context: RestContext): RestResource {
   }
 }
 
+/** `/user`: the log-ins of all accounts, for site administrators; as plain text, JSON or XML. */
+export function loginList(context: RestContext): RestResource {
+  requireAdministrator(context)
+  return {
+    variants: [MEDIA.all],
+    get: () => {
+      const logins = [...allUsers(), GUEST].map(({ login }) => login)
+      if (context.query.get('format') !== 'xml') return stringAnswer(JSON.stringify(logins))
+      const lines = logins.map((login) => `    <login>${login}</login>\n`)
+      return stringAnswer(`<?xml version="1.0"?>\n<logins>\n${lines.join('')}</logins>\n`)
+    },
+  }
+}
+
+/** `/user/{U}/roles`: those of the site, for site administrators. */
+export function userRoles(context: RestContext): RestResource {
+  requireAdministrator(context)
+  const user = findUser(context.variable('USER_ID')!)
+  if (!user) throw new StatusError(500, 'An error occurred trying to retrieve the user')
+  return {
+    variants: [MEDIA.all],
+    get: (mediaType) => {
+      const rows: Cell[][] = user.siteRole === 'admin' ? [['Administrator']] : []
+      return tableAnswer(context, { columns: ['role'], rows }, mediaType, { totalRecords: rows.length })
+    },
+  }
+}
+
+function requireAdministrator({ user }: RestContext): void {
+  if (user.siteRole !== 'admin')
+    throw new StatusError(403, 'User does not have privileges to access this project.')
+}
+
 /** `/user/{U}`: an account, for site administrators; XML or JSON, and both as plain text. */
 export function userDetails(context: RestContext): RestResource {
-  if (context.user.siteRole !== 'admin') {
-    throw new StatusError(403, 'User does not have privileges to access this project.')
-  }
+  requireAdministrator(context)
   return {
     variants: [MEDIA.plain],
     get: () => {

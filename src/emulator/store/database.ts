@@ -4,6 +4,7 @@ import { codeOf, isRecord } from '../unknown.js'
 import type {
   DatabaseContent,
   Experiment,
+  Favorite,
   Meta,
   PrearchiveSession,
   Project,
@@ -127,6 +128,10 @@ export class Database {
 
   get settings(): Setting[] {
     return (this.#content.settings ??= [])
+  }
+
+  get favorites(): Favorite[] {
+    return (this.#content.favorites ??= [])
   }
 
   get retiredProjects(): string[] {

@@ -153,6 +153,13 @@ export interface Setting {
   status: 'enabled' | 'disabled'
 }
 
+/** What a user wants to find again. */
+export interface Favorite {
+  login: string
+  type: string
+  id: string
+}
+
 export interface PrearchiveScan {
   id: string
   xsiType: string
@@ -201,6 +208,7 @@ export interface DatabaseContent {
   /** Those that REST has made or changed; that an item was made is in its own data. */
   workflows?: Workflow[]
   settings?: Setting[]
+  favorites?: Favorite[]
   /** IDs that a deleted project has used up. */
   retiredProjects: string[]
 }

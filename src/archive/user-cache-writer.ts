@@ -1,0 +1,149 @@
+import { createHash } from 'node:crypto'
+import { FsError } from '../util/fs-error.js'
+import type { XnatClient } from '../xnat/client.js'
+import { putCached, readFile } from '../xnat/file-transfer.js'
+import type { Session } from '../xnat/session.js'
+import { cachedFilePath } from '../xnat/user-cache-client.js'
+import type { CachedFile } from '../xnat/user-cache-client.js'
+import type { DirectoryEntry, Entry, FileEntry, MaybePromise, StoreSource } from './archive.js'
+import type { CachedFilePlace, ControlPlace } from './control/control-place.js'
+import { cachedFileKey, cachedPath, cachedVersion } from './control/user-cache.js'
+import type { Corrections } from './corrections.js'
+import type { ListingCache } from './listing-cache.js'
+import { placeOf } from './layout.js'
+import { unescapeName } from './names.js'
+import { isCacheKey } from './sources.js'
+
+export interface UserCacheWriterOptions {
+  readonly session: Session
+  readonly client: XnatClient
+  readonly cache: ListingCache
+  readonly corrections: Corrections
+  readonly lookup: (
+    directory: DirectoryEntry,
+    name: string,
+    signal?: AbortSignal,
+  ) => MaybePromise<Entry | undefined>
+}
+
+/**
+ * Changes in the folders of files that the user has at the server. There are no digests and no times: what was sent is
+ * read back, and what is deleted is looked for in a fresh list before, for a server may take the question for another
+ * (xnat-wire.md §11.3).
+ */
+export class UserCacheWriter {
+  readonly #options: UserCacheWriterOptions
+
+  constructor(options: UserCacheWriterOptions) {
+    this.#options = options
+  }
+
+  /** @param replaces the file as it was when it was opened; undefined = there was none */
+  async store(
+    directory: DirectoryEntry,
+    name: string,
+    source: StoreSource,
+    replaces: FileEntry | undefined,
+    signal?: AbortSignal,
+  ): Promise<FileEntry> {
+    const { session, corrections, lookup } = this.#options
+    const place = placeOf(directory) as ControlPlace
+    const resource = place.subject!
+    const path = replaces
+      ? (replaces.place as CachedFilePlace).storedPath
+      : cachedPath(place, unescapeName(name))
+    requireUnchanged(name, await this.#find(resource, path, signal), replaces)
+    try {
+      const url = cachedFilePath(resource, path)
+      const md5 = await putCached(session, url, source, signal)
+      const back = await readFile(session, url, { signal })
+      const hash = createHash('md5')
+      for await (const chunk of back.body) hash.update(chunk as Buffer)
+      if (hash.digest('hex') !== md5)
+        throw new FsError('EIO', `store ${name}: the server has other bytes than were sent`, {
+          nextStep: 'write it again',
+        })
+      // Another text of the same size is listed alike.
+      const { sizeBytes } = source
+      const facts = { sizeBytes, answerVersion: `stored ${md5}`, digest: undefined }
+      const listedVersion = cachedVersion(path, sizeBytes)
+      corrections.note(cachedFileKey(resource, path), { listedVersion, facts })
+    } finally {
+      this.#forget()
+    }
+    const entry = await lookup(directory, name, signal)
+    if (entry?.kind === 'file') return entry
+    throw otherwise(`store ${name}: the server has it, and does not list it under this name`)
+  }
+
+  remove(entry: FileEntry | DirectoryEntry, signal?: AbortSignal): Promise<void> {
+    return entry.kind === 'file' ? this.#removeFile(entry, signal) : this.#removeDirectory(entry, signal)
+  }
+
+  async #removeFile(file: FileEntry, signal?: AbortSignal): Promise<void> {
+    const { resource, storedPath, url } = file.place as CachedFilePlace
+    if (url === undefined)
+      throw new FsError('ENOTSUP', `remove ${file.name}: no URL of XNAT names it`, {
+        nextStep: 'remove the whole folder, or do it in a browser',
+      })
+    try {
+      if (!(await this.#find(resource, storedPath, signal))) return // gone already, as wanted
+      await this.#options.client.userCache.removeFile(resource, storedPath, signal)
+      if (!(await this.#find(resource, storedPath, signal))) return
+      throw otherwise(`remove ${file.name}: the server says it is done, and still lists it`)
+    } finally {
+      this.#forget()
+    }
+  }
+
+  async makeDirectory(name: string, signal?: AbortSignal): Promise<void> {
+    try {
+      await this.#options.client.userCache.makeResource(unescapeName(name), signal)
+    } finally {
+      this.#forget()
+    }
+  }
+
+  /** Only where a fresh list shows it empty: the server would delete it with all that is in it. */
+  async #removeDirectory(directory: DirectoryEntry, signal?: AbortSignal): Promise<void> {
+    const { userCache } = this.#options.client
+    const { subject, folders = [] } = placeOf(directory) as ControlPlace
+    const resource = subject!
+    const top = folders.map((name) => `${name}/`).join('')
+    try {
+      if (!(await userCache.resources(signal)).includes(resource)) return // gone already, as wanted
+      const files = await userCache.files(resource, signal)
+      if (files.some(({ path }) => path.startsWith(top)))
+        throw new FsError('ENOTEMPTY', `remove ${directory.name}: it has files`)
+      if (folders.length === 0) await userCache.removeResource(resource, signal)
+    } finally {
+      this.#forget()
+    }
+  }
+
+  async #find(resource: string, path: string, signal?: AbortSignal): Promise<CachedFile | undefined> {
+    const files = await this.#options.client.userCache.files(resource, signal)
+    return files.find((file) => file.path === path)
+  }
+
+  #forget(): void {
+    this.#options.cache.forget(isCacheKey)
+  }
+}
+
+function requireUnchanged(name: string, now: CachedFile | undefined, replaces: FileEntry | undefined): void {
+  if (!replaces) {
+    if (now) throw new FsError('EEXIST', `store ${name}: another client has stored it meanwhile`)
+    return
+  }
+  const { storedPath, listedVersion } = replaces.place as CachedFilePlace
+  if (now && cachedVersion(storedPath, now.sizeBytes) === listedVersion) return
+  const what = now ? 'was changed' : 'was removed'
+  throw new FsError('ESTALE', `${name} ${what} on the server since it was opened, and is not overwritten`, {
+    nextStep: 'look what is there now, and write it again under this or another name',
+  })
+}
+
+function otherwise(reason: string): FsError {
+  return new FsError('EIO', reason, { nextStep: 'look at it in a browser, and try again' })
+}

@@ -1,0 +1,55 @@
+import { rawSegment } from './address.js'
+import type { ItemAddress } from './address.js'
+import { json, table, value } from './documents.js'
+import type { Document } from './documents.js'
+
+/** What the site tells of itself and its users: documents of xnat-wire.md §11.3. */
+
+/** The log-ins of all accounts, which XNAT tells to site administrators only. */
+export function loginsDocument(): Document {
+  return {
+    path: '/data/user?format=json',
+    problem: (text) => (/^\s*\[\s*(?:"|\])/.test(text) ? undefined : 'no list of log-ins came'),
+  }
+}
+
+/** What a user may do on the site, which XNAT tells to site administrators only. */
+export function rolesDocument(login: string): Document {
+  return table(`/data/user/${rawSegment(login)}/roles`, 'role')
+}
+
+/** How many sessions a user has at the server: oneself, or for site administrators another. */
+export function sessionsDocument(login?: string): Document {
+  return value(`/data/services/sessions${login === undefined ? '' : `/${rawSegment(login)}`}`, /^\d+$/)
+}
+
+/** The scanners of MR sessions. */
+export function scannersDocument(): Document {
+  return table('/data/scanners', 'scanner')
+}
+
+export function investigatorsDocument(): Document {
+  return table('/data/investigators', 'lastname')
+}
+
+export function featuresDocument(): Document {
+  return table('/data/services/features', 'key')
+}
+
+/** The events of any item: projects and subjects too. Made of all of them for each question. */
+export function auditDocument(xsiType: string, id: string): Document {
+  return {
+    ...json(`/data/services/audit/${rawSegment(xsiType)}/${rawSegment(id)}`, 'events'),
+    isCostly: true,
+  }
+}
+
+/** What the header of the first DICOM file of a session or a scan says. */
+export function dicomDumpDocument({ project, experiment, scan }: ItemAddress): Document {
+  const session = `/archive/projects/${project!}/experiments/${experiment!}`
+  const source = scan === undefined ? session : `${session}/scans/${scan}`
+  return {
+    ...table('/data/services/dicomdump', 'vr', `src=${encodeURIComponent(source)}&`),
+    isCostly: true,
+  }
+}
