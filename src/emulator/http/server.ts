@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -47,6 +48,7 @@ export class HttpServer {
   #baseUrl = ''
 
   constructor(settings: ServerSettings, services: Services, faults: FaultTable, log: RequestLog) {
+    setMaxListeners(0, this.#closing.signal) // any number of answers wait at the same time
     this.#settings = settings
     this.#services = services
     this.#faults = faults
