@@ -127,6 +127,7 @@ void Session::submitWrite(fuse_req_t req, Event event, const char* bytes, size_t
 void Session::enqueue(uint64_t token, Event event) {
   event.token = token;
   counters_.requests[static_cast<size_t>(event.op)]++;
+  currentWorker_->hasHandedOver = true;
   fuse_req_t refused = nullptr;
   {
     std::lock_guard<std::mutex> lock(mutex_);

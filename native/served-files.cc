@@ -52,10 +52,10 @@ bool readAll(int fd, char* bytes, size_t size, off_t offset) {
 // A reader who waits for so little would wait longer for another worker to be woken.
 constexpr size_t kQuickBytes = 64 * 1024;
 
-// @returns whether all of it was there without waiting for the disk
-bool readAtOnce(int fd, char* bytes, size_t size, off_t offset) {
-  iovec into{bytes, size};
-  return size <= kQuickBytes && preadv2(fd, &into, 1, offset, RWF_NOWAIT) == static_cast<ssize_t>(size);
+// To note when the file was read may wait for the disk's journal. Only its owner may leave that out.
+int openForReading(const char* path) {
+  const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOATIME);
+  return fd < 0 && errno == EPERM ? open(path, O_RDONLY | O_CLOEXEC) : fd;
 }
 
 }  // namespace
@@ -74,7 +74,7 @@ int ServedFiles::serve(uint64_t ino, uint64_t handle, const char* path) {
   if (isOnNetwork_) return EOPNOTSUPP;
   std::shared_ptr<File> file = files_[ino].lock();
   if (!file) {
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const int fd = openForReading(path);
     struct stat facts;
     if (fd < 0 || fstat(fd, &facts) != 0) {
       const int reason = errno;
@@ -126,6 +126,15 @@ std::shared_ptr<ServedFiles::File> ServedFiles::find(uint64_t handle) {
   std::shared_lock<std::shared_mutex> lock(mutex_);
   const auto known = handles_.find(handle);
   return known == handles_.end() ? nullptr : known->second;
+}
+
+// @returns whether all of it was there without waiting for the disk
+bool ServedFiles::readAtOnce(int fd, char* bytes, size_t size, off_t offset) {
+  if (size > kQuickBytes || !canReadAtOnce_) return false;
+  iovec into{bytes, size};
+  const ssize_t got = preadv2(fd, &into, 1, offset, RWF_NOWAIT);
+  if (got < 0 && errno == EOPNOTSUPP) canReadAtOnce_ = false;
+  return got == static_cast<ssize_t>(size);
 }
 
 ssize_t ServedFiles::read(fuse_req_t req, uint64_t handle, size_t size, off_t offset,

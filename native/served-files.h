@@ -47,11 +47,13 @@ class ServedFiles {
   };
   static void stop(File& file);
   std::shared_ptr<File> find(uint64_t handle);
+  bool readAtOnce(int fd, char* bytes, size_t size, off_t offset);
 
   const size_t most_;
   const std::shared_ptr<std::atomic<size_t>> open_ = std::make_shared<std::atomic<size_t>>(0);
   bool isOnNetwork_ = false;  // JavaScript thread only
   std::atomic<size_t> reading_{0};
+  std::atomic<bool> canReadAtOnce_{true};  // the file system of the cache tells what is in memory
   std::shared_mutex mutex_;  // guards what workers look up: handles_
   std::unordered_map<uint64_t, std::shared_ptr<File>> handles_;
   std::unordered_map<uint64_t, std::weak_ptr<File>> files_;  // by inode; JavaScript thread only

@@ -52,7 +52,7 @@ void Session::startWorkers() {
   if (isEnding_) return;
   workers_.reserve(options_.threads);
   for (size_t i = 0; i < options_.threads; i++) {
-    workers_.push_back({this, {}, spareBuffers_.back(), false, false});
+    workers_.push_back({this, {}, spareBuffers_.back(), false, false, false});
     spareBuffers_.pop_back();
     if (pthread_create(&workers_.back().thread, nullptr, runWorker, &workers_.back()) == 0) continue;
     workers_.pop_back();
@@ -104,7 +104,8 @@ void Session::work(Worker& worker) {
     }
     worker.hasTurn = true;
     char* bytes = js_.buffers[static_cast<size_t>(worker.buffer)];
-    turn_.lookOut(mounted_.fd);
+    if (!worker.hasHandedOver) turn_.lookOut(mounted_.fd);
+    worker.hasHandedOver = false;
     pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, nullptr);
     const ssize_t size = ::read(mounted_.fd, bytes, kRequestBytes);
     const int reason = errno;
@@ -115,10 +116,10 @@ void Session::work(Worker& worker) {
     if (size <= 0) {
       const bool isOrderly = size == 0 || reason == ENODEV || reason == ECONNABORTED;
       worker.isGone = true;
-      turn_.end();
-      if (isOrderly) return;
-      failure_ = std::string("reading /dev/fuse: ") + strerror(reason);
+      if (!isOrderly) failure_ = std::string("reading /dev/fuse: ") + strerror(reason);
       lock.unlock();
+      if (isOrderly) return turn_.end();
+      turn_.pass();  // until close() somebody has to refuse what comes
       wakeJs();
       return;
     }
@@ -188,12 +189,12 @@ void Session::close() {
   if (hasSession && fuse_) fuse_session_exit(fuse_);  // answers that find nobody are no errors to write about
   abandonAll();
   notifier_.stop();
+  turn_.end();
   std::lock_guard<std::mutex> lock(mutex_);
   if (areWorkersCancelled_) return;
   areWorkersCancelled_ = true;
   for (Worker& worker : workers_)
     if (!worker.isGone) pthread_cancel(worker.thread);
-  turn_.end();
 }
 
 void Session::callJs(napi_env env, napi_value, void* context, void*) {

@@ -25,7 +25,7 @@
 // close(). From then on requests are refused by the workers themselves, also those that a worker has in hand but not
 // queued yet; every queued one is answered with EIO; then the notifier, which may have waited for a page that such a
 // request held, is joined; then the workers, by cancellation if the connection still stands. Cancellation is enabled
-// around read(2) only, where a worker owns nothing but its turn, which is over for all then. Only when no thread is left that could use the libfuse session is
+// around read(2) only, where a worker owns nothing but its turn. Only when no thread is left that could use the libfuse session is
 // it destroyed, on the JavaScript thread, and with it the file descriptor; that ends the connection. Last, the guard
 // (see mount.h) is let go and reaped. When Node tears the environment down the same happens in its cleanup hook.
 //
@@ -143,6 +143,7 @@ class Session {
     pthread_t thread;
     int buffer;
     bool hasTurn;
+    bool hasHandedOver;  // what it read last
     bool isGone;
   };
   // Set on a worker's own thread.

@@ -8,6 +8,8 @@ namespace {
 
 // Twice what a program takes from one small cached file to the next.
 constexpr std::chrono::microseconds kSoon(50);
+// Where others want the processor, who gives way may get it back late, and nobody else would read meanwhile.
+constexpr std::chrono::milliseconds kGivesWayFor(100);
 
 }  // namespace
 
@@ -36,9 +38,14 @@ void Turn::end() {
 
 void Turn::lookOut(int fd) {
   waitsSince_ = Clock::now();
-  if (!isBusy_) return;
+  if (!isBusy_ || waitsSince_ < noLookOutUntil_) return;
   pollfd requests{fd, POLLIN, 0};
-  while (poll(&requests, 1, 0) == 0 && Clock::now() - waitsSince_ < kSoon) sched_yield();
+  for (Clock::time_point now = waitsSince_; now - waitsSince_ < kSoon && poll(&requests, 1, 0) == 0;) {
+    sched_yield();
+    const Clock::time_point before = now;
+    now = Clock::now();
+    if (now - before >= kSoon) noLookOutUntil_ = now + kGivesWayFor;
+  }
 }
 
 void Turn::found() { isBusy_ = Clock::now() - waitsSince_ < kSoon; }

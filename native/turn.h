@@ -1,8 +1,9 @@
 // Whose turn it is to read /dev/fuse: one worker's at a time.
 //
 // The kernel then never wakes a second one, and whoever reads answers what can be answered at once and reads on. Before
-// anything that may take long it passes the turn. Falling asleep and being woken takes longer than many a request, so
-// while they come in quick succession the worker looks out for the next one for a moment before it sleeps in read(2).
+// anything that may take long it passes the turn. Falling asleep and being woken takes longer than many an answer, so
+// while requests come in quick succession, and there is a processor to spare, the worker looks out for the next one for a
+// moment before it sleeps in read(2).
 #pragma once
 
 #include <chrono>
@@ -34,6 +35,7 @@ class Turn {
   bool isOver_ = false;
   Clock::time_point waitsSince_;
   bool isBusy_ = false;  // the last request came soon
+  Clock::time_point noLookOutUntil_;
 };
 
 }  // namespace xnatfs
