@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process'
 import { open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 import { causeChain } from '../util/log.js'
 import { CliError, exitCodes } from './exit.js'
 import type { ExitCode, Refusal } from './exit.js'
 import type { MountPlan } from './mount.js'
 import { withoutSecrets } from './secret-environment.js'
+import { toJournal } from './systemd-journal.js'
 
 type DaemonReport =
   | { readonly kind: 'ready' }
@@ -17,36 +19,57 @@ export function isDaemon(): boolean {
   return process.env[daemonMark] !== undefined && process.send !== undefined
 }
 
+/** Where the process in the background writes what it logs, and whatever else it or its libraries have to say. */
+export type DaemonLog = 'journal' | { readonly file: string }
+
 /**
  * Starts this program once more, in the background, and gives it the plan by a channel of its own: `ps` shows arguments, which
- * are the same only for whoever looks there. Resolves when its mount answers.
+ * are the same only for whoever looks there.
+ * @returns when its mount answers: where its log is, for the user
  * @throws CliError with what the background process failed with
  */
 export async function startDaemon(
   parameters: readonly string[],
-  logFile: string,
+  log: DaemonLog,
   plan: MountPlan,
-): Promise<void> {
-  const log = await open(logFile, 'a', 0o600).catch((cause: unknown) => {
-    const reason = `the log cannot be written there: ${causeChain(cause)}`
-    const nextStep = 'give a --log-file that you may write'
-    throw new CliError(exitCodes.usage, { thing: logFile, reason, nextStep }, { cause })
-  })
-  const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...parameters], {
+): Promise<string> {
+  const program = [process.execPath, ...process.execArgv, process.argv[1]!, ...parameters]
+  const [command, ...rest] = log === 'journal' ? [...toJournal, ...program] : program
+  const file = log === 'journal' ? undefined : await openLog(log.file)
+  const child = spawn(command!, rest, {
     detached: true,
-    stdio: ['ignore', log.fd, log.fd, 'ipc'],
+    stdio: ['ignore', file?.fd ?? 'ignore', file?.fd ?? 'pipe', 'ipc'],
     env: { ...withoutSecrets(process.env), [daemonMark]: '1' },
   })
-  await log.close()
+  await file?.close()
+  let said = '' // of systemd-cat, before the journal is its stderr
+  child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()))
+  const where = log === 'journal' ? `journalctl -t xnatfs _PID=${child.pid}` : log.file
   const report = await new Promise<DaemonReport>((resolve) => {
     child.once('message', (message) => resolve(message as DaemonReport))
-    child.once('error', (error) => resolve(failed(error.message, logFile)))
-    child.once('exit', (code, signal) => resolve(failed(`it ended with ${signal ?? code}`, logFile)))
-    child.send(plan)
+    child.once('error', ({ message }) =>
+      resolve(log === 'journal' ? failed(withoutJournal(message)) : failed(endedEarly(message, where))),
+    )
+    child.once('close', (code, signal) =>
+      resolve(
+        failed(said === '' ? endedEarly(`it ended with ${signal ?? code}`, where) : withoutJournal(said)),
+      ),
+    )
+    child.send(plan, () => {}) // whether it arrives, the child tells
   })
   if (report.kind === 'failed') throw new CliError(report.exitCode, report.refusal)
+  child.stderr?.destroy()
   child.disconnect()
   child.unref()
+  return where
+}
+
+async function openLog(path: string): Promise<FileHandle> {
+  return open(path, 'a', 0o600).catch((cause: unknown) => {
+    const reason = `the log cannot be written there: ${causeChain(cause)}`
+    const nextStep = 'give a --log-file that you may write'
+    throw new CliError(exitCodes.usage, { thing: path, reason, nextStep }, { cause })
+  })
 }
 
 /** In the background process: waits for what to serve. */
@@ -64,11 +87,16 @@ export async function report(result: DaemonReport): Promise<void> {
   if (process.connected) process.disconnect()
 }
 
-function failed(reason: string, logFile: string): DaemonReport {
-  const refusal = {
-    thing: 'the process in the background',
-    reason,
-    nextStep: `see ${logFile}, or mount with --foreground`,
-  }
+function failed(refusal: Refusal): DaemonReport {
   return { kind: 'failed', exitCode: exitCodes.failure, refusal }
+}
+
+function endedEarly(reason: string, log: string): Refusal {
+  const nextStep = `see ${log}, or mount with --foreground`
+  return { thing: 'the process in the background', reason, nextStep }
+}
+
+function withoutJournal(said: string): Refusal {
+  const reason = `there is no journal of systemd here: ${said.trim()}`
+  return { thing: '--journald', reason, nextStep: 'leave it away, and the log goes to a file' }
 }

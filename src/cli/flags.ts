@@ -56,6 +56,7 @@ export interface MountFlags extends ConnectionFlags, CredentialFlags {
   readonly stopTimeout: number
   readonly foreground?: boolean
   readonly logFile?: string
+  readonly journald?: boolean
   readonly logLevel: (typeof logLevels)[number]
   readonly traceHttp?: boolean
   readonly metricsPort?: number

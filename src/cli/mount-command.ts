@@ -4,8 +4,9 @@ import { inspect } from 'node:util'
 import { causeChain, Log } from '../util/log.js'
 import { foreignLogIn } from './credentials.js'
 import { receivePlan, report, startDaemon } from './daemon.js'
+import type { DaemonLog } from './daemon.js'
 import { defaultLogFile } from './directories.js'
-import { exitCodes } from './exit.js'
+import { CliError, exitCodes } from './exit.js'
 import type { ExitCode } from './exit.js'
 import { findLogIn } from './find-log-in.js'
 import type { MountFlags } from './flags.js'
@@ -16,6 +17,7 @@ import { forgetSecrets, secretNames } from './secret-environment.js'
 import { insecureWarning, reachOf } from './server-access.js'
 import { compilePatiently } from './patient-compiler.js'
 import { parseServerUrl, pathInArchive } from './server-url.js'
+import { isJournalOfSystemd } from './systemd-journal.js'
 import { tellSystemd } from './systemd-notify.js'
 import { toCliError } from './to-cli-error.js'
 
@@ -33,11 +35,22 @@ export async function mountCommand(path: string, given: MountFlags): Promise<Exi
   const plan = { url, part, mountpoint, flags, reach, logIn: await findLogIn(url, flags) }
   forgetSecrets(secretNames(process.env))
   if (flags.foreground) return serveUntilEnd(plan, await RunningMount.start(plan, logTo(flags)))
-  const logFile = flags.logFile ?? (await defaultLogFile(mountpoint))
-  await startDaemon(process.argv.slice(2), logFile, plan)
+  const log = await startDaemon(process.argv.slice(2), await logOf(flags, mountpoint), plan)
   const what = part === '' ? url : `${part} of ${url}, read-only,`
-  process.stdout.write(`${what} is mounted on ${mountpoint}; log: ${logFile}\n`)
+  process.stdout.write(`${what} is mounted on ${mountpoint}; log: ${log}\n`)
   return exitCodes.success
+}
+
+/** Where the process in the background is to log. */
+async function logOf({ logFile, journald }: MountFlags, mountpoint: string): Promise<DaemonLog> {
+  if (!journald) return { file: logFile ?? (await defaultLogFile(mountpoint)) }
+  if (logFile === undefined) return 'journal'
+  const reason = 'the log can go to one of them only'
+  throw new CliError(exitCodes.usage, {
+    thing: '--journald and --log-file',
+    reason,
+    nextStep: 'leave one away',
+  })
 }
 
 /** In the process that `xnatfs mount` has started for that. */
@@ -82,11 +95,13 @@ async function serveUntilEnd(plan: MountPlan, mount: RunningMount): Promise<Exit
   return (answer.unsent ?? []).length === 0 ? exitCodes.success : exitCodes.failure
 }
 
-/** In the background the starting process has made the log file our stderr. */
-function logTo({ logFile, logLevel, foreground }: MountFlags): Log {
+/** In the background the starting process has made the log file, or the journal, our stderr. */
+function logTo({ logFile, logLevel, foreground, journald }: MountFlags): Log {
+  const isFile = foreground && logFile !== undefined
+  const isJournal = foreground ? !isFile && isJournalOfSystemd(2) : journald
   const write = (line: string): void => {
-    if (foreground && logFile !== undefined) appendFileSync(logFile, `${line}\n`, { mode: 0o600 })
+    if (isFile) appendFileSync(logFile, `${line}\n`, { mode: 0o600 })
     else process.stderr.write(`${line}\n`)
   }
-  return new Log({ level: logLevel, write })
+  return new Log({ level: logLevel, write, style: isJournal ? 'journal' : 'file' })
 }

@@ -167,6 +167,10 @@ const mountOptions: readonly OptionRow[] = [
       parse: pathOf,
       help: 'where the log goes (default: in the state directory)',
     },
+    {
+      flags: '--journald',
+      help: 'log to the journal of systemd in place of a file; journalctl -t xnatfs shows it',
+    },
     { flags: '--log-level <level>', default: 'info', choices: logLevels, help: 'how much is logged' },
     { flags: '--trace-http', help: 'log every exchange with the server, without bodies and secrets' },
     {

@@ -19,19 +19,26 @@ export interface LoggedTrouble {
 
 const troublesKept = 10
 
+/** As the journal of systemd takes it: it has the time, and knows the level by a number (sd-daemon(3)). */
+export type LogStyle = 'file' | 'journal'
+
+const journalPriority: Record<LogLevel, number> = { error: 3, warn: 4, info: 6, debug: 7 }
+
 export interface LogOptions {
   readonly write: (line: string) => void
   readonly level?: LogLevel
+  readonly style?: LogStyle
   readonly now?: () => number
 }
 
 /**
- * One line per event, without secrets: `<ISO time> <level> <text>`. A failing server makes every reader fail for the same reason:
+ * One line per event, without secrets: `<ISO time> <level> <text>`, or `<N>text` for the journal. A failing server makes every reader fail for the same reason:
  * the reason is said once, and said again with a count when it still holds after `repeatWindowMs`.
  */
 export class Log {
   readonly #write: (line: string) => void
   readonly #level: LogLevel
+  readonly #style: LogStyle
   readonly #now: () => number
   readonly #recent = new Map<string, { since: number; repeats: number }>()
   readonly #troubles: LoggedTrouble[] = []
@@ -39,6 +46,7 @@ export class Log {
   constructor(options: LogOptions) {
     this.#write = options.write
     this.#level = options.level ?? 'info'
+    this.#style = options.style ?? 'file'
     this.#now = options.now ?? Date.now
   }
 
@@ -79,7 +87,8 @@ export class Log {
     const at = new Date(now).toISOString()
     if (level === 'error' || level === 'warn') this.#troubles.push({ at, level, text: `${text}${repeats}` })
     if (this.#troubles.length > troublesKept) this.#troubles.shift()
-    this.#write(`${at} ${level} ${printable(text)}${repeats}`)
+    const head = this.#style === 'journal' ? `<${journalPriority[level]}>` : `${at} ${level} `
+    this.#write(`${head}${printable(text)}${repeats}`)
   }
 }
 

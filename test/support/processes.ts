@@ -62,6 +62,12 @@ export async function shell(line: string, options: RunOptions = {}): Promise<str
 /** `xnatfs: <thing>: <reason>; <next step>`, or what a command does not take, and where that is said. */
 const refusal = /^xnatfs: (\S[^]*: [^]*; \S[^]*|[^]*\n`xnatfs.* --help` says what it takes\.)\n$/m
 
+/** Runs a script where what it mounts is seen by itself only, with the rights to do so. */
+export function inOwnMounts(script: string, options: RunOptions = {}): Promise<Outcome> {
+  const asRoot = process.getuid!() === 0 ? [] : ['--user', '--map-root-user']
+  return run('unshare', [...asRoot, '--mount', 'sh', '-c', script], options)
+}
+
 /** Runs xnatfs itself. An error where it fails without saying what, why, and what to do. */
 export async function xnatfs(parameters: readonly string[], options: RunOptions = {}): Promise<Outcome> {
   const outcome = await run(process.execPath, [program, ...parameters], options)

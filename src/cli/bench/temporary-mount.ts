@@ -32,7 +32,11 @@ export class TemporaryMount {
   static async start(plan: Omit<MountPlan, 'mountpoint'>, folder: string): Promise<TemporaryMount> {
     const mountpoint = join(folder, 'xnat')
     await mkdir(mountpoint, { recursive: true })
-    await startDaemon(['mount', mountpoint, '--read-only'], join(folder, 'log'), { ...plan, mountpoint })
+    await startDaemon(
+      ['mount', mountpoint, '--read-only'],
+      { file: join(folder, 'log') },
+      { ...plan, mountpoint },
+    )
     return new TemporaryMount(mountpoint)
   }
 
