@@ -4,7 +4,8 @@ import { keepHeapSmall } from './small-heap.js'
 
 keepOutOfCoreDumps()
 keepHeapSmall()
+const { parametersOfProgram } = await import('./mount-arguments.js')
 const { runProgram } = await import('./run-program.js')
 
 // Open sockets and the FUSE library's handles must not keep a finished command running.
-process.exit(await runProgram(() => process.argv.slice(2)))
+process.exit(await runProgram(() => parametersOfProgram(process.argv.slice(2))))

@@ -39,6 +39,11 @@ function longOptions(list: string): string[] {
     })
 }
 
+/** `xnatfs <url> <directory> -o …` is what mount(8) makes of `mount -t fuse.xnatfs <url> <directory>`, by mount.fuse3. */
+export function parametersOfProgram(parameters: readonly string[]): string[] {
+  return /^https?:\/\//i.test(parameters[0] ?? '') ? parametersOfHelper(parameters) : [...parameters]
+}
+
 /**
  * The parameters of `xnatfs mount` for those that mount(8) gives to its helper: `<url> <directory> [-sfnv] [-o options]
  * [-t type]`.

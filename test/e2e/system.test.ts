@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { mountAt, unmount } from '../../src/fuse/mountpoint.js'
 import { Mount } from '../support/mount.js'
-import { end, program, repository, run } from '../support/processes.js'
+import { end, inOwnMounts, program, repository, run } from '../support/processes.js'
+import { readmeText } from '../support/readme.js'
 import { Server } from '../support/server.js'
 
 /** docs/semantics.md, 10. */
@@ -116,8 +117,9 @@ describe('living with the system', () => {
     expect(await mount('-o', options, path)).toMatchObject({ code: 2 })
   })
 
+  const helper = join(repository, 'dist/cli/mount-helper.js')
+
   it('mounts for mount(8) as a line of /etc/fstab says', async () => {
-    const helper = join(repository, 'dist/cli/mount-helper.js')
     const options = 'rw,noauto,user,_netdev,ro,listing_ttl=5,x-systemd.automount'
     const mounted = await run(helper, [server.url, path, '-n', '-o', options], { env })
     expect([mounted.code, mounted.stderr]).toEqual([0, ''])
@@ -125,25 +127,48 @@ describe('living with the system', () => {
     await expect(writeFile(join(path, 'TEST/resources/x'), 'x')).rejects.toMatchObject({ code: 'EROFS' })
   })
 
-  // In a mount namespace of its own: mount(8) looks for helpers in /sbin only, which is everybody's.
-  it.runIf(process.getuid!() === 0)('is mounted and unmounted by mount -t xnatfs and umount', async () => {
+  /** mount(8) looks for helpers in /sbin only, which is everybody's. */
+  const linkHelper = ['mount -t tmpfs none "$(readlink -f /sbin)"', `ln -s ${helper} /sbin/mount.xnatfs`]
+  const ways: Record<string, () => Promise<readonly string[]>> = {
+    'mount -t xnatfs': () =>
+      Promise.resolve([
+        ...linkHelper,
+        `mount -t xnatfs -o ro,listing_ttl=5,noauto,_netdev,uid=1000,allow_other ${server.url} ${path}`,
+      ]),
+    'the line of the README in /etc/fstab': async () => {
+      const line = /^https:\S+ {2}\/mnt\/xnat {2}xnatfs .*$/m.exec(await readmeText())![0]
+      const fstab = join(folder, 'fstab')
+      const own = line.replace('https://xnat.example.org', server.url).replace('/mnt/xnat', path)
+      await writeFile(fstab, `${own}\n`)
+      return [...linkHelper, `mount -T ${fstab} ${path}`]
+    },
+    // Where root's programs are, as mount.fuse3 looks for them.
+    'mount -t fuse.xnatfs, for which nothing is linked in /sbin': () =>
+      Promise.resolve([
+        'mount -t tmpfs none /usr/local/sbin',
+        `ln -s ${program} /usr/local/sbin/xnatfs`,
+        `mount -t fuse.xnatfs -o ro,uid=1000,allow_other ${server.url} ${path}`,
+      ]),
+  }
+
+  it.each(Object.keys(ways))('is mounted by %s, and unmounted by umount', async (way) => {
     await mkdir(path)
     const script = [
       'set -e',
-      'mount -t tmpfs none "$(readlink -f /sbin)"',
-      `ln -s ${join(repository, 'dist/cli/mount-helper.js')} /sbin/mount.xnatfs`,
-      `mount -t xnatfs -o ro,listing_ttl=5,noauto,_netdev ${server.url} ${path}`,
+      ...(await ways[way]!()),
       `grep ' ${path} ' /proc/self/mounts`,
       `ls ${path}`,
+      `stat -c 'of user %u' ${path}/TEST`,
       `md5sum < ${path}/TEST/1/MR1/scans/1/DICOM/1.dcm`,
       `! touch ${path}/TEST/resources/x 2>&1`,
       `umount ${path}`,
       `! grep ' ${path} ' /proc/self/mounts`,
     ].join('\n')
-    const { code, stdout, stderr } = await run('unshare', ['--mount', 'sh', '-c', script], { env })
+    const { code, stdout, stderr } = await inOwnMounts(script, { env })
     expect([code, stderr]).toEqual([0, ''])
-    expect(stdout).toMatch(new RegExp(`^${server.url} ${path} fuse\\S* ro,.*\n`, 'm'))
+    expect(stdout).toMatch(new RegExp(`^${server.url} ${path} fuse\\S* ro,\\S*allow_other.*\n`, 'm'))
     expect(stdout).toMatch(/^TEST$/m)
+    expect(stdout).toMatch(/^of user 1000$/m)
     expect(stdout).toContain('Read-only file system')
     const uri = '/data/projects/TEST/subjects/1/experiments/MR1/scans/1/resources/DICOM/files/1.dcm'
     const { body } = await server.rest('GET', uri)
