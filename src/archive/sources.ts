@@ -34,6 +34,7 @@ import type { XnatErrorCode } from '../xnat/xnat-error.js'
 import { loadFiles } from './catalog.js'
 import { Corrections } from './corrections.js'
 import { SearchRuns } from './control/search-runs.js'
+import { ServiceAnswers } from './control/service-answers.js'
 import { textOf } from './control/text.js'
 import type { Text } from './control/text.js'
 import type { ResourcePart } from './layout.js'
@@ -46,6 +47,7 @@ type Filters = Readonly<Record<string, string>>
 /** What is known here of the server's things beside what it lists. */
 interface Local {
   readonly runs: SearchRuns
+  readonly answers: ServiceAnswers
   readonly zips?: Zips | undefined
   readonly corrections: Corrections
 }
@@ -59,6 +61,8 @@ export class Sources {
   isCertain = true
   /** The searches that were run here. */
   readonly runs: SearchRuns
+  /** What the server answered to orders that were given here. */
+  readonly answers: ServiceAnswers
   readonly zips: Zips | undefined
   readonly corrections: Corrections
   readonly #client: XnatClient
@@ -70,9 +74,14 @@ export class Sources {
     client: XnatClient,
     cache: ListingCache | StaleListings,
     signal: AbortSignal | undefined,
-    { runs, zips, corrections }: Local = { runs: new SearchRuns(), corrections: new Corrections() },
+    { runs, answers, zips, corrections }: Local = {
+      runs: new SearchRuns(),
+      answers: new ServiceAnswers(),
+      corrections: new Corrections(),
+    },
   ) {
     this.runs = runs
+    this.answers = answers
     this.zips = zips
     this.corrections = corrections
     this.#client = client

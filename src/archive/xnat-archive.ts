@@ -31,11 +31,12 @@ import type { CapabilityOptions } from './capabilities.js'
 import { fileKey, folderEntry, storedPathOf, versionOf } from './catalog.js'
 import { isCached, isControl } from './control/control-place.js'
 import type { ControlPlace } from './control/control-place.js'
-import { orderOf } from './control/control-lacks.js'
+import { allowedBy, orderOf } from './control/control-lacks.js'
 import { controlEntry } from './control/control-tree.js'
 import { ControlWriter } from './control/control-writer.js'
 import { fetchText } from './control/fetch-text.js'
 import { SearchRuns } from './control/search-runs.js'
+import { ServiceAnswers } from './control/service-answers.js'
 import { cacheFolder } from './control/user-cache.js'
 import { Corrections } from './corrections.js'
 import { directoryEntry, directoryKey } from './entries.js'
@@ -90,6 +91,7 @@ export class XnatArchive implements Archive {
   readonly #control: ControlWriter
   readonly #userCache: UserCacheWriter
   readonly #runs = new SearchRuns()
+  readonly #answers = new ServiceAnswers()
   readonly #bundles: Bundles
   readonly #corrections = new Corrections()
   /** Versions that are told apart by what was stored here are those of this mount only. */
@@ -119,11 +121,12 @@ export class XnatArchive implements Archive {
       sources: (signal) => this.#sources(signal),
     })
     this.#bundles = new Bundles(session)
-    this.#control = new ControlWriter({ client: this.#client, cache: this.#cache, runs: this.#runs })
+    const shared = { client: this.#client, cache: this.#cache }
+    const allows = allowedBy(options)
+    this.#control = new ControlWriter({ ...shared, runs: this.#runs, answers: this.#answers, allows })
     this.#userCache = new UserCacheWriter({
+      ...shared,
       session,
-      client: this.#client,
-      cache: this.#cache,
       corrections: this.#corrections,
       lookup: (directory, name, signal) => this.lookup(directory, name, signal),
     })
@@ -385,7 +388,7 @@ export class XnatArchive implements Archive {
 
   #sources(signal: AbortSignal | undefined): Sources {
     const { zips } = this.#options
-    const local = { runs: this.#runs, zips, corrections: this.#corrections }
+    const local = { runs: this.#runs, answers: this.#answers, zips, corrections: this.#corrections }
     return new Sources(this.#client, this.#listings, signal, local)
   }
 }

@@ -1,6 +1,6 @@
-import { itemPath, rawSegment } from './address.js'
+import { documentPath, itemPath, rawSegment } from './address.js'
 import type { ItemAddress } from './address.js'
-import { savedSearchPath } from './documents.js'
+import { itemDocument, savedSearchPath, withoutReferences } from './documents.js'
 import type { Document, DocumentChange } from './documents.js'
 import type { RestCalls } from './rest-calls.js'
 import { cell } from './rows.js'
@@ -55,6 +55,8 @@ export class ControlClient {
 
   /** The project that owns a subject or experiment first, then those it is shared into (xnat-wire.md §2.2). */
   async projectsOf(item: ItemAddress, signal?: AbortSignal): Promise<ItemProject[]> {
+    // Of a scan XNAT has no such list: its document tells.
+    if (item.scan !== undefined) return sharesIn((await this.document(itemDocument(item), signal)).toString())
     const rows = await this.#rest.rows(`${itemPath(item)}/projects`, {}, signal)
     return rows.map(inLowerCase).flatMap((row) => {
       const id = cell(row, 'id')
@@ -129,6 +131,11 @@ export class ControlClient {
     await this.#rest.command('DELETE', `${favoritesPath(xsiType)}/${rawSegment(id)}`, signal)
   }
 
+  /** @param path with its query */
+  order(path: string, signal?: AbortSignal): Promise<Buffer> {
+    return this.#rest.order(path, signal)
+  }
+
   async deleteSearch(id: string, signal?: AbortSignal): Promise<void> {
     await this.#rest.command('DELETE', savedSearchPath(id), signal)
   }
@@ -143,12 +150,23 @@ function memberPath(project: string, role: string, login: string): string {
   return `${itemPath({ project })}/users/${rawSegment(role)}/${rawSegment(login)}`
 }
 
+/** The project that a document says an item is of, and those that it is shared with. */
+function sharesIn(xml: string): ItemProject[] {
+  const value = (tag: string, name: string): string =>
+    withoutReferences(new RegExp(`\\s${name}="([^"]*)"`).exec(tag)?.[1] ?? '')
+  const [root = ''] = /<(?!\?)[^>]*>/.exec(xml) ?? []
+  const tags = [root, ...(xml.match(/<(?:\w+:)?share\s[^>]*>/g) ?? [])]
+  return tags
+    .map((tag) => ({ id: value(tag, 'project'), label: tag === root ? '' : value(tag, 'label') }))
+    .filter(({ id }) => id !== '')
+}
+
 function favoritesPath(xsiType: string): string {
   return `/data/users/favorites/${rawSegment(xsiType)}`
 }
 
 function sharePath(item: ItemAddress, project: string): string {
-  return `${itemPath(item)}/projects/${encodeURIComponent(project)}`
+  return `${documentPath(item)}/projects/${encodeURIComponent(project)}`
 }
 
 /** Databases do not keep to the case of unquoted columns (xnat-wire.md §2.2). */

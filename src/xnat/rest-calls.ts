@@ -8,6 +8,9 @@ const documentAttempts = 3
 /** Large sites take minutes for a listing; a client that gives up earlier only makes them do it again. */
 const listingTimeoutMs = 300_000
 
+/** To archive a session of some GiB, or to look through as many files. */
+const orderTimeoutMs = 1_800_000
+
 interface CommandOptions {
   readonly headersTimeoutMs?: number
   readonly xml?: Buffer | undefined
@@ -79,6 +82,21 @@ export class RestCalls {
     const request = { method: 'POST', path, html: 'never', signal, headersTimeoutMs, ...bodyOf(xml) } as const
     const response = await this.#session.send(request)
     if (response.status !== 200) throw await response.toError()
+    return response.bytes()
+  }
+
+  /** Has the server do something that takes its time. @returns what it answers */
+  async order(path: string, signal: AbortSignal | undefined): Promise<Buffer> {
+    const response = await this.#session.send({
+      method: 'POST',
+      path,
+      html: 'allowed',
+      repeatable: false,
+      headers: { 'content-length': '0' },
+      headersTimeoutMs: orderTimeoutMs,
+      signal,
+    })
+    if (response.status >= 300) throw await response.toError()
     return response.bytes()
   }
 

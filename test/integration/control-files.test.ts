@@ -120,6 +120,7 @@ describe('the files of .xnat', () => {
       'dicomdump.csv',
       'experiment.xml',
       'history.json',
+      'pipelines',
       'projects',
       'status',
       'workflows',

@@ -37,7 +37,7 @@ const aliases: Readonly<Record<string, Targets>> = {
   },
   subject: { projects: 'projects', status: 'status' },
   experiment: { projects: 'projects', status: 'status', history: 'history.json' },
-  scan: { DICOMDIR: 'DICOMDIR.zip' },
+  scan: { DICOMDIR: 'DICOMDIR.zip', projects: 'projects' },
   assessor: { projects: 'projects' },
 }
 

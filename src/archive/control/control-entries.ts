@@ -22,6 +22,15 @@ export function localEntry(parent: DirectoryEntry, name: string, text: Text, isR
   return fileEntry(parent, name, `run ${name}`, text, { text, isResult })
 }
 
+/** A file that has the server do something, with what it answered the last time. */
+export function orderEntry(parent: DirectoryEntry, name: string, answer: Text): FileEntry {
+  const { kind, item } = parent.place as ControlPlace
+  return fileEntry(parent, name, `order ${kind} ${item.experiment ?? ''} ${name}`, answer, {
+    text: answer,
+    order: name,
+  })
+}
+
 /** A file whose name says everything. */
 export function emptyEntry(parent: DirectoryEntry, name: string, key: string): FileEntry {
   return fileEntry(parent, name, key, nothing, {})
@@ -51,7 +60,7 @@ function fileEntry(
   name: string,
   key: string,
   text: Text,
-  what: Pick<ControlFilePlace, 'document' | 'text' | 'isResult'>,
+  what: Pick<ControlFilePlace, 'document' | 'text' | 'order' | 'isResult'>,
 ): FileEntry {
   const place: ControlFilePlace = { level: 'control-file', in: parent.place as ControlPlace, ...what }
   const { sizeBytes, digest } = measured(text)

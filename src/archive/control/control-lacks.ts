@@ -3,6 +3,9 @@ import { kept } from '../../xnat/user-cache-client.js'
 import { unescapeName } from '../names.js'
 import type { ControlFilePlace, ControlKind, ControlPlace } from './control-place.js'
 import { namedDocument } from './named-documents.js'
+import { serviceOf } from './service-orders.js'
+import type { Allowance } from './service-orders.js'
+import { lackOfService } from './service-writer.js'
 import { settingName } from './settings.js'
 
 /** Why something cannot be done, and what would help. */
@@ -32,7 +35,7 @@ export function orderOf(place: ControlPlace, name: string): Order | undefined {
   if (place.kind === 'prearchive-time') return 'by-removal'
   if (place.kind === 'role' || place.kind === 'favorite' || place.kind === 'shares') return 'by-name'
   if (made[place.kind]?.pattern.test(name) || place.kind === 'pipelines') return 'by-text'
-  return namedDocument(place, name)?.change ? 'by-text' : undefined
+  return (serviceOf(place, name) ?? namedDocument(place, name)?.change) ? 'by-text' : undefined
 }
 
 /** Why something cannot be done with or in what is in `.xnat`. */
@@ -40,10 +43,20 @@ export function controlLack(
   place: ControlPlace | ControlFilePlace,
   capability: Capability,
   newName: string | undefined,
-  { allowDelete = false }: { readonly allowDelete?: boolean },
+  options: ControlOptions,
 ): ControlLack | undefined {
+  const { allowDelete = false } = options
   if (place.level === 'control' && isCache(place)) return cacheLack(place, capability, newName)
   const directory = place.level === 'control' ? place : place.in
+  if (
+    place.level === 'control-file' &&
+    place.order !== undefined &&
+    capability === 'write' &&
+    !directory.isView
+  ) {
+    const lack = lackOfService(serviceOf(directory, place.order)?.needs, allowedBy(options))
+    return lack && { code: 'EPERM', ...lack }
+  }
   if (directory.isView) {
     const nextStep = 'do it in the directory of the item itself'
     return { code: 'EROFS', reason: 'this directory is a view of several items', nextStep }
@@ -65,6 +78,25 @@ export function controlLack(
   const rule = capability === 'create' && newName !== undefined ? made[directory.kind] : undefined
   if (!rule || rule.pattern.test(unescapeName(newName!))) return undefined
   return { code: 'EINVAL', reason: `'${newName!}': ${rule.reason}`, nextStep: 'take another name' }
+}
+
+/** What a mount may do, by its options. */
+export interface ControlOptions {
+  readonly allowCreate?: boolean
+  readonly allowDelete?: boolean
+  readonly allowRelabel?: boolean
+  readonly allowRawWrites?: boolean
+}
+
+export function allowedBy(options: ControlOptions): (what: Allowance) => boolean {
+  const { allowCreate, allowDelete, allowRelabel, allowRawWrites } = options
+  const allowed = {
+    create: allowCreate,
+    delete: allowDelete,
+    rename: allowRelabel,
+    'raw-writes': allowRawWrites,
+  }
+  return (what) => allowed[what] === true
 }
 
 function isCache({ kind }: ControlPlace): boolean {
@@ -105,7 +137,9 @@ const lastingFileRemovals: Readonly<Partial<Record<ControlKind, string>>> = {
 function canDoIn(place: ControlPlace, capability: Capability): boolean {
   if (capability === 'create') return made[place.kind] !== undefined
   if (capability === 'make-directory') return place.kind === 'shares'
-  return capability === 'remove' && (place.kind === 'share' || place.kind === 'prearchive-session')
+  // XNAT answers 400 to who would end the sharing of a scan.
+  const isShare = place.kind === 'share' && place.of !== 'scan'
+  return capability === 'remove' && (isShare || place.kind === 'prearchive-session')
 }
 
 function canDoWith({ in: { kind }, document, isResult }: ControlFilePlace, capability: Capability): boolean {

@@ -19,7 +19,7 @@ export type ControlKind =
   | 'saved'
   | 'run'
   | 'users'
-  | 'services'
+  | ServiceKind
   | 'service-workflows'
   | ListedKind
   | SettingsKind
@@ -44,6 +44,9 @@ export type AskedKind =
 
 /** Each of whose documents is one of those that the server lists. */
 export type ListedKind = 'pipelines' | 'groups' | 'protocols'
+
+/** Files that have the server do something. */
+export type ServiceKind = 'services' | 'service-prearchive' | 'service-refresh' | 'launches'
 
 /** The folders of the user, and those in them. */
 export type CacheKind = 'cache' | 'cache-folder'
@@ -92,6 +95,8 @@ export interface ControlFilePlace extends Place {
   readonly document?: Document
   /** What is known here only. Without either, the name tells everything: the file is empty. */
   readonly text?: Text
+  /** What is written into it has the server do what this names. */
+  readonly order?: string
   /** It was found by what lies beside it, and is changed with it. */
   readonly isResult?: boolean
 }

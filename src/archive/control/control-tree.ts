@@ -5,7 +5,6 @@ import {
   userDocument,
 } from '../../xnat/documents.js'
 import type { Document } from '../../xnat/documents.js'
-import { featuresDocument } from '../../xnat/site-documents.js'
 import { XnatError } from '../../xnat/xnat-error.js'
 import type { XnatErrorCode } from '../../xnat/xnat-error.js'
 import type { DirectoryEntry, Entry } from '../archive.js'
@@ -30,6 +29,7 @@ import { dicomDirEntry, dicomDirName } from './dicom-dir.js'
 import { listedRules, named, namedText } from './listed-documents.js'
 import { askedRules, dataType } from './named-documents.js'
 import { prearchiveRules } from './prearchive.js'
+import { serviceRules } from './service-orders.js'
 import { settingsRules } from './settings.js'
 import { userCacheRules } from './user-cache.js'
 
@@ -135,11 +135,6 @@ const rules: Readonly<Record<ControlKind, ControlRule>> = {
         sources,
       ),
   },
-  services: {
-    documents: () => ({ 'features.csv': featuresDocument() }),
-    directories: () => ({ workflows: 'service-workflows', sessions: 'user-sessions', audit: 'audit' }),
-    find: async (_, __, name) => (name === 'features' ? aliasEntry(name, 'features.csv') : undefined),
-  },
   audit: { find: async (directory, place, name) => ofType(directory, place, name, 'audited') },
   favorites: { find: async (directory, place, name) => ofType(directory, place, name, 'favorite') },
   favorite: {
@@ -155,6 +150,7 @@ const rules: Readonly<Record<ControlKind, ControlRule>> = {
   ...listedRules,
   ...settingsRules,
   ...userCacheRules,
+  ...serviceRules,
 }
 
 /** What REST has below `user` and `users` beside the accounts. */

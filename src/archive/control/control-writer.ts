@@ -1,6 +1,5 @@
 import { FsError } from '../../util/fs-error.js'
 import type { ItemAddress } from '../../xnat/address.js'
-import type { XnatClient } from '../../xnat/client.js'
 import type { ItemProject, Member, Pipeline } from '../../xnat/control-client.js'
 import { savedSearchDocument, searchRefusal } from '../../xnat/documents.js'
 import type { Document } from '../../xnat/documents.js'
@@ -14,10 +13,12 @@ import { isControlKey } from '../sources.js'
 import type { ControlFilePlace, ControlPlace } from './control-place.js'
 import { namedDocument } from './named-documents.js'
 import type { SearchRuns } from './search-runs.js'
+import { isServiceKind } from './service-orders.js'
+import { ServiceWriter, restingStates } from './service-writer.js'
+import type { ServiceWriterOptions } from './service-writer.js'
 import { settingPathIn } from './settings.js'
 
-export interface ControlWriterOptions {
-  readonly client: XnatClient
+export interface ControlWriterOptions extends ServiceWriterOptions {
   readonly cache: ListingCache
   readonly runs: SearchRuns
 }
@@ -28,9 +29,11 @@ export interface ControlWriterOptions {
  */
 export class ControlWriter {
   readonly #options: ControlWriterOptions
+  readonly #services: ServiceWriter
 
   constructor(options: ControlWriterOptions) {
     this.#options = options
+    this.#services = new ServiceWriter(options)
   }
 
   /** Gives a text to the server, or the name of a file that says everything by its name. */
@@ -40,6 +43,7 @@ export class ControlWriter {
       if (place.kind === 'role') await this.#addMember(place, label, bytes, signal)
       else if (place.kind === 'run') await this.#run(name.replace(/\.xml$/, ''), bytes, signal)
       else if (place.kind === 'saved') await this.#saveSearch(label.replace(/\.xml$/, ''), bytes, signal)
+      else if (isServiceKind(place.kind)) await this.#services.give(place, name, bytes, signal)
       else if (place.kind === 'favorite') await this.#addFavorite(place.subject!, label, bytes, signal)
       else if (place.kind === 'config-tool') await this.#set(place, name, bytes, signal)
       else await this.#change(name, namedDocument(place, name)!, bytes, signal)
@@ -47,7 +51,8 @@ export class ControlWriter {
       throw asRefusal(error, name)
     } finally {
       // The document of an item changes what listings say of it.
-      this.#forget(place.kind === 'item' && name.endsWith('.xml') ? () => true : isControlKey)
+      const isWide = isServiceKind(place.kind) || (place.kind === 'item' && name.endsWith('.xml'))
+      this.#forget(isWide ? () => true : isControlKey)
     }
   }
 
@@ -276,9 +281,6 @@ export class ControlWriter {
     }
   }
 }
-
-/** In which nothing comes and goes. In all others (RECEIVING, QUEUED_ARCHIVING, _MOVING …) the server is at work. */
-const restingStates: readonly string[] = ['READY', 'ERROR', 'CONFLICT']
 
 const saidByName = 'the name says it all; the file has to be empty'
 

@@ -109,6 +109,7 @@ export const itemDirectories: Readonly<Partial<Record<ControlOwner, Directories>
     config: 'config',
   },
   subject: { projects: 'shares' },
-  experiment: { projects: 'shares', workflows: 'item-workflows' },
+  experiment: { projects: 'shares', workflows: 'item-workflows', pipelines: 'launches' },
+  scan: { projects: 'shares' },
   assessor: { projects: 'shares' },
 }

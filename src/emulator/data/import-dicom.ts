@@ -11,7 +11,7 @@ import { ArchiveBuilder, type ImportTarget, type SourceFile } from './archive-bu
 const HEAD_SIZES = [64 * 1024, 1024 * 1024, 32 * 1024 * 1024]
 const SECONDARY_CAPTURE = '1.2.840.10008.5.1.4.1.1.7'
 
-interface Header {
+export interface Header {
   readonly path: string
   readonly patientId: string
   readonly studyUid: string
@@ -40,7 +40,7 @@ export async function importDicomFolder(target: ImportTarget, folder: string): P
 }
 
 /** The tags an import needs, read up to the pixels; undefined for what is no DICOM file. */
-async function readHeader(path: string): Promise<Header | undefined> {
+export async function readHeader(path: string): Promise<Header | undefined> {
   const file = await open(path, 'r')
   try {
     const { size } = await file.stat()
@@ -119,7 +119,7 @@ class Labels {
   }
 }
 
-function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, T[]> {
+export function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, T[]> {
   const groups = new Map<string, T[]>()
   for (const item of items) {
     const group = groups.get(key(item))
@@ -184,7 +184,7 @@ class DicomImporter {
 }
 
 /** The series number; another series of the same number gets a name of its own, as XNAT does (`2-MR1`). */
-function scanId(number: string | undefined, modality: string, taken: Set<string>): string {
+export function scanId(number: string | undefined, modality: string, taken: Set<string>): string {
   const base = number ?? '0'
   let id = base
   for (let count = 1; taken.has(id); count++) id = `${base}-${modality}${count}`
@@ -193,7 +193,7 @@ function scanId(number: string | undefined, modality: string, taken: Set<string>
 }
 
 /** No file is lost: a name that occurs twice gets a number before its extension. */
-function sourceFiles(headers: readonly Header[]): SourceFile[] {
+export function sourceFiles(headers: readonly Header[]): SourceFile[] {
   const taken = new Set<string>()
   return headers.map((header) => {
     const name = basename(header.path)

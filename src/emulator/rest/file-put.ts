@@ -48,6 +48,19 @@ function nothingRecognised({ context }: FilesRequest): string {
   return `You tried to ${method} a payload of ${exchange.bodySize} B to this service, but didn't provide any data. If you think you sent data to upload, you can try to ${method} with the query-string parameter inbody=true or use multipart/form-data encoding.`
 }
 
+/** Stores files that came in another way. @returns the paths of those that were there already */
+export async function storeUploads(
+  request: FilesRequest,
+  uploads: readonly UploadedFile[],
+  overwrite: boolean,
+): Promise<{ duplicates: string[] }> {
+  const { context, selection } = request
+  const parent = selection.parents()[0]
+  const project = selection.securityProject
+  if (!parent || !project || !canEditIn(project, context.user)) throw new StatusError(403)
+  return { duplicates: await addFiles(request, parent, project, uploads, overwrite) }
+}
+
 /** The resource meant, by the parent's own lists; sides of an assessor or reconstruction are not told apart. */
 function existingResource(request: FilesRequest, parent: ResourceParent): Resource | undefined {
   const { resources, selection } = request

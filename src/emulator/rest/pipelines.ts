@@ -1,7 +1,8 @@
 import { EMPTY_OK, StatusError, stringAnswer, type Answer } from '../http/answer.js'
 import { MEDIA } from '../http/media.js'
-import { canDeleteIn, findProject } from '../store/access.js'
+import { canDeleteIn, experimentById, experimentByLabel, findProject } from '../store/access.js'
 import type { Project } from '../store/model.js'
+import { launchPipeline } from './prearchive-services.js'
 import type { RestContext, RestResource } from './resource.js'
 import { tableAnswer } from './table.js'
 
@@ -69,6 +70,17 @@ async function remove(
   project.isWithoutPipeline = true
   await context.services.database.commit()
   return table()
+}
+
+/** `/projects/{P}/pipelines/{STEP}/experiments/{E}`: starts what the project can run, or one of XNAT's own steps. */
+export function pipelineLaunch(context: RestContext): RestResource {
+  const { database } = context.services
+  const project = findProject(database, context.variable('PROJECT_ID')!, context.user)
+  const name = context.variable('EXPT_ID')!
+  const experiment =
+    experimentById(database, name, context.user) ??
+    (project ? experimentByLabel(database, project.id, name, context.user) : undefined)
+  return { variants: [MEDIA.xml], post: () => launchPipeline(context, project, experiment) }
 }
 
 /** `/projects/{P}/pipelines/{NAME}[/details]`: JSON whatever was asked for. A name that is none is an error of the server. */

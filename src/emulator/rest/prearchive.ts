@@ -62,7 +62,7 @@ function sessionRow(session: PrearchiveSession): Cell[] {
   ]
 }
 
-function sessionTable(
+export function sessionTable(
   context: RestContext,
   sessions: readonly PrearchiveSession[],
   mediaType: string,

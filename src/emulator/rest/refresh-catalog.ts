@@ -44,6 +44,21 @@ async function refreshPath(
   path: string,
   operations: ReadonlySet<Operation>,
 ): Promise<void> {
+  const variables = variablesOf(path)
+  const inner = new RestContext(context.exchange, context.services, variables, '')
+  const selection = new Selection(inner)
+  const name = variables.get('RESOURCE_ID')
+  const rows = matchingRows(catalogRows(inner, selection, true), name === undefined ? [] : [name])
+  if (name !== undefined && rows.length === 0) throw new StatusError(404, `Unable to find ${path}`)
+  const project = selection.securityProject
+  if (!canEditIn(project, context.user)) {
+    throw new StatusError(403, `The user ${context.user.login} does not have permission to edit ${path}`)
+  }
+  for (const row of rows) await refreshResource(context, row, project!.id, operations)
+}
+
+/** What the parts of a path below `/archive` name, as the routes do. */
+export function variablesOf(path: string): Map<string, string> {
   const variables = new Map<string, string>()
   const parts = path
     .replace(/^\/(?:data|REST)?\/?/, '')
@@ -62,16 +77,7 @@ async function refreshPath(
     variables.set('ASSESSED_ID', variables.get('EXPT_ID') ?? '')
     variables.delete('EXPT_ID')
   }
-  const inner = new RestContext(context.exchange, context.services, variables, '')
-  const selection = new Selection(inner)
-  const name = variables.get('RESOURCE_ID')
-  const rows = matchingRows(catalogRows(inner, selection, true), name === undefined ? [] : [name])
-  if (name !== undefined && rows.length === 0) throw new StatusError(404, `Unable to find ${path}`)
-  const project = selection.securityProject
-  if (!canEditIn(project, context.user)) {
-    throw new StatusError(403, `The user ${context.user.login} does not have permission to edit ${path}`)
-  }
-  for (const row of rows) await refreshResource(context, row, project!.id, operations)
+  return variables
 }
 
 const VARIABLES: Readonly<Record<string, string>> = {

@@ -4,6 +4,15 @@ import { sessionDirectory } from './dir.js'
 import { experimentItem } from './experiment-item.js'
 import { assessorList, experimentList, projectExperimentList } from './experiment-lists.js'
 import { files } from './files.js'
+import { importService } from './import-service.js'
+import { moveFiles } from './move-files.js'
+import {
+  archiveService,
+  prearchiveDelete,
+  prearchiveMove,
+  prearchiveRebuild,
+  validateService,
+} from './prearchive-services.js'
 import { prearchiveList, prearchivedSession, recentSessions } from './prearchive.js'
 import {
   prearchivedFiles,
@@ -14,7 +23,7 @@ import {
   prearchivedScanResources,
   prearchivedScans,
 } from './prearchived-scans.js'
-import { pipelineDetails, projectPipelines } from './pipelines.js'
+import { pipelineDetails, pipelineLaunch, projectPipelines } from './pipelines.js'
 import { projectAccessRequests, projectGroups } from './project-groups.js'
 import { projectAccessibility, projectArchiveSpec, projectItem } from './project-item.js'
 import { projectList, projectSubjectList, subjectList } from './project-lists.js'
@@ -115,6 +124,7 @@ const projectRoutes: readonly RouteDefinition[] = [
   archive(`${P}/pipelines`, projectPipelines),
   archive(`${P}/pipelines/{PIPELINE_NAME}`, pipelineDetails),
   archive(`${P}/pipelines/{PIPELINE_NAME}/details`, pipelineDetails),
+  archive(`${P}/pipelines/{STEP_ID}/experiments/{EXPT_ID}`, pipelineLaunch),
   archive(`${P}/scan_types`, scanTypes),
   archive('/scan_types', scanTypes),
 ]
@@ -185,6 +195,13 @@ const siteRoutes: readonly RouteDefinition[] = [
   direct('/services/tokens/{OPERATION}/user/{USERNAME}', aliasTokens),
   direct('/services/tokens/{OPERATION}/{TOKEN}', aliasTokens),
   direct('/services/tokens/{OPERATION}/{TOKEN}/{SECRET}', aliasTokens),
+  direct('/services/import', importService),
+  direct('/services/archive', archiveService),
+  direct('/services/validate-archive', validateService),
+  direct('/services/prearchive/move', prearchiveMove),
+  direct('/services/prearchive/delete', prearchiveDelete),
+  direct('/services/prearchive/rebuild', prearchiveRebuild),
+  direct('/services/move-files', moveFiles),
   direct('/services/workflows/{PIPELINE_NAME}', latestWorkflow),
   direct('/services/workflows/workflowid/{WORKFLOW_PRIMARY_KEY}', workflowByKey),
   direct('/workflows', workflowItem),

@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
+import { createReadStream } from 'node:fs'
 import { copyFile, open, rename, rm, stat } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
@@ -7,7 +8,7 @@ import busboy from 'busboy'
 import { StatusError } from '../http/answer.js'
 import { ClientAbort } from '../http/exchange.js'
 import { MEDIA } from '../http/media.js'
-import { messageOf } from '../unknown.js'
+import { bytesOf, messageOf } from '../unknown.js'
 import type { RestContext } from './resource.js'
 
 /** What an upload brought: a file that can be put somewhere, once. */
@@ -83,6 +84,16 @@ export async function uploadedFiles(context: RestContext): Promise<UploadedFile[
     )
   }
   return undefined
+}
+
+/** A file that is at the server already. */
+export function localFile(path: string, name: string): UploadedFile {
+  return {
+    name,
+    writeTo: (target) => writeStream(target, bytesOf(createReadStream(path))),
+    spooled: () => Promise.resolve(path),
+    discard: () => Promise.resolve(),
+  }
 }
 
 function inBodyFile(context: RestContext): UploadedFile {

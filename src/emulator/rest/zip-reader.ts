@@ -1,3 +1,4 @@
+import { setMaxListeners, type EventEmitter } from 'node:events'
 import { open, type FileHandle } from 'node:fs/promises'
 import { createInflateRaw } from 'node:zlib'
 import type { BodySink } from '../http/body-sink.js'
@@ -129,6 +130,7 @@ export async function eachMember(
 ): Promise<void> {
   const file = await open(path, 'r')
   try {
+    setMaxListeners(0, file as unknown as EventEmitter) // each member that is read has one until the end
     for (const member of await membersOf(file)) await visit(member, readMember(file, member))
   } finally {
     await file.close()

@@ -1,0 +1,177 @@
+import { rawSegment } from '../../xnat/address.js'
+import type { DirectoryEntry, Entry } from '../archive.js'
+import { escapeName, unescapeName } from '../names.js'
+import type { Sources } from '../sources.js'
+import { orderEntry } from './control-entries.js'
+import type { ControlPlace, ServiceKind } from './control-place.js'
+import type { ControlRule } from './control-rule.js'
+import { aliasEntry } from '../entries.js'
+import { featuresDocument } from '../../xnat/site-documents.js'
+
+/** What a mount has to be allowed, as its options have it. */
+export type Allowance = 'create' | 'delete' | 'rename' | 'raw-writes'
+
+/** One `key=value` of a question. */
+export type Parameter = readonly [key: string, value: string]
+
+/** Something that the server does when it is asked to, by POST of parameters (xnat-wire.md §11.4). */
+export interface Service {
+  readonly path: string
+  /** What all of it is. */
+  readonly needs?: Allowance
+  /** What some parameters ask for beside. */
+  readonly needsFor?: (parameters: readonly Parameter[]) => Allowance | undefined
+  /** Keys without which the server would do nothing, or something else. */
+  readonly required: readonly string[]
+  /** It names sessions that wait (`src`), and takes them from there. */
+  readonly takesSessions?: true
+}
+
+const deletes = (key: string, pattern: RegExp): NonNullable<Service['needsFor']> => {
+  return (parameters) =>
+    parameters.some(([name, value]) => name === key && pattern.test(value)) ? 'delete' : undefined
+}
+
+const services: Readonly<Record<Exclude<ServiceKind, 'launches'>, Readonly<Record<string, Service>>>> = {
+  services: {
+    import: { path: '/data/services/import', needs: 'create', required: ['src'] },
+    archive: {
+      path: '/data/services/archive',
+      needs: 'create',
+      needsFor: deletes('overwrite', /^delete$/i),
+      required: ['src'],
+      takesSessions: true,
+    },
+    'validate-archive': { path: '/data/services/validate-archive', required: ['src'] },
+    'move-files': {
+      path: '/data/services/move-files',
+      needsFor: (parameters) =>
+        parameters.some(([name, value]) => name === 'dest' && isRaw(value)) ? 'raw-writes' : undefined,
+      required: ['src', 'dest'],
+    },
+  },
+  'service-prearchive': {
+    move: {
+      path: '/data/services/prearchive/move',
+      needs: 'rename',
+      required: ['src', 'newProject'],
+      takesSessions: true,
+    },
+    delete: {
+      path: '/data/services/prearchive/delete',
+      needs: 'delete',
+      required: ['src'],
+      takesSessions: true,
+    },
+    rebuild: { path: '/data/services/prearchive/rebuild', required: ['src'] },
+  },
+  'service-refresh': {
+    catalog: {
+      path: '/data/services/refresh/catalog',
+      needsFor: refreshNeeds,
+      required: ['resource'],
+    },
+  },
+}
+
+/** The resources of a scan that are changed with --allow-raw-writes only. */
+function isRaw(path: string): boolean {
+  return /\/scans\/[^/]+\/resources\/(?:DICOM|secondary)(?:\/|$)/.test(path)
+}
+
+/** Entries of files that are not found are taken from a catalog; without operations all of them are meant. */
+function refreshNeeds(parameters: readonly Parameter[]): Allowance | undefined {
+  const named = parameters.filter(([key]) => key !== 'resource')
+  const isDelete = named.some(
+    ([key, value]) => key === 'delete' || (key === 'options' && value.split(',').includes('delete')),
+  )
+  return isDelete || named.length === 0 ? 'delete' : undefined
+}
+
+/** XNAT's own steps, which every project has beside its pipelines. */
+const ownSteps = ['triggerPipelines', 'pullDataFromHeaders', 'fixScanTypes']
+const step = /^[\w.:@~-]+$/
+
+export function isServiceKind(kind: string): kind is ServiceKind {
+  return kind === 'launches' || Object.hasOwn(services, kind)
+}
+
+/** What is done by writing into a file of this name. */
+export function serviceOf(place: ControlPlace, name: string): Service | undefined {
+  const { kind, item } = place
+  if (kind === 'launches') {
+    const label = unescapeName(name)
+    if (!step.test(label) || item.project === undefined) return undefined
+    const experiment = `/experiments/${encodeURIComponent(item.experiment!)}`
+    const project = `/data/projects/${encodeURIComponent(item.project)}`
+    return { path: `${project}/pipelines/${rawSegment(label)}${experiment}`, needs: 'create', required: [] }
+  }
+  if (!isServiceKind(kind)) return undefined
+  const own = services[kind]
+  return Object.hasOwn(own, name) ? own[name] : undefined
+}
+
+/** Under which the last answer to an order is kept. */
+export function orderKey({ kind, item }: ControlPlace, name: string): string {
+  return `${kind} ${item.experiment ?? ''} ${name}`
+}
+
+function orderFile(directory: DirectoryEntry, place: ControlPlace, name: string, sources: Sources): Entry {
+  return orderEntry(directory, name, sources.answers.get(orderKey(place, name)) ?? { latin1: '' })
+}
+
+export const serviceRules: Readonly<Record<ServiceKind, ControlRule>> = {
+  services: {
+    ...rule('services'),
+    documents: () => ({ 'features.csv': featuresDocument() }),
+    directories: () => ({
+      workflows: 'service-workflows',
+      sessions: 'user-sessions',
+      audit: 'audit',
+      prearchive: 'service-prearchive',
+      refresh: 'service-refresh',
+    }),
+  },
+  'service-prearchive': rule('service-prearchive'),
+  'service-refresh': rule('service-refresh'),
+  launches: {
+    list: async (directory, place, sources) => {
+      const pipelines = await sources.orNone(['forbidden'], () => sources.pipelines(place.item.project!))
+      return [...ownSteps, ...pipelines]
+        .filter((name) => serviceOf(place, escapeName(name)))
+        .map((name) => orderFile(directory, place, name, sources))
+    },
+    find: async (directory, place, name, sources) =>
+      serviceOf(place, name) && orderFile(directory, place, name, sources),
+  },
+}
+
+function rule(kind: Exclude<ServiceKind, 'launches'>): ControlRule {
+  const names = Object.keys(services[kind])
+  return {
+    list: (directory, place, sources) =>
+      Promise.resolve(names.map((name) => orderFile(directory, place, name, sources))),
+    find: async (directory, place, name, sources) => {
+      if (kind === 'services' && name === 'features') return aliasEntry(name, 'features.csv')
+      return names.includes(name) ? orderFile(directory, place, name, sources) : undefined
+    },
+  }
+}
+
+/** `key=value`, one a line or with `&` between, as they are meant and not as URLs spell them. */
+export function parametersOf(text: string): Parameter[] | undefined {
+  const parts = text
+    .split(/[\n&]/)
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+  const pairs = parts.map((part): Parameter => {
+    const at = part.indexOf('=')
+    return [part.slice(0, Math.max(at, 0)), part.slice(at + 1)]
+  })
+  return pairs.every(([key]) => /^[\w-]+$/.test(key)) ? pairs : undefined
+}
+
+export function urlOf({ path }: Service, parameters: readonly Parameter[]): string {
+  const question = parameters.map(([key, value]) => `${key}=${encodeURIComponent(value)}`).join('&')
+  return question === '' ? path : `${path}?${question}`
+}

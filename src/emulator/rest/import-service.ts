@@ -1,0 +1,145 @@
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, rm } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { dirname, join } from 'node:path'
+import { ArchiveBuilder } from '../data/archive-builder.js'
+import { groupBy, readHeader, scanId, sourceFiles, type Header } from '../data/import-dicom.js'
+import { StatusError, stringAnswer, type Answer } from '../http/answer.js'
+import { MEDIA } from '../http/media.js'
+import { canEditIn } from '../store/access.js'
+import type { PrearchiveSession } from '../store/model.js'
+import { scanTypeOf, sessionTypeOf } from '../store/xsi-types.js'
+import { prearchivedFolder } from './prearchive.js'
+import type { RestContext, RestResource } from './resource.js'
+import { statusLog } from './transaction-status.js'
+import { uploadedFiles, writeStream } from './upload-body.js'
+import { eachMember } from './zip-reader.js'
+
+const SOURCE = /^\/(?:data\/)?user\/cache\/resources\/([^/]+)\/files\/(.+)$/
+
+/**
+ * `/services/import`: a zip of DICOM files, in the body or one that a user has at the server (`src=`), becomes sessions of the
+ * prearchive; the answer names them (Importer).
+ */
+export function importService(context: RestContext): RestResource {
+  return { variants: [MEDIA.json, MEDIA.html, MEDIA.xml, MEDIA.plain], post: () => importZip(context) }
+}
+
+async function importZip(context: RestContext): Promise<Answer> {
+  const { services, query } = context
+  const folder = join(services.temporary, randomUUID())
+  const project = query.get('PROJECT_ID') ?? query.get('project') ?? null
+  if (project !== null && !canEditIn(services.database.project(project), context.user))
+    throw new StatusError(403, `Unable to import into ${project}`)
+  const zip = await zipOf(context)
+  try {
+    await mkdir(folder)
+    await unpack(zip.path, folder)
+    const headers: Header[] = []
+    for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+      const header = entry.isFile() ? await readHeader(join(entry.parentPath, entry.name)) : undefined
+      if (header) headers.push(header)
+    }
+    if (headers.length === 0) throw new StatusError(400, 'No DICOM files were found.')
+    const uris: string[] = []
+    for (const study of groupBy(headers, ({ studyUid }) => studyUid).values())
+      uris.push(await addSession(context, project, study))
+    await services.database.commit()
+    const transaction = query.get('http-session-listener')
+    if (transaction !== undefined)
+      statusLog(services, transaction).push({
+        status: 'COMPLETED',
+        message: uris.join(),
+        isTerminal: true,
+      })
+    return stringAnswer(uris.map((uri) => `${uri}\r\n`).join(''), 'text/uri-list')
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+    await zip.discard()
+  }
+}
+
+async function zipOf(context: RestContext): Promise<{ path: string; discard: () => Promise<void> }> {
+  const source = context.query.get('src')
+  if (source !== undefined) {
+    const [, resource, file] = SOURCE.exec(source) ?? []
+    const { cacheRoot } = context.services
+    const path = join(cacheRoot, 'USERS', String(context.user.id), resource ?? '', file ?? '')
+    if (file === undefined || !path.startsWith(cacheRoot) || !existsSync(path))
+      throw new StatusError(400, 'Unable to identify upload format.')
+    return { path, discard: () => Promise.resolve() }
+  }
+  const [upload, ...others] = (await uploadedFiles(context)) ?? []
+  if (!upload) throw new StatusError(400, 'Unable to identify upload format.')
+  if (others.length > 0) throw new StatusError(400, 'Importer is limited to one uploaded resource at a time.')
+  return { path: await upload.spooled(), discard: () => upload.discard() }
+}
+
+async function unpack(zip: string, folder: string): Promise<void> {
+  try {
+    await eachMember(zip, async (member, bytes) => {
+      const path = join(folder, member.name)
+      if (member.name.endsWith('/') || !path.startsWith(`${folder}/`)) return
+      await mkdir(dirname(path), { recursive: true })
+      await writeStream(path, bytes)
+    })
+  } catch (error) {
+    throw new StatusError(400, `The file is no zip: ${String(error)}`)
+  }
+}
+
+async function addSession(
+  context: RestContext,
+  project: string | null,
+  headers: readonly Header[],
+): Promise<string> {
+  const { database, archiveRoot, prearchiveRoot, now } = context.services
+  const { query } = context
+  const first = headers[0]!
+  const modality = first.text('x00080060') ?? 'OT'
+  const subject = query.get('SUBJECT_ID') ?? query.get('subject') ?? label(first.patientId)
+  const name = query.get('EXPT_LABEL') ?? query.get('session') ?? label(`${subject}_${modality}1`)
+  const session: PrearchiveSession = {
+    project,
+    timestamp: timestampOf(now()),
+    folderName: name,
+    name,
+    subject,
+    tag: first.studyUid,
+    status: 'READY',
+    uploadedMs: now(),
+    lastModifiedMs: now(),
+    scanDate: '',
+    scanTime: '',
+    xsiType: sessionTypeOf(modality),
+    scans: [],
+  }
+  const builder = new ArchiveBuilder({ database, archiveRoot, prearchiveRoot })
+  const folder = join(prearchivedFolder(prearchiveRoot, session), 'SCANS')
+  const taken = new Set<string>()
+  for (const series of groupBy(headers, ({ seriesUid }) => seriesUid).values()) {
+    const own = series[0]!
+    const id = scanId(own.text('x00200011'), modality, taken)
+    const spec = { label: 'DICOM', format: 'DICOM', content: 'RAW', seriesUid: own.seriesUid }
+    const catalog = join(folder, id, 'DICOM', `scan_${id}_catalog.xml`)
+    await builder.storeFiles(catalog, spec, sourceFiles(series), project ?? '', 0)
+    session.scans.push({
+      id,
+      xsiType: scanTypeOf(own.text('x00080060') ?? modality),
+      seriesDescription: own.text('x0008103e') ?? '',
+      resources: ['DICOM'],
+    })
+  }
+  database.prearchive.push(session)
+  return `/data/prearchive/projects/${project ?? 'Unassigned'}/${session.timestamp}/${name}`
+}
+
+function label(text: string): string {
+  return text.replace(/[^\w-]+/g, '_')
+}
+
+/** `20260101_120000123` */
+function timestampOf(ms: number): string {
+  const digits = new Date(ms).toISOString().replace(/\D/g, '')
+  return `${digits.slice(0, 8)}_${digits.slice(8)}`
+}

@@ -1,0 +1,121 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createSession, put, table } from '../support/contract-fixtures.js'
+import { basic, isEmulated, startContractServer, type ContractServer } from '../support/contract-server.js'
+
+describe.runIf(isEmulated)('xnat-wire.md §11.4: what the server does by itself', () => {
+  let server: ContractServer
+  beforeAll(async () => {
+    server = await startContractServer({ empty: false })
+  })
+  afterAll(() => server?.close())
+
+  const waiting = '/prearchive/projects/TEST/20260101_120000123/PRE1'
+  const as = (user: string) => ({ authorization: basic(user, `${user}-pass`) })
+  const post = (path: string, user?: string) =>
+    server.request('POST', `/data/services/${path}`, user === undefined ? {} : { headers: as(user) })
+  const form = (path: string, body: string) =>
+    server.request('POST', `/data/services/${path}`, {
+      body,
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    })
+  const status = async (path: string, user?: string) => (await post(path, user)).status
+
+  test('a session is validated, and nothing is done', async () => {
+    const answer = await post(`validate-archive?src=${waiting}`)
+    expect(JSON.parse(answer.text)).toEqual({ ResultSet: { Result: [] } })
+    expect(await status('validate-archive')).toBe(404)
+    expect(await status(`validate-archive?src=${waiting}&src=${waiting}`)).toBe(400)
+  })
+
+  test('what cannot be archived: nobody named it, it is not there, of no project, not allowed', async () => {
+    const unassigned = '/prearchive/projects/Unassigned/20260101_120000123/PRE4'
+    expect(await status('archive')).toBe(404)
+    expect(await status('archive?src=/archive/projects/TEST')).toBe(400)
+    expect(await status(`archive?src=${waiting}0`)).toBe(404)
+    expect(await status(`archive?src=${unassigned}`)).toBe(400)
+    expect(await status(`archive?src=${waiting}`, 'outsider')).toBe(403)
+    expect((await server.request('GET', `/data/services/archive?src=${waiting}`)).status).toBe(405)
+  })
+
+  test('a session is moved, by a form too, rebuilt and archived; the answer is its place', async () => {
+    const path = `/data/projects/${server.project}`
+    expect(await status(`prearchive/move?src=${waiting}`)).toBe(400)
+    const moved = await form('prearchive/move', `src=${waiting}&newProject=${server.project}`)
+    const src = waiting.replace('TEST', server.project)
+    expect(JSON.parse(moved.text)).toMatchObject({ ResultSet: { Result: [{ url: src }] } })
+    expect((await table(server, `/data${src}/scans`)).rows).toHaveLength(1)
+    expect(await status(`prearchive/rebuild?src=${src}`)).toBe(200)
+    const answer = await post(`archive?src=${src}&http-session-listener=log`)
+    expect(answer.headers['content-type']).toMatch(/^text\/uri-list/)
+    expect(answer.text).toBe(`/data/archive/projects/${server.project}/subjects/2/experiments/PRE1\r\n`)
+    const files = await table(server, `${path}/subjects/2/experiments/PRE1/scans/1/resources/DICOM/files`)
+    expect(files.rows.map(({ Name }) => Name)).toEqual(['1.dcm', '2.dcm'])
+    expect((await table(server, `/data/prearchive/projects/${server.project}`)).rows).toEqual([])
+    expect((await server.request('GET', '/data/status/log')).text).toContain('(terminal)')
+  })
+
+  test('one that is there already is a conflict, and comes to it with overwrite=append', async () => {
+    await createSession(server, 'S', 'PRE2')
+    const odd = '/prearchive/projects/ODD/20260101_120000123/PRE2'
+    await post(`prearchive/move?src=${odd}&newProject=${server.project}`)
+    const src = odd.replace('ODD', server.project)
+    expect(await status(`archive?src=${src}`)).toBe(409)
+    const notices = JSON.parse((await post(`validate-archive?src=${src}`)).text) as object
+    expect(notices).toMatchObject({ ResultSet: { Result: [{ type: 'CONFLICT' }] } })
+    expect(await status(`archive?src=${src}&overwrite=append`)).toBe(200)
+    const scans = await table(server, `/data/projects/${server.project}/subjects/S/experiments/PRE2/scans`)
+    expect(scans.rows.map(({ ID }) => ID)).toEqual(['1-MR1', '2'])
+  })
+
+  test('sessions are deleted', async () => {
+    const src = '/prearchive/projects/ODD/20260101_120000123/PRE3'
+    expect(await status(`prearchive/delete?src=${src}`, 'outsider')).toBe(403)
+    expect(await status(`prearchive/delete?src=${src}`)).toBe(200)
+    expect(await status(`prearchive/delete?src=${src}`)).toBe(404)
+  })
+
+  test('files of a user go into a resource, one or a whole folder, and none over another', async () => {
+    const { path } = await createSession(server, 'M', 'MOVE')
+    const top = '/user/cache/resources/mine/files'
+    for (const name of ['a.txt', 'in/b.txt']) await put(server, `/data${top}/${name}?inbody=true`, name)
+    const target = `${path.replace('/data', '/archive')}/resources/NOTES/files`
+    const move = (query: string) => status(`move-files?${query}`)
+    expect(await move('dest=x')).toBe(400)
+    expect(await move(`src=${top}/a.txt`)).toBe(400)
+    expect(await move(`src=/archive/x&dest=${target}`)).toBe(400)
+    expect(await move(`src=${top}/none.txt&dest=${target}/c.txt`)).toBe(404)
+    expect(await move(`src=${top}/a.txt&dest=${target}/c.txt`)).toBe(200)
+    expect(await move(`src=${top}&dest=${target}`)).toBe(200)
+    const files = await table(server, `${path}/resources/NOTES/files`)
+    expect(files.rows.map(({ URI }) => URI!.split('/files/')[1])).toEqual(['c.txt', 'in/b.txt'])
+    expect((await table(server, '/data/user/cache/resources/mine')).rows).toEqual([])
+    await put(server, `/data${top}/a.txt?inbody=true`, 'other')
+    expect(await move(`src=${top}/a.txt&dest=${target}/c.txt`)).toBe(409)
+    expect(await move(`src=${top}/a.txt&dest=${target}/c.txt&overwrite=true`)).toBe(200)
+    const now = await server.request('GET', `${path}/resources/NOTES/files/c.txt`)
+    expect(now.text).toBe('other')
+  })
+
+  test('a zip of DICOM becomes sessions that wait; other files are refused', async () => {
+    const scan = '/data/projects/TEST/subjects/1/experiments/MR1/scans/2'
+    const zip = (await server.request('GET', `${scan}/resources/DICOM/files?format=zip`)).body
+    const send = (body: Buffer | string, query = '') =>
+      server.request('POST', `/data/services/import${query}`, {
+        body,
+        headers: { 'content-type': 'application/zip' },
+      })
+    const answer = await send(zip, `?project=${server.project}&subject=NEW&session=NEW1`)
+    const [uri] = answer.text.split('\r\n')
+    expect(uri).toMatch(new RegExp(`^/data/prearchive/projects/${server.project}/\\d{8}_\\d{9}/NEW1$`))
+    expect((await table(server, `${uri!}/scans/2/resources/DICOM/files`)).rows).toHaveLength(12)
+    expect((await send('no zip')).status).toBe(400)
+    expect((await server.request('POST', '/data/services/import')).status).toBe(400)
+  })
+
+  test('a step is started for an experiment by who may edit it', async () => {
+    const path = '/data/projects/TEST/pipelines/triggerPipelines/experiments'
+    expect((await server.request('POST', `${path}/MR1`)).status).toBe(200)
+    expect((await server.request('POST', `${path}/NONE`)).status).toBe(400)
+    expect((await server.request('POST', `${path}/MR1`, { headers: as('reader') })).status).toBe(403)
+  })
+})
