@@ -9,9 +9,9 @@ export function terminalPrompt(): Ask | undefined {
   if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined
   return (question) =>
     new Promise((resolve, reject) => {
-      process.stderr.write(question)
       const silent = new Writable({ write: (_, __, done) => done() })
       const lines = createInterface({ input: process.stdin, output: silent, terminal: true })
+      process.stderr.write(question) // when the terminal echoes no more: somebody may be quick
       let answer: string | undefined
       lines.once('line', (line) => {
         answer = line
@@ -39,8 +39,8 @@ export function terminalQuestion(): Ask | undefined {
     new Promise((resolve) => {
       const lines = createInterface({ input: process.stdin, output: process.stderr })
       lines.question(question, (answer) => {
+        resolve(answer.trim()) // before its end, which counts as no answer
         lines.close()
-        resolve(answer.trim())
       })
       lines.once('close', () => resolve(''))
     })
