@@ -1,6 +1,6 @@
 import { itemPath, rawSegment } from './address.js'
 import type { ItemAddress } from './address.js'
-import { json, rootOf, withoutReferences } from './documents.js'
+import { json, rootOf, table, withoutReferences } from './documents.js'
 import type { Document } from './documents.js'
 
 /** What the server has done, and is doing: documents of xnat-wire.md §11.1. */
@@ -60,6 +60,19 @@ export function statusLogDocument(transaction: string): Document {
     isValue: true,
     problem: (text) => (text.startsWith('StatusLog') ? undefined : 'no log came'),
   }
+}
+
+/** What a search has found that was run to be kept, as web pages do; its columns are those that it asks for. */
+export function cachedSearchDocument(id: string): Document {
+  return {
+    path: `/data/search/${rawSegment(id)}?format=csv`,
+    problem: (text) => (/^\s*[<{]/.test(text) ? 'no table came' : undefined),
+  }
+}
+
+/** The values of one of its columns, and how often there is each. */
+export function cachedColumnDocument(id: string, column: string): Document {
+  return table(`/data/search/${rawSegment(id)}/${rawSegment(column)}`, 'values')
 }
 
 /** Which fields tables of a data type show. What XNAT sends is not quite XML (xnat-wire.md §11.1). */

@@ -116,6 +116,27 @@ describe.runIf(isEmulated)('xnat-wire.md §11.1: what the server has done', () =
     expect((await get('/data/search/elements/xnat:noData/versions')).status).toBe(400)
   })
 
+  test('what a search has found is kept for who has run it, whole, in parts, and by the values of a column', async () => {
+    const search =
+      '<xdat:stored_search ID="mine" xmlns:xdat="http://nrg.wustl.edu/security"><xdat:root_element_name>xnat:subjectData</xdat:root_element_name>' +
+      '<xdat:search_field><xdat:element_name>xnat:subjectData</xdat:element_name><xdat:field_ID>PROJECT</xdat:field_ID></xdat:search_field></xdat:stored_search>'
+    const xml = { body: search, headers: { 'content-type': 'text/xml' } }
+    const run = await server.request('POST', '/data/search?cache=true&format=json', xml)
+    const { ResultSet } = JSON.parse(run.text) as { ResultSet: { ID: string; Result: object[] } }
+    expect(ResultSet.ID).toMatch(/^_mine_admin_\d+$/)
+    const path = `/data/search/${ResultSet.ID}`
+    expect((await table(server, path)).rows).toEqual(ResultSet.Result)
+    expect((await table(server, `${path}?offset=1&limit=2`)).rows).toEqual(ResultSet.Result.slice(1, 3))
+    expect((await get(`${path}?limit=some`)).status).toBe(422)
+    const [column] = Object.keys(ResultSet.Result[0]!).filter((name) => name.includes('project'))
+    const { rows } = await table(server, `${path}/${column!}`)
+    expect(rows.map(({ values }) => values)).toEqual(expect.arrayContaining(['TEST', 'ODD']))
+    expect((await get(`${path}/none`)).status).toBe(410)
+    const headers = { authorization: basic('member', 'member-pass') }
+    expect((await server.request('GET', path, { headers })).status).toBe(404)
+    expect((await get('/data/search/_none')).status).toBe(500)
+  })
+
   test('DICOMDIR of a scan is a zip of its DICOM files with an index of them', async () => {
     const path = `/data/experiments/${session}/scans/1/DICOMDIR`
     const answer = await get(path)

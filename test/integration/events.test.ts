@@ -120,6 +120,28 @@ describe('the versions of a data type', () => {
   })
 })
 
+describe('what a search has found that was kept', () => {
+  it('is a table, and each of its columns one', async () => {
+    const search =
+      '<xdat:stored_search ID="kept" xmlns:xdat="http://nrg.wustl.edu/security"><xdat:root_element_name>xnat:subjectData</xdat:root_element_name>' +
+      '<xdat:search_field><xdat:element_name>xnat:subjectData</xdat:element_name><xdat:field_ID>PROJECT</xdat:field_ID></xdat:search_field></xdat:stored_search>'
+    const authorization = `Basic ${Buffer.from(`${emulator.user}:${emulator.password}`).toString('base64')}`
+    const run = await fetch(`${emulator.url}/data/search?cache=true&format=json`, {
+      method: 'POST',
+      headers: { authorization, 'content-type': 'text/xml' },
+      body: search,
+    })
+    const found = ((await run.json()) as { ResultSet: { ID: string; Result: object[] } }).ResultSet
+    const sent = withNewline(await server(`/data/search/${found.ID}?format=csv`))
+    expect(await text(`.xnat/search/cached/${found.ID}.csv`)).toBe(sent)
+    const column = Object.keys(found.Result[0]!).find((name) => name.includes('project'))!
+    const values = withNewline(await server(`/data/search/${found.ID}/${column}?format=csv`))
+    expect(await text(`.xnat/search/cached/${found.ID}/${column}.csv`)).toBe(values)
+    expect(await text(`data/search/${found.ID}/${column}`)).toBe(values)
+    expect(await fs.list('.xnat/search/cached')).toEqual([])
+  })
+})
+
 describe('DICOMDIR.zip', () => {
   const path = `${session}/scans/1/.xnat/DICOMDIR.zip`
 

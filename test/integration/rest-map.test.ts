@@ -231,6 +231,7 @@ describe('pasting each documented URI after the mountpoint opens the content tha
       '/user/cache/resources/{X}',
       '/user/cache/resources/{X}/files/{F}',
       '/search/saved', // control-files.test.ts
+      '/search/{CACHED}/{COL}', // events.test.ts
       '/JSESSION', // is no file
       '/auth',
     ])

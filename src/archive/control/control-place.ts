@@ -38,6 +38,8 @@ export type AskedKind =
   | 'item-workflows'
   | 'statuses'
   | 'searches'
+  | 'cached-searches'
+  | 'cached-search'
   | 'user-roles'
   | 'user-sessions'
   | 'audited'

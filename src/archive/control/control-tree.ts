@@ -27,7 +27,7 @@ import type { Directories, Documents } from './item-documents.js'
 import type { ControlRule } from './control-rule.js'
 import { dicomDirEntry, dicomDirName } from './dicom-dir.js'
 import { listedRules, named, namedText } from './listed-documents.js'
-import { askedRules, dataType } from './named-documents.js'
+import { askedRules, cachedTable, dataType } from './named-documents.js'
 import { prearchiveRules } from './prearchive.js'
 import { serviceRules } from './service-orders.js'
 import { settingsRules } from './settings.js'
@@ -80,9 +80,18 @@ const rules: Readonly<Record<ControlKind, ControlRule>> = {
   ...prearchiveRules,
   search: {
     documents: () => ({ 'elements.csv': elementsDocument() }),
-    directories: () => ({ saved: 'saved', run: 'run', fields: 'fields', versions: 'versions' }),
+    directories: () => ({
+      saved: 'saved',
+      run: 'run',
+      fields: 'fields',
+      versions: 'versions',
+      cached: 'cached-searches',
+    }),
     // REST has the lists of fields below the list of elements.
-    find: async (_, __, name) => (name === 'elements' ? aliasEntry(name, 'fields') : undefined),
+    find: async (_, __, name) => {
+      if (name === 'elements') return aliasEntry(name, 'fields')
+      return cachedTable.test(name) ? aliasEntry(name, `cached/${name}`) : undefined
+    },
   },
   saved: {
     list: async (directory, _, sources) => {
@@ -147,6 +156,13 @@ const rules: Readonly<Record<ControlKind, ControlRule>> = {
     find: async (_, __, name) => (name === 'workflowid' ? aliasEntry(name, '../../workflows') : undefined),
   },
   ...askedRules,
+  'cached-searches': {
+    // As a path of REST has columns below a table, the table itself has its name with the ending only.
+    find: async (directory, place, name, sources) =>
+      cachedTable.test(name)
+        ? controlDirectoryEntry(directory, name, within(place, 'cached-search', name))
+        : askedRules['cached-searches'].find!(directory, place, name, sources),
+  },
   ...listedRules,
   ...settingsRules,
   ...userCacheRules,

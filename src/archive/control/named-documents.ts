@@ -1,6 +1,8 @@
 import type { Document } from '../../xnat/documents.js'
 import { fieldsDocument } from '../../xnat/documents.js'
 import {
+  cachedColumnDocument,
+  cachedSearchDocument,
   itemWorkflowDocument,
   statusLogDocument,
   versionsDocument,
@@ -26,6 +28,8 @@ interface Asked {
 
 export const dataType = /^[^.]+:[^.]+$/
 const number = /^[1-9]\d*$/
+/** XNAT begins their names so; without that, `elements` and `saved` would be such names. */
+export const cachedTable = /^_\w+$/
 /** What a part of a URL's path can be. */
 const segment = /^(?!\.{1,2}$)[\w.@:~-]+$/
 
@@ -45,6 +49,12 @@ const asked: Readonly<Record<AskedKind, Asked>> = {
     pattern: /^@?[\w.:-]+$/,
     ending: '.xml',
     of: (id, { item }) => projectSearchDocument(item.project!, id),
+  },
+  'cached-searches': { pattern: cachedTable, ending: '.csv', of: cachedSearchDocument },
+  'cached-search': {
+    pattern: /^\w+$/,
+    ending: '.csv',
+    of: (column, { subject }) => cachedColumnDocument(subject!, column),
   },
   'user-roles': { pattern: segment, ending: '.csv', of: rolesDocument },
   'user-sessions': { pattern: segment, ending: '', of: sessionsDocument },

@@ -1,5 +1,6 @@
 import { assessorItem } from './assessor-item.js'
 import { aliasTokens, authService, authentication, jsession } from './auth-services.js'
+import { cachedColumn, cachedSearch } from './cached-search.js'
 import { sessionDirectory } from './dir.js'
 import { experimentItem } from './experiment-item.js'
 import { assessorList, experimentList, projectExperimentList } from './experiment-lists.js'
@@ -188,6 +189,8 @@ const siteRoutes: readonly RouteDefinition[] = [
   direct('/search/elements/{ELEMENT_NAME}/versions', searchVersions),
   direct('/search/saved', savedSearchList),
   direct('/search/saved/{SEARCH_ID}', savedSearch),
+  direct('/search/{CACHED_SEARCH_ID}', cachedSearch),
+  direct('/search/{CACHED_SEARCH_ID}/{COLUMN}', cachedColumn),
   direct('/JSESSION', jsession),
   direct('/auth', authentication),
   direct('/services/auth', authService),

@@ -5,6 +5,7 @@ import { canReadItem, canReadProject, findProject } from '../store/access.js'
 import type { Project, StoredSearch } from '../store/model.js'
 import { canonicalType, isExperiment, pluralName, searchableTypes, singularName } from '../store/xsi-types.js'
 import { contentDisposition } from './archive-stream.js'
+import { keepTable } from './cached-search.js'
 import type { RestContext, RestResource } from './resource.js'
 import { parseSearch, runSearch, type Search } from './search-engine.js'
 import { displayFields, type DisplayField } from './search-fields.js'
@@ -17,15 +18,21 @@ export function searchRun(context: RestContext): RestResource {
   return {
     variants: LIST_VARIANTS,
     post: async () => {
-      const search = parseSearch(await context.exchange.bodyText())
-      return resultAnswer(context, search, context.overrideVariant(MEDIA.json))
+      const text = await context.exchange.bodyText()
+      const id = / ID="([^"]*)"/.exec(text)?.[1]
+      return resultAnswer(context, parseSearch(text), context.overrideVariant(MEDIA.json), id)
     },
   }
 }
 
-function resultAnswer(context: RestContext, search: Search, mediaType: string): Answer {
+function resultAnswer(context: RestContext, search: Search, mediaType: string, id?: string): Answer {
   const { table, columns } = runSearch(context, search)
-  const properties = { totalRecords: table.rows.length, rootElementName: search.rootElement }
+  const isKept = context.query.isTrue('cache')
+  const properties = {
+    ...(isKept && { ID: keepTable(context, id, table) }),
+    totalRecords: table.rows.length,
+    rootElementName: search.rootElement,
+  }
   return tableAnswer(context, table, mediaType, properties, columns)
 }
 
