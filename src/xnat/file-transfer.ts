@@ -117,7 +117,7 @@ export async function putFile(
   }
   let md5 = ''
   const bytes = (): AsyncIterable<Buffer> =>
-    digesting(bytesOfFile(sourcePath, sizeBytes), (digest) => (md5 = digest))
+    digesting(bytesOfFile(sourcePath, sizeBytes), sizeBytes, (digest) => (md5 = digest))
   await sendMultipart(session, resource, path, { bytes, sizeBytes, overwrite }, signal)
   return { md5 }
 }
@@ -159,7 +159,8 @@ export async function putCached(
   const bytes = given ?? (sizeBytes <= inOnePieceBytes ? await readLocalFile(sourcePath) : undefined)
   const content = bytes
     ? bytes.subarray(0, sizeBytes)
-    : (): AsyncIterable<Buffer> => digesting(bytesOfFile(sourcePath, sizeBytes), (digest) => (md5 = digest))
+    : (): AsyncIterable<Buffer> =>
+        digesting(bytesOfFile(sourcePath, sizeBytes), sizeBytes, (digest) => (md5 = digest))
   const isInner = path.split('/files/')[1]!.includes('/')
   const body = isInner ? plainBody(content, sizeBytes) : multipartBody(content, sizeBytes)
   const response = await session.send({
@@ -257,13 +258,20 @@ async function* bytesOfFile(path: string, sizeBytes: number): AsyncGenerator<Buf
   if (sizeBytes > 0) yield* createReadStream(path, { end: sizeBytes - 1, highWaterMark: 256 * 1024 })
 }
 
-async function* digesting(bytes: AsyncIterable<Buffer>, done: (md5: string) => void): AsyncGenerator<Buffer> {
+/** Tells the digest before it gives the last byte away: of a plain body nobody asks for more than its length. */
+async function* digesting(
+  bytes: AsyncIterable<Buffer>,
+  sizeBytes: number,
+  done: (md5: string) => void,
+): AsyncGenerator<Buffer> {
   const hash = createHash('md5')
+  let leftBytes = sizeBytes
   for await (const chunk of bytes) {
     hash.update(chunk)
+    leftBytes -= chunk.length
+    if (leftBytes === 0) done(hash.digest('hex'))
     yield chunk
   }
-  done(hash.digest('hex'))
 }
 
 async function* multipart(head: Buffer, bytes: AsyncIterable<Buffer>, tail: Buffer): AsyncGenerator<Buffer> {
