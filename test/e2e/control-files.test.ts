@@ -61,7 +61,7 @@ describe.each(drivers)('orders in .xnat by the driver %s', (driver) => {
   const inMount = (line: string): Promise<string> => shell(line, { cwd: mount.path })
 
   it('are not given by a recursive delete', async () => {
-    const before = await inMount('ls TEST/.xnat/users/* TEST/1/MR1/.xnat/projects')
+    const before = await inMount('ls -R TEST/.xnat/users TEST/.xnat/config TEST/1/MR1/.xnat/projects')
     for (const line of [
       'rm -rf TEST/1/MR1/.xnat TEST/.xnat',
       'find TEST/1/MR1/.xnat TEST/.xnat -delete',
@@ -69,7 +69,8 @@ describe.each(drivers)('orders in .xnat by the driver %s', (driver) => {
     ])
       await inMount(`${line} 2>/dev/null || true`)
     expect(before).toContain('member')
-    expect(await inMount('ls TEST/.xnat/users/* TEST/1/MR1/.xnat/projects')).toBe(before)
+    expect(before).toContain('t1')
+    expect(await inMount('ls -R TEST/.xnat/users TEST/.xnat/config TEST/1/MR1/.xnat/projects')).toBe(before)
   })
   const rest = async (path: string): Promise<string> => (await server.rest('GET', path)).body.toString()
 
