@@ -85,7 +85,6 @@ export async function makeSample(folder, repository, sizes, wanted) {
         filled(new DataSet(root, 'MANY', scan, 'DATA'), sizes.findFiles, 100),
       ),
     sequential: () => [filled(new DataSet(root, 'SEQUENTIAL', '1', 'DATA'), 1, sizes.sequentialBytes)],
-    link: () => [filled(new DataSet(root, 'LINK', '1', 'DATA'), 1, sizes.linkBytes)],
     random: () => [filled(new DataSet(root, 'RANDOM', '1', 'DATA'), 1, sizes.randomBytes)],
   }
   const sets = {}
