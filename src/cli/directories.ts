@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { chmod, mkdir, stat } from 'node:fs/promises'
 import { homedir, tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
+import { causeChain } from '../util/log.js'
 import { CliError, exitCodes } from './exit.js'
 
 /** Where the bytes of files being written, unsent files and logs are kept. */
@@ -9,7 +10,10 @@ export function stateDirectory(): string {
   return join(process.env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'xnatfs')
 }
 
-/** Where the sockets of running mounts are. Short: a socket's path has 107 bytes. */
+/** The system cuts what is longer, without a word. */
+const longestSocketPath = 107
+
+/** Where the sockets of running mounts are. */
 function runtimeDirectory(): string {
   const runtime = process.env['XDG_RUNTIME_DIR']
   return runtime ? join(runtime, 'xnatfs') : join(tmpdir(), `xnatfs-${userInfo().uid}`)
@@ -17,13 +21,18 @@ function runtimeDirectory(): string {
 
 /** A directory for this user's eyes only. @throws CliError when it belongs to somebody else */
 export async function privateDirectory(path: string): Promise<string> {
-  await mkdir(path, { recursive: true, mode: 0o700 })
+  const variable = path.startsWith(stateDirectory()) ? 'XDG_STATE_HOME' : 'XDG_RUNTIME_DIR'
+  await mkdir(path, { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
+    const reason = `cannot be made a directory: ${causeChain(cause)}`
+    const nextStep = `set ${variable} to a directory of your own`
+    throw new CliError(exitCodes.failure, { thing: path, reason, nextStep }, { cause })
+  })
   const { uid, mode } = await stat(path)
   if (uid !== userInfo().uid) {
     throw new CliError(exitCodes.failure, {
       thing: path,
       reason: 'belongs to another user',
-      nextStep: `remove it, or set ${path.startsWith(stateDirectory()) ? 'XDG_STATE_HOME' : 'XDG_RUNTIME_DIR'} to a directory of your own`,
+      nextStep: `remove it, or set ${variable} to a directory of your own`,
     })
   }
   if ((mode & 0o077) !== 0) await chmod(path, 0o700)
@@ -33,7 +42,13 @@ export async function privateDirectory(path: string): Promise<string> {
 /** The socket on which the mount at this path listens. */
 export async function controlSocket(mountpoint: string): Promise<string> {
   const directory = await privateDirectory(runtimeDirectory())
-  return join(directory, `${createHash('sha256').update(mountpoint).digest('hex').slice(0, 16)}.sock`)
+  const path = join(directory, `${createHash('sha256').update(mountpoint).digest('hex').slice(0, 16)}.sock`)
+  if (Buffer.byteLength(path) <= longestSocketPath) return path
+  throw new CliError(exitCodes.failure, {
+    thing: path,
+    reason: `is too long for a socket, whose path has ${longestSocketPath} bytes`,
+    nextStep: 'set XDG_RUNTIME_DIR to a shorter path',
+  })
 }
 
 /** The log of the mount at this path. */

@@ -78,7 +78,7 @@ function doomed(
     throw new CliError(exitCodes.notFound, {
       thing: `${url ?? 'any server'}${flags.user === undefined ? '' : ` as ${flags.user}`}`,
       reason: 'nobody is logged in there by `xnatfs login`',
-      nextStep: 'there is nothing to be done; what comes from ~/.netrc or the environment ends there',
+      nextStep: 'remove what ~/.netrc or the environment has, if that is meant',
     })
   }
   if (url === undefined && found.length > 1 && !flags.all) {

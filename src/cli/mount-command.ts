@@ -29,7 +29,7 @@ export async function mountCommand(path: string, given: MountFlags): Promise<Exi
   const flags = part === '' ? given : { ...given, readOnly: true }
   const mountpoint = await resolveMountpoint(path)
   const foreign = foreignLogIn(url, process.env)
-  if (foreign !== undefined) process.stderr.write(`xnatfs: ${foreign}\n`)
+  if (foreign !== undefined && !flags.guest) process.stderr.write(`xnatfs: ${foreign}\n`)
   const reach = reachOf(url, flags, process.env)
   if (reach.isInsecure) process.stderr.write(`xnatfs: ${insecureWarning(url)}\n`)
   const plan = { url, part, mountpoint, flags, reach, logIn: await findLogIn(url, flags) }

@@ -24,6 +24,7 @@ import { insecureWarning } from './server-access.js'
 import { metricsText, serveMetrics } from './metrics.js'
 import type { MetricsServer } from './metrics.js'
 import { MountCache } from './mount-cache.js'
+import { mountFailure } from './mount-failure.js'
 import { prepareMountpoint } from './mount-point.js'
 import { prefetch } from './prefetch-task.js'
 import type { PrefetchWhat } from './prefetch-task.js'
@@ -128,6 +129,7 @@ export class RunningMount {
       log.info(`${url} as ${mount.#user} is mounted on ${mountpoint} (driver ${driver.name}: ${why})`)
       return mount
     } catch (error) {
+      if (mount.#isMounted) await unmount(mountpoint, { lazy: true }).catch(() => {}) // it ends with the process
       await mount.#layers.vfs.leave()
       await mount.#release()
       await removeMade()
@@ -272,19 +274,22 @@ export class RunningMount {
   async #mount(driver: FuseDriver): Promise<void> {
     const { mountpoint, flags, url, part } = this.#plan
     const kernelTimeoutMs = Math.min(flags.listingTtl * 1000, longestKernelTimeoutMs)
-    this.#fuse = await driver.mount(createOperations(this.#layers.vfs, this.#log), {
-      mountpoint,
-      source: part === '' ? url : `${url}/data/${part.split('/').map(encodeURIComponent).join('/')}`,
-      isReadOnly: flags.readOnly ?? false,
-      allowOther: flags.allowOther ?? false,
-      entryTimeoutMs: kernelTimeoutMs,
-      negativeTimeoutMs: Math.min(kernelTimeoutMs, negativeTimeoutMs),
-    })
+    const socket = await controlSocket(mountpoint)
+    this.#fuse = await driver
+      .mount(createOperations(this.#layers.vfs, this.#log), {
+        mountpoint,
+        source: part === '' ? url : `${url}/data/${part.split('/').map(encodeURIComponent).join('/')}`,
+        isReadOnly: flags.readOnly ?? false,
+        allowOther: flags.allowOther ?? false,
+        entryTimeoutMs: kernelTimeoutMs,
+        negativeTimeoutMs: Math.min(kernelTimeoutMs, negativeTimeoutMs),
+      })
+      .catch((error: unknown) => {
+        throw mountFailure(mountpoint, error)
+      })
     this.#fuse.cache?.expireOpens() // of what became known before it could be told
     this.#isMounted = true
-    this.#control = await serveControl(await controlSocket(mountpoint), (request, asker) =>
-      this.#obey(request, asker),
-    )
+    this.#control = await serveControl(socket, (request, asker) => this.#obey(request, asker))
   }
 
   async #startMetrics(): Promise<void> {

@@ -40,6 +40,13 @@ export function pathOf(text: string): string {
   return text.startsWith('~/') ? join(homedir(), text.slice(2)) : resolve(text)
 }
 
+/** A number of TCP. */
+export function portNumber(text: string): number {
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535)
+    throw new WrongValue('is no port', 'write a number from 0 to 65535')
+  return Number(text)
+}
+
 /** A number of a user or group. */
 export function idNumber(text: string): number {
   if (!/^\d{1,10}$/.test(text))

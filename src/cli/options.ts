@@ -10,6 +10,7 @@ import {
   nonNegativeNumber,
   octalMask,
   pathOf,
+  portNumber,
   positiveNumber,
 } from './option-parsers.js'
 
@@ -175,7 +176,7 @@ const mountOptions: readonly OptionRow[] = [
     { flags: '--trace-http', help: 'log every exchange with the server, without bodies and secrets' },
     {
       flags: '--metrics-port <n>',
-      parse: nonNegativeNumber,
+      parse: portNumber,
       help: 'metrics for Prometheus on 127.0.0.1, at /metrics; 0 takes a free port, and the log says which',
     },
     {
@@ -205,7 +206,7 @@ const serveOptions: readonly OptionRow[] = [
   {
     flags: '--port <n>',
     default: 0,
-    parse: nonNegativeNumber,
+    parse: portNumber,
     help: 'port on 127.0.0.1; 0 takes a free one',
   },
   {

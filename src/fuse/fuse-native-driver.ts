@@ -92,10 +92,10 @@ function seconds(ms: number): string {
 function explain(error: unknown, mountpoint: string): string {
   const message = error instanceof Error ? error.message : String(error)
   if (message.includes('Mountpoint in use')) {
-    return `${mountpoint} lies on another device than its parent directory, which the driver fuse-native refuses; choose a directory inside it`
+    return `${mountpoint} lies on another device than its parent directory, which the driver fuse-native refuses`
   }
   if (message.includes('fuse failed')) {
-    return `the kernel refused the mount on ${mountpoint}; are you allowed to mount (fusermount is set-uid, /etc/fuse.conf)?`
+    return `the kernel refused the mount on ${mountpoint} (is fusermount set-uid, and what is in /etc/fuse.conf?)`
   }
   return message
 }

@@ -85,6 +85,11 @@ export function failureOf(cause: unknown, method: string, url: string, signal?: 
   if (code.startsWith('HPE_')) {
     return { error: new XnatError('bad-response', 'the answer is not HTTP', details), retry: 'repeatable' }
   }
+  if (/^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG)$|^EPROTO$/.test(code)) {
+    const reason = `what answers there does not speak TLS (${code})`
+    const nextStep = 'check the URL: it may begin with http:, or have another port'
+    return { error: new XnatError('unreachable', reason, { ...details, nextStep }), retry: 'never' }
+  }
   if (/CERT|TLS|SSL|SELF_SIGNED|VERIFY/.test(code)) {
     const reason = `the server's certificate is not trusted (${code})`
     const nextStep = 'if it is right, --ca-file names the certificate of who signed it'

@@ -231,7 +231,12 @@ describe('an ordinary user', () => {
     await rm(folder, { recursive: true })
     await rm(installed, { recursive: true })
   })
-  const asNobody = (command: string, parameters: readonly string[]): ReturnType<typeof run> =>
+  const main = (): string => join(installed, 'dist/cli/main.js')
+  const asNobody = (
+    command: string,
+    parameters: readonly string[],
+    env: Record<string, string> = {},
+  ): ReturnType<typeof run> =>
     run(command, parameters, {
       uid: nobody,
       cwd: folder,
@@ -243,13 +248,49 @@ describe('an ordinary user', () => {
         XNAT_HOST: server.url,
         XNAT_USER: server.user,
         XNAT_PASS: server.password,
+        ...env,
       },
     })
 
-  it('mounts, reads, writes and unmounts with fusermount3', async () => {
-    const main = join(installed, 'dist/cli/main.js')
+  it.each<[string, Record<string, string>, string[], RegExp]>([
+    [
+      '--allow-other, which /etc/fuse.conf does not allow',
+      {},
+      ['--allow-other'],
+      /xnat: cannot be mounted on: fusermount3: option allow_other .*; have root add the line user_allow_other/,
+    ],
+    [
+      'a place without fusermount3',
+      { PATH: '/absent' },
+      [],
+      /FUSE: does not work here: the program fusermount is not there; install it: `apt-get install fuse3`/,
+    ],
+    [
+      'a path that no socket can have',
+      { XDG_RUNTIME_DIR: `/tmp/${'x'.repeat(120)}` },
+      [],
+      /\.sock: is too long for a socket, .*; set XDG_RUNTIME_DIR to a shorter path/,
+    ],
+    [
+      'a state directory of somebody else',
+      { XDG_STATE_HOME: '/root' },
+      [],
+      /^xnatfs: \/root\/xnatfs\S*: cannot be made a directory: .*; set XDG_STATE_HOME to a directory of your own/,
+    ],
+  ])('is told what %s wants, and nothing is left behind', async (_, env, flags, words) => {
     const path = join(folder, 'xnat')
-    const mounted = await asNobody(process.execPath, [main, 'mount', path])
+    try {
+      const { code, stderr } = await asNobody(process.execPath, [main(), 'mount', path, ...flags], env)
+      expect([code, stderr]).toEqual([expect.any(Number), expect.stringMatching(words)])
+      expect(await mountAt(path)).toBeUndefined()
+    } finally {
+      await rm(`/tmp/${'x'.repeat(120)}`, { recursive: true, force: true })
+    }
+  })
+
+  it('mounts, reads, writes and unmounts with fusermount3', async () => {
+    const path = join(folder, 'xnat')
+    const mounted = await asNobody(process.execPath, [main(), 'mount', path])
     expect([mounted.code, mounted.stderr]).toEqual([0, ''])
     expect(await readFile(mounted.stdout.trim().replace(/.*log: /, ''), 'utf8')).toContain('driver libfuse3')
     try {
@@ -258,7 +299,7 @@ describe('an ordinary user', () => {
       const worked = await asNobody('bash', ['-c', work])
       expect([worked.code, worked.stdout, worked.stderr]).toEqual([0, `${nobody}\n`, ''])
       expect(await codeOf(readdir(path))).toBe('EACCES') // not even root, without --allow-other
-      const unmounted = await asNobody(process.execPath, [main, 'umount', path])
+      const unmounted = await asNobody(process.execPath, [main(), 'umount', path])
       expect([unmounted.code, unmounted.stderr]).toEqual([0, ''])
     } finally {
       if (await mountAt(path)) await unmount(path, { lazy: true })

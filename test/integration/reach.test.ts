@@ -77,6 +77,11 @@ describe('how a server is reached', () => {
     expect(await whoAmI(url, { insecure: true })).toBe(emulator.user)
   })
 
+  it('a server without TLS is told from one that nobody trusts', async () => {
+    const url = emulator.url.replace('http:', 'https:')
+    await expect(whoAmI(url)).rejects.toThrow(/does not speak TLS .*; check the URL/)
+  })
+
   it('a CA file that is none is told by its name', async () => {
     const url = `https://localhost:${portOfTls}`
     await expect(whoAmI(url, { caFile: join(folder, 'absent.pem') })).rejects.toThrow(

@@ -4,12 +4,10 @@ import { causeChain } from '../../util/log.js'
 import { controlSocket, privateDirectory, stateDirectory } from '../directories.js'
 import type { MountFlags } from '../flags.js'
 import { cacheRoot } from '../mount-cache.js'
+import { toCliError } from '../to-cli-error.js'
 import { sizeText } from '../text.js'
 import { fail, ok, warn } from './finding.js'
 import type { Finding } from './finding.js'
-
-/** A socket's path has 107 bytes and a zero. */
-const longestSocketPath = 107
 
 /** What the cache leaves free (semantics.md 2.7): below that it keeps nothing. */
 const leftFreeShare = 1 / 20
@@ -44,10 +42,10 @@ async function checkSocket(): Promise<Finding> {
   try {
     const path = await controlSocket('/')
     await tryToWrite(dirname(path))
-    if (Buffer.byteLength(path) <= longestSocketPath) return ok(name, `in ${dirname(path)}`)
-    return fail(name, `${path} is too long for a socket`, 'set XDG_RUNTIME_DIR to a shorter path')
+    return ok(name, `in ${dirname(path)}`)
   } catch (error) {
-    return fail(name, causeChain(error), 'set XDG_RUNTIME_DIR to a directory of your own')
+    const { reason, nextStep, thing } = toCliError(error).refusal
+    return fail(name, `${thing}: ${reason}`, nextStep)
   }
 }
 

@@ -11,6 +11,7 @@ import type { MountFlags } from '../flags.js'
 import { explainLogIn } from '../log-in.js'
 import { insecureWarning, reachOf } from '../server-access.js'
 import { durationText } from '../text.js'
+import { toCliError } from '../to-cli-error.js'
 import { version } from '../version.js'
 import { fail, ok, warn } from './finding.js'
 import type { Finding } from './finding.js'
@@ -53,8 +54,8 @@ async function checkReachable(http: Http, { url, now }: ServerQuestion): Promise
     const tookMs = Math.round(performance.now() - sinceMs)
     return [ok('server', `${url} answers (${tookMs} ms)`), checkClock(response.header('date'), now())]
   } catch (error) {
-    const remedy = 'check the URL, the network, and the proxy variables of the environment'
-    return [fail('server', causeChain(error), remedy)]
+    const { reason, nextStep } = toCliError(error).refusal
+    return [fail('server', reason, nextStep)]
   }
 }
 
