@@ -121,6 +121,7 @@ export class Changes {
       parent.overlay.set(name, hidden)
       this.#hidden.set(node, { parent, name, hidden })
     } else parent.overlay.delete(name)
+    table.ref(node, 'lookups') // its last handle is released before `unhide`
     table.detach(node)
     return node
   }
@@ -129,11 +130,16 @@ export class Changes {
   async unhide(node: Node): Promise<void> {
     const place = this.#hidden.get(node)
     this.#hidden.delete(node)
-    if (!place || place.parent.overlay.get(place.name) !== place.hidden) return
     try {
+      if (node.local) {
+        await node.local.removeOrigin()
+        this.#options.locals.settle(node, node.local)
+      }
+      if (!place || place.parent.overlay.get(place.name) !== place.hidden) return
       await this.#options.locals.removals.remove(place.parent, place.hidden.hidden)
     } finally {
-      if (place.parent.overlay.get(place.name) === place.hidden) place.parent.overlay.delete(place.name)
+      if (place?.parent.overlay.get(place.name) === place?.hidden) place?.parent.overlay.delete(place.name)
+      this.#options.table.unref(node, 'lookups')
     }
   }
 

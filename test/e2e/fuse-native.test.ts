@@ -49,6 +49,15 @@ describe('the driver fuse-native', () => {
     await shell('rsync -a "$LOCAL/scans/2" "$R/" && diff -r "$LOCAL/scans/2" "$R/2"', { env })
   })
 
+  it('deletes a file that is removed while it is open when it is closed', async () => {
+    const R = join(mount.path, 'TEST/1/MR1/resources/REMOVED')
+    await shell('mkdir "$R" && echo old > "$R/a" && exec 3>>"$R/a" && rm "$R/a" && echo new >&3', {
+      env: { R },
+    })
+    const uri = '/data/projects/TEST/subjects/1/experiments/MR1/resources/REMOVED/files/a'
+    await expect.poll(async () => (await server.rest('GET', uri)).status).toBe(404)
+  })
+
   it('leaves a dead mount when it is killed, which umount tells from a live one and clears away', async () => {
     process.kill(await mount.pid(), 'SIGKILL')
     await expect.poll(isDead).toBe(true)
