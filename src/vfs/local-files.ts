@@ -137,6 +137,11 @@ export class LocalFiles {
     return [...this.#locals].filter((local) => local.isDirty())
   }
 
+  /** Whether a file that was renamed from there will delete it. */
+  areRenamedFrom(hidden: Hidden): boolean {
+    return [...this.#locals].some(({ origin }) => origin?.hidden === hidden)
+  }
+
   /** Nobody wants these bytes on the server. */
   async discard(local: LocalFile): Promise<void> {
     const { node } = local

@@ -119,11 +119,7 @@ export class Renames {
     }
     await local.settled()
     await local.settleDoubt()
-    // It is to replace a stored file that it was renamed over: that one must not come back when it moves on.
-    if (local.isNew && local.replaces && !local.covers) {
-      if (node.writers === 0) await writeBack.flush(local)
-      else local.covers = { hidden: local.replaces }
-    }
+    await this.#finishReplacing(node, local)
     // Waits for an upload that is under way, and brings the stored bytes here: they go with the old name.
     await local.staging.withBytes(() => Promise.resolve())
     if (local.replaces && !local.isNew && !isTemporaryName(to.name)) {
@@ -159,6 +155,28 @@ export class Renames {
       if (to.displaced.local) locals.settle(to.displaced, to.displaced.local)
     }
     locals.settle(node, local)
+  }
+
+  /** What it was renamed over, and is to replace on the server, must not come back when it moves on. */
+  async #finishReplacing(node: Node, local: LocalFile): Promise<void> {
+    const { locals, writeBack } = this.#options
+    const { replaces, covers } = local
+    if (!local.isNew || !replaces || (covers && locals.areRenamedFrom(covers))) return
+    if (node.writers === 0 && !covers) return writeBack.flush(local)
+    if (!local.origin) local.covers ??= { hidden: replaces }
+    else {
+      // It has left one stored name behind already, and can take along no second one.
+      const restore = local.snapshot()
+      try {
+        local.retarget(undefined)
+        local.mayLieUnder(replaces)
+        local.covers = undefined
+        await locals.removals.remove(node.parent!, replaces)
+      } catch (error) {
+        restore()
+        throw error
+      }
+    }
   }
 
   /** In the journal the one takes the place of the other at once: two entries of one name would be at odds. */

@@ -54,3 +54,42 @@ it.each([[true], [false]])(
     expect((await readFile(last.fs, `${here}/first~`)).toString()).toBe('stored')
   },
 )
+
+it.each([
+  ['close', false],
+  ['back', false],
+  ['back', true],
+] as const)(
+  'a stored file that another stored one, still open, was renamed over and moved on from is gone (%s, killed: %s)',
+  async (writeMode, isKilled) => {
+    await at.server.put('first', 'stored')
+    await at.server.put('second', 'replaced')
+    await at.server.put('third', 'replaced too')
+    const { mount, fs } = await at.start({ writeMode, writeBackDelay: 3600 })
+    const file = await fs.open(`${here}/first`, 'r+')
+    await file.write(Buffer.from('STO'), 0)
+    await fs.rename(`${here}/first`, `${here}/second`)
+    await fs.rename(`${here}/second`, `${here}/third`)
+    await fs.rename(`${here}/third`, `${here}/fourth`)
+    await file.close()
+    expect(await fs.list(here)).toEqual(['fourth'])
+    if (isKilled) await abandonJournals(at.root)
+    const last = isKilled ? (await at.start({ writeMode: 'back' })).mount : mount
+    await last.vfs.drain({ includeOpen: false })
+    expect(await at.server.texts()).toEqual({ fourth: 'STOred' })
+  },
+)
+
+it('a stored file that could not be deleted keeps the open one that was renamed over it in its place', async () => {
+  await at.server.put('first', 'stored')
+  await at.server.put('second', 'replaced')
+  const { fs } = await at.start({ writeMode: 'close' })
+  const file = await fs.open(`${here}/first`, 'r+')
+  await file.write(Buffer.from('STO'), 0)
+  await fs.rename(`${here}/first`, `${here}/second`)
+  at.emulator.control.setFaults([{ method: 'DELETE', path: '**', fault: { kind: 'status', status: 403 } }])
+  await expect(fs.rename(`${here}/second`, `${here}/third`)).rejects.toMatchObject({ code: 'EACCES' })
+  at.emulator.control.setFaults([])
+  await file.close()
+  expect(await at.server.texts()).toEqual({ second: 'STOred' })
+})
