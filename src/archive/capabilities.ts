@@ -1,12 +1,13 @@
 import { FsError } from '../util/fs-error.js'
 import { isNameableScan } from '../xnat/address.js'
+import { storedAs } from '../xnat/wire-path.js'
 import type { Capability, Entry } from './archive.js'
 import { controlLack } from './control/control-lacks.js'
 import type { Lack } from './control/control-lacks.js'
 import { isEntity } from './entities.js'
 import { isTree, levels, placeOf } from './layout.js'
 import type { ArchivePlace, FilePlace, ItemPlace, Level, TreePlace } from './layout.js'
-import { unescapeName } from './names.js'
+import { longestNameBytes, unescapeName } from './names.js'
 import { isRaw } from './resources.js'
 
 export interface CapabilityOptions {
@@ -73,7 +74,7 @@ export function missingCapability(
     return newName === undefined ? undefined : resourceNameProblem(place, newName, deny, options)
   }
   const problem =
-    newName === undefined ? undefined : fileNameProblem(newName, capability === 'make-directory')
+    newName === undefined ? undefined : fileNameProblem(newName, capability === 'make-directory', place)
   return problem === undefined ? undefined : deny('EINVAL', wrongName(newName!, problem))
 }
 
@@ -200,7 +201,7 @@ function labelProblem(label: string): string | undefined {
 }
 
 /** Why XNAT cannot keep a file, or files in a folder, of this name (§2.4, §3.6, §5). */
-function fileNameProblem(name: string, isFolder: boolean): string | undefined {
+function fileNameProblem(name: string, isFolder: boolean, place: TreePlace | FilePlace): string | undefined {
   const label = unescapeName(name)
   if (/[/\\\p{Cc}]/u.test(label)) return 'XNAT takes no backslash, slash or control character in a name'
   if (label.includes('\ufffd')) return 'a name must be valid UTF-8'
@@ -213,7 +214,11 @@ function fileNameProblem(name: string, isFolder: boolean): string | undefined {
   if (!isFolder && (label.endsWith('_catalog.xml') || label.startsWith('.~lock-'))) {
     return 'XNAT keeps such names for itself'
   }
-  return undefined
+  const path = [...(isTree(place) ? place.path : []), label].join('/')
+  const isTooLong = storedAs(path)
+    .split('/')
+    .some((part) => Buffer.byteLength(part) > longestNameBytes)
+  return isTooLong ? 'it is too long with the escapes that XNAT keeps' : undefined
 }
 
 function isBelowScan(place: ArchivePlace): place is TreePlace | FilePlace {

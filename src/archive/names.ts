@@ -11,7 +11,7 @@ import { createHash } from 'node:crypto'
  *   siblings with one label the first by ID keeps it, so that a later one does not rename an older one.
  */
 
-const longestNameBytes = 255
+export const longestNameBytes = 255
 
 /** The escape of one character (C1 controls are two bytes), and the same behind escaped percent signs. */
 const escapeText = '(?:2F|7F|[01][0-9A-F]|C2%[89][0-9A-F])'

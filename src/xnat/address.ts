@@ -95,12 +95,15 @@ export function resourcePath(address: ResourceAddress, use: Use = 'change'): str
   return `${itemPath(address, use)}/resources/${encodeURIComponent(address.resource)}`
 }
 
+/** What XNAT escapes for XML in an ID before it looks for it (§1.2). */
+const escapedForXml = /[<>&"']|(?![\t\n\r\x85])\p{Cc}/u
+
 /**
  * A comma separates scan IDs in a URL and `%2F` is refused (§3.6, §8); URLs are rewritten where a segment is '.' or
- * '..'. A scan with such an ID cannot be named.
+ * '..'; what XNAT escapes it does not find. A scan with such an ID cannot be named.
  */
 export function isNameableScan(scan: string): boolean {
-  return !/[,/\\]/.test(scan) && scan !== '.' && scan !== '..'
+  return !/[,/\\]/.test(scan) && !escapedForXml.test(scan) && scan !== '.' && scan !== '..'
 }
 
 function withinExperiment(item: ItemAddress, use: Use): string {
@@ -116,7 +119,7 @@ function withinExperiment(item: ItemAddress, use: Use): string {
 function scanSegment(scan: string, use: Use): string {
   if (isNameableScan(scan)) return encodeURIComponent(scan)
   if (use === 'get') return 'ALL'
-  throw new XnatError('unnameable', `no URL can name scan '${scan}': XNAT takes ',' and '/' for separators`)
+  throw new XnatError('unnameable', `no URL can name scan '${scan}': XNAT takes its ID for another text`)
 }
 
 function isOwnSegment(id: string): boolean {

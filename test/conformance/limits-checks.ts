@@ -73,6 +73,16 @@ export const limitsChecks: Readonly<Record<string, Check>> = {
     await expectCode(fs.open(`${here}/${'x'.repeat(256)}`, 'w'), 'ENAMETOOLONG')
   },
 
+  'a name of more than 255 bytes with the escapes that XNAT keeps is refused': async ({ fs, here }) => {
+    await expectCode(fs.open(`${here}/${'ü'.repeat(43)}`, 'w'), 'EINVAL')
+    await expectCode(fs.mkdir(`${here}/${'😀'.repeat(22)}`), 'EINVAL')
+    // 252 bytes; and those that it decodes because of the blank.
+    for (const name of ['ü'.repeat(42), `${'ü'.repeat(120)} b`]) {
+      await writeFile(fs, `${here}/${name}`, name)
+      expect((await readFile(fs, `${here}/${name}`)).toString()).toBe(name)
+    }
+  },
+
   'raw scan data is protected': async ({ fs }) => {
     const dicom = 'TEST/1/MR1/scans/1/DICOM'
     const [name] = await fs.list(dicom)

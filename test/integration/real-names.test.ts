@@ -1,11 +1,11 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile as writeLocal } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startEmulator } from '../../src/emulator/emulator.js'
 import type { RunningEmulator } from '../../src/emulator/emulator.js'
 import { escapeName } from '../../src/archive/names.js'
-import { readFile } from '../support/file-system.js'
+import { readFile, writeFile } from '../support/file-system.js'
 import type { FileSystem } from '../support/file-system.js'
 import { startLocalVfs } from '../support/local-vfs.js'
 import type { LocalVfs } from '../support/local-vfs.js'
@@ -50,6 +50,21 @@ const nasty = [
   'foo.zip',
 ]
 const names = [...real, ...nasty]
+/** Some that no URL names: XNAT takes commas for separators, and escapes for XML what it then looks for. */
+const unnameable = [
+  'a,b',
+  'a/b',
+  'a<b',
+  'a>b',
+  'a&b',
+  'a&amp;b',
+  'a"b',
+  "a'b",
+  'bell\u0007',
+  'del\u007f',
+  '..',
+]
+const scanIds = [...unnameable, 'a b', 'a+b', 'a%2Fb', 'tab\tbed', 'é', '1']
 
 let folder: string
 let emulator: RunningEmulator
@@ -57,7 +72,7 @@ let local: LocalVfs
 let fs: FileSystem
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'xnatfs-names-'))
-  await writeFile(join(folder, 'f'), 'bytes')
+  await writeLocal(join(folder, 'f'), 'bytes')
   const files = [{ name: 'f.txt', local: 'f', size: 5, md5: '4b3a6218bb3e3a7303e8a171a60fcf92' }]
   const experiments = names.map((label) => ({
     label,
@@ -73,17 +88,25 @@ beforeAll(async () => {
       type,
       resources: [{ label: 'R', files }],
     }))
+  const byId = scanIds.map((ID) => ({
+    ID,
+    xsiType: 'xnat:mrScanData',
+    resources: [{ label: 'R', files }],
+  }))
   const subjects = [
     { label: 'SUBJECT', resources: [], experiments },
     {
       label: 'TYPES',
       resources: [],
-      experiments: [{ label: 'E', xsiType: 'xnat:mrSessionData', resources: [], scans }],
+      experiments: [
+        { label: 'E', xsiType: 'xnat:mrSessionData', resources: [], scans },
+        { label: 'IDS', xsiType: 'xnat:mrSessionData', resources: [], scans: byId },
+      ],
     },
     ...names.map((label) => ({ label, resources: [{ label: 'R', files }], experiments: [] })),
   ]
   const manifest = join(folder, 'manifest.json')
-  await writeFile(manifest, JSON.stringify({ projects: [{ ID: 'NAMES', resources: [], subjects }] }))
+  await writeLocal(manifest, JSON.stringify({ projects: [{ ID: 'NAMES', resources: [], subjects }] }))
   emulator = await startEmulator({ data: manifest })
   local = await startLocalVfs(emulator)
   fs = vfsFileSystem(local.vfs)
@@ -125,3 +148,19 @@ it.each(names.filter((type) => !['ALL', '*', 'NULL', 'a,b'].includes(type) && !/
     )
   },
 )
+
+describe('scans', () => {
+  it.each(scanIds)('with the ID %j are listed, and their files read', async (id) => {
+    const name = shownAs(id, await fs.list('NAMES/TYPES/IDS/scans'))
+    expect(name).toBeDefined()
+    expect(await fs.list(`NAMES/TYPES/IDS/scans/${name}/R`)).toEqual(['f.txt'])
+    expect((await readFile(fs, `NAMES/TYPES/IDS/scans/${name}/R/f.txt`)).toString()).toBe('bytes')
+  })
+
+  it.each(unnameable)('with the ID %j are not changed', async (id) => {
+    const name = shownAs(id, await fs.list('NAMES/TYPES/IDS/scans'))
+    await expect(writeFile(fs, `NAMES/TYPES/IDS/scans/${name}/R/n`, 'new')).rejects.toMatchObject({
+      code: 'EPERM',
+    })
+  })
+})

@@ -1,6 +1,6 @@
 import type { Capability, Order } from '../archive.js'
 import { kept } from '../../xnat/user-cache-client.js'
-import { unescapeName } from '../names.js'
+import { longestNameBytes, unescapeName } from '../names.js'
 import type { ControlFilePlace, ControlKind, ControlPlace } from './control-place.js'
 import { namedDocument } from './named-documents.js'
 import { serviceOf } from './service-orders.js'
@@ -122,9 +122,6 @@ function cacheLack(
     return { code: 'EINVAL', reason: `'${newName!}': it is too long as XNAT keeps it`, nextStep }
   return undefined
 }
-
-/** Of a file of the server's. */
-const longestNameBytes = 255
 
 /** What nothing here brings back. */
 const lastingRemovals: Readonly<Partial<Record<ControlKind, string>>> = {
