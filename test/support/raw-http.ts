@@ -51,9 +51,18 @@ export class RawConnection {
 
   /** Sends a request head (Host is added) and, if given, the beginning of a body. */
   send(requestLine: string, headers: Readonly<Record<string, string>>, body?: string | Buffer): void {
-    const lines = Object.entries({ Host: this.#host, ...headers }).map(([name, value]) => `${name}: ${value}`)
-    this.#socket.write(`${requestLine} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`, 'latin1')
+    this.#request(requestLine, '1.1', headers)
     if (body !== undefined) this.#socket.write(body)
+  }
+
+  /** As a client sends it that knows only the first version of the protocol, or a proxy for one that knows more. */
+  sendOld(requestLine: string, headers: Readonly<Record<string, string>>): void {
+    this.#request(requestLine, '1.0', headers)
+  }
+
+  #request(requestLine: string, version: string, headers: Readonly<Record<string, string>>): void {
+    const lines = Object.entries({ Host: this.#host, ...headers }).map(([name, value]) => `${name}: ${value}`)
+    this.#socket.write(`${requestLine} HTTP/${version}\r\n${lines.join('\r\n')}\r\n\r\n`, 'latin1')
   }
 
   write(body: string | Buffer): void {

@@ -127,8 +127,13 @@ function wholeReply(exchange: Exchange, status: number, body: Body | undefined, 
     )
     return { status, headers, body: bytes }
   }
-  headers.push(['Content-Type', body.mediaType], ['Transfer-Encoding', 'chunked'])
+  headers.push(['Content-Type', body.mediaType], ...lengthless(exchange))
   return { status, headers, body }
+}
+
+/** What says where a body of unknown length ends. HTTP/1.0 knows no chunks: there it is the end of the connection (RFC 9112 §6.1). */
+function lengthless(exchange: Exchange): Headers {
+  return exchange.request.httpVersion === '1.0' ? [] : [['Transfer-Encoding', 'chunked']]
 }
 
 /** RangeFilter: for any GET or HEAD entity that exists, of known size or not (§3.2). */
@@ -148,7 +153,7 @@ function rangedReply(exchange: Exchange, status: number, body: Body, headers: He
   if (body.kind === 'file') headers.push(...fileHeaders(body))
   else headers.push(['Content-Type', `${body.mediaType};charset=ISO-8859-1`])
   headers.push(['Content-Range', ranged.contentRange])
-  if (ranged.contentLength === undefined) headers.push(['Transfer-Encoding', 'chunked'])
+  if (ranged.contentLength === undefined) headers.push(...lengthless(exchange))
   else headers.push(['Content-Length', String(ranged.contentLength)])
   const stalls = ranged.contentLength !== undefined && ranged.contentLength > ranged.count
   return {
