@@ -170,18 +170,41 @@ export class FileReaders {
 
   /** The size of a file that is listed without one. The archive lists it with it from then on. */
   async measure(file: FileEntry, signal?: AbortSignal): Promise<number> {
-    const bytes = await this.#options.archive.fetch(file, undefined, 'foreground', signal)
-    let sizeBytes = bytes.totalBytes
-    if (sizeBytes === undefined) {
-      sizeBytes = 0
-      for await (const chunk of bytes.body) sizeBytes += chunk.length
-    } else bytes.discard()
-    this.#options.archive.contradict(file, {
-      sizeBytes,
-      answerVersion: bytes.answerVersion,
-      digest: file.digest,
-    })
+    const { sizeBytes, answerVersion } = await this.#measured(file, signal)
+    this.#options.archive.contradict(file, { sizeBytes, answerVersion, digest: file.digest })
     return sizeBytes
+  }
+
+  /**
+   * Makes sure, once for each version, that a file that is listed as empty is so: a catalog may be older than what a
+   * pipeline has written since, and who believes it reads nothing that would prove it wrong, and appends to nothing.
+   */
+  async checkEmpty(file: SizedFile, signal?: AbortSignal): Promise<void> {
+    const key = keyOf(file)
+    if (file.sizeBytes !== 0 || file.isMade || this.#answered.has(key)) return
+    const { archive } = this.#options
+    try {
+      const { sizeBytes, answerVersion } = await this.#measured(file, signal)
+      if (sizeBytes === 0) this.#answered.set(key, { file, answerVersion })
+      else archive.contradict(file, { sizeBytes, answerVersion, digest: undefined })
+    } catch (error) {
+      if (archive.isReachable) throw error // else what is known of the file has to do
+    }
+  }
+
+  async #measured(
+    file: FileEntry,
+    signal: AbortSignal | undefined,
+  ): Promise<{ sizeBytes: number; answerVersion: string }> {
+    const bytes = await this.#options.archive.fetch(file, undefined, 'foreground', signal)
+    const { totalBytes, answerVersion } = bytes
+    if (totalBytes !== undefined) {
+      bytes.discard()
+      return { sizeBytes: totalBytes, answerVersion }
+    }
+    let sizeBytes = 0
+    for await (const chunk of bytes.body) sizeBytes += chunk.length
+    return { sizeBytes, answerVersion }
   }
 
   /**

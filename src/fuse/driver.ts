@@ -48,6 +48,8 @@ export interface AttributeRequest {
  */
 export interface FuseOperations {
   lookup(parent: number, name: string, signal?: AbortSignal): MaybePromise<Attributes | Errno>
+  /** As `lookup`, for a driver that goes by paths: the kernel is not told the attributes, and goes on with those it has. */
+  walk(parent: number, name: string, signal?: AbortSignal): MaybePromise<Attributes | Errno>
   forget(ino: number, count: number): void
   /** @param isOpen whether a handle may be open of which the operations have not heard (`isRepeatable`) */
   getattr(ino: number, signal?: AbortSignal, isOpen?: boolean): MaybePromise<Attributes | Errno>

@@ -106,6 +106,7 @@ export function createOperations(vfs: Vfs, log: Log): FuseOperations {
 
   return {
     lookup: (parent, name, signal) => answer('lookup', () => vfs.lookup(parent, name, signal)),
+    walk: (parent, name, signal) => answer('lookup', () => vfs.walk(parent, name, signal)),
     forget: (ino, count) => void done('forget', () => vfs.forget(ino, count)),
     getattr: (ino, signal, isOpen) => answer('getattr', () => vfs.getattr(ino, signal, isOpen)),
     setattr: (ino, changes, signal) => answer('setattr', () => vfs.setattr(ino, changes, signal)),

@@ -30,7 +30,7 @@ export class PathOperations {
     const operations = this.#operations
     return {
       statfs: (_, done) => done(0, statfs()),
-      getattr: (path, done) => reply(this.#lookup(path), done, toStat),
+      getattr: (path, done) => reply(this.#attributes(path), done, toStat),
       getxattr: (path, name, _, done) => this.#getxattr(path, name, done),
       listxattr: (path, done) =>
         reply(
@@ -192,16 +192,23 @@ export class PathOperations {
     reply(hidden, done, ({ ino }) => void this.#hidden.set(to, ino))
   }
 
-  /** The attributes of a path, walked from the root. */
-  #lookup(path: string): MaybePromise<Attributes | Errno> {
+  /** The attributes of a path, as the kernel is told them. */
+  #attributes(path: string): MaybePromise<Attributes | Errno> {
+    return andThen(this.#find(path), (attributes) =>
+      typeof attributes === 'number' ? attributes : this.#operations.getattr(attributes.ino),
+    )
+  }
+
+  /** What a path is, walked from the root. */
+  #find(path: string): MaybePromise<Pick<Attributes, 'ino'> | Errno> {
     const hidden = this.#hidden.get(path)
-    if (hidden !== undefined) return this.#operations.getattr(hidden)
-    if (path === '/') return this.#operations.getattr(rootIno)
+    if (hidden !== undefined) return { ino: hidden }
+    if (path === '/') return { ino: rootIno }
     return this.#step(rootIno, path.split('/').slice(1), 0)
   }
 
   #step(parent: number, names: readonly string[], index: number): MaybePromise<Attributes | Errno> {
-    const found = this.#operations.lookup(parent, names[index]!)
+    const found = this.#operations.walk(parent, names[index]!)
     return andThen(found, (attributes) => {
       if (typeof attributes === 'number') return attributes
       this.#operations.forget(attributes.ino, 1)
@@ -210,9 +217,7 @@ export class PathOperations {
   }
 
   #at<T>(path: string, task: (ino: number) => MaybePromise<T | Errno>): MaybePromise<T | Errno> {
-    return andThen(this.#lookup(path), (attributes) =>
-      typeof attributes === 'number' ? attributes : task(attributes.ino),
-    )
+    return andThen(this.#find(path), (found) => (typeof found === 'number' ? found : task(found.ino)))
   }
 
   #inParent<T>(

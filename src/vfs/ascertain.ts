@@ -15,8 +15,9 @@ export async function ascertain(
     await names.refresh(node, signal)
   }
   const file = sizedFile(node.file)
-  if (!file || file.sizeBytes === 0) return
-  await readers.recheck(file, signal)
+  if (!file) return
+  if (file.sizeBytes === 0) await readers.checkEmpty(file, signal)
+  else await readers.recheck(file, signal)
   await names.refresh(node, signal)
 }
 

@@ -118,8 +118,17 @@ export class Vfs {
     const directory = this.#table.get(parent)
     const found = this.#names.find(directory, name, signal)
     return found instanceof Promise
-      ? found.then((node) => this.#give(directory, name, node))
-      : this.#give(directory, name, found)
+      ? found.then((node) => this.#report(this.#give(directory, name, node)))
+      : this.#report(this.#give(directory, name, found))
+  }
+
+  /** As `lookup`, for a driver that goes by paths: the kernel does not hear of the attributes. */
+  walk(parent: number, name: string, signal?: AbortSignal): MaybePromise<Attributes> {
+    const directory = this.#table.get(parent)
+    const found = this.#names.find(directory, name, signal)
+    return found instanceof Promise
+      ? found.then((node) => attributesOf(this.#give(directory, name, node), this.#options))
+      : attributesOf(this.#give(directory, name, found), this.#options)
   }
 
   forget(ino: number, count = 1): void {
@@ -361,10 +370,10 @@ export class Vfs {
     }))
   }
 
-  #give(parent: Node, name: string, node: Node | undefined): Attributes {
+  #give(parent: Node, name: string, node: Node | undefined): Node {
     if (!node) throw new FsError('ENOENT', `${parent.path}/${name} is not there`)
     this.#table.ref(node, 'lookups')
-    return this.#report(node)
+    return node
   }
 
   #report(node: Node): Attributes {

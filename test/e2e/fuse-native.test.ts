@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, readdir, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -13,9 +13,12 @@ describe('the driver fuse-native', () => {
   let server: Server
   let mount: Mount
   let local: string
+  let archive: string
+  const expected: RegExp[] = []
   beforeAll(async () => {
     local = await mkdtemp(join(tmpdir(), 'xnatfs-local-'))
-    server = await Server.start()
+    archive = join(local, 'archive')
+    server = await Server.start(['--state', archive])
   })
   afterAll(async () => {
     await server.stop()
@@ -24,7 +27,7 @@ describe('the driver fuse-native', () => {
   beforeEach(async () => {
     mount = await Mount.start(server, { flags: ['--driver', 'fuse-native'] })
   })
-  afterEach(() => mount.stop([/ended|died/]))
+  afterEach(() => mount.stop([/ended|died/, ...expected.splice(0)]))
 
   const isDead = async (): Promise<boolean> =>
     stat(mount.path).then(
@@ -56,6 +59,18 @@ describe('the driver fuse-native', () => {
     })
     const uri = '/data/projects/TEST/subjects/1/experiments/MR1/resources/REMOVED/files/a'
     await expect.poll(async () => (await server.rest('GET', uri)).status).toBe(404)
+  })
+
+  it('never cuts a file that grew on the server at the size that the kernel knows', async () => {
+    const file = join(mount.path, 'TEST/1/MR1/scans/1/DICOM/4.dcm')
+    expect((await stat(file)).size).toBeLessThan(10_000)
+    const stored = join(archive, 'archive/TEST/arc001/MR1/SCANS/1/DICOM/4.dcm')
+    await writeFile(stored, Buffer.concat([await readFile(stored), Buffer.alloc(7777, 7)]))
+    expected.push(/ESTALE read 4\.dcm/)
+    // Unlike most, dd does not ask for the size of what it has opened, and by that have the kernel ask again.
+    const env = { FILE: file, STORED: stored }
+    await expect(shell('dd if="$FILE" bs=777 status=none > /dev/null', { env })).rejects.toThrow(/Stale/)
+    await shell('dd if="$FILE" bs=777 status=none | cmp - "$STORED"', { env })
   })
 
   it('leaves a dead mount when it is killed, which umount tells from a live one and clears away', async () => {

@@ -1,5 +1,15 @@
 import { createServer } from 'node:http'
-import { mkdir, mkdtemp, readFile, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import {
+  appendFile,
+  mkdir,
+  mkdtemp,
+  readFile,
+  readdir,
+  rm,
+  stat,
+  truncate,
+  writeFile,
+} from 'node:fs/promises'
 import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { AddressInfo } from 'node:net'
@@ -201,6 +211,35 @@ describe('trouble while mounted', () => {
     await expect(readFile(file)).rejects.toMatchObject({ errno: -constants.errno.ESTALE })
     expect(await readFile(file)).toEqual(await readFile(stored))
     await expectComplaints(/warn read: ESTALE read 4\.dcm/)
+  })
+
+  it('a file that grew from nothing is read and appended to as it is, though its catalog calls it empty', async () => {
+    const nested = 'scans/1-MR1/NESTED/empty.dat'
+    const file = at(`ODD/subject with blanks/session with blanks/${nested}`)
+    expect((await stat(file)).size).toBe(0)
+    const stored = join(folder, 'archive/ODD/arc001/session with blanks/SCANS/1-MR1/NESTED/empty.dat')
+    await writeFile(stored, 'a line\n')
+    expect(await readFile(file, 'utf8')).toBe('a line\n')
+    await appendFile(file, 'another\n')
+    expect(await readFile(stored, 'utf8')).toBe('a line\nanother\n')
+    await expectComplaints()
+  })
+
+  it('a file that grew from nothing is appended to by who has not read it', async () => {
+    const file = at('ODD/subject with blanks/session with blanks/scans/1-MR1/NESTED/empty.dat')
+    const stored = join(folder, 'archive/ODD/arc001/session with blanks/SCANS/1-MR1/NESTED/empty.dat')
+    await writeFile(stored, 'a line\n')
+    await appendFile(file, 'another\n')
+    expect(await readFile(stored, 'utf8')).toBe('a line\nanother\n')
+    await expectComplaints()
+  })
+
+  it('a file that is empty is asked for once', async () => {
+    const file = at('ODD/subject with blanks/session with blanks/scans/1-MR1/NESTED/empty.dat')
+    await server.resetRequests()
+    for (let time = 0; time < 3; time++) expect(await readFile(file, 'utf8')).toBe('')
+    const asked = (await server.requests()).filter(({ path }) => path.endsWith('/empty.dat'))
+    expect(asked).toHaveLength(1)
   })
 
   it('a listing that is a log-in page is EACCES and one line, and not an empty directory', async () => {
