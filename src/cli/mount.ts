@@ -333,7 +333,9 @@ export class RunningMount {
     await vfs.drain({ includeOpen: false })
     const unsent = vfs.unsent.filter(({ isTemporary }) => !isTemporary)
     const message =
-      unsent.length === 0 ? 'everything is on the server' : `${unsent.length} files are not on the server`
+      unsent.length === 0
+        ? 'everything is on the server'
+        : `${unsent.length} files are not on the server; \`xnatfs pending list\` says why, \`xnatfs flush\` tries again`
     return { isDone: unsent.length === 0, message, unsent }
   }
 

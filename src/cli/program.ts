@@ -112,7 +112,8 @@ function addLogIn(program: Command, setExitCode: SetExitCode): void {
 function addSeeing(program: Command, setExitCode: SetExitCode): void {
   addOptions(program.command('mounts'), 'mounts')
     .summary('what is mounted here')
-    .description('what is mounted on this machine')
+    .alias('ls')
+    .description('what is mounted on this machine (`xnatfs ls` does the same)')
     .action(async (flags: MountsFlags) => {
       const { mountsCommand } = await import('./mounts-command.js')
       setExitCode(await mountsCommand(flags))

@@ -93,7 +93,7 @@ describe('xnatfs bench', () => {
       await expect.poll(() => existsSync(mark), { timeout: 30_000 }).toBe(true)
       bench.kill('SIGINT')
       expect(await ended).toBe(1)
-      expect(said).toContain('xnatfs: interrupted')
+      expect(said).toContain('xnatfs: bench: interrupted')
       expect((await leftovers()).filter((path) => !before.includes(path))).toEqual([])
     } finally {
       await rm(folder, { recursive: true })
@@ -102,7 +102,10 @@ describe('xnatfs bench', () => {
 
   it('ends with a reason and an exit code where it cannot measure', async () => {
     const absent = await mount.xnatfs(['bench', join(mount.path, 'TEST/1/NONE')])
-    expect([absent.code, absent.stderr]).toEqual([5, expect.stringContaining('TEST/1/NONE cannot be listed')])
+    expect([absent.code, absent.stderr]).toEqual([
+      5,
+      expect.stringContaining('TEST/1/NONE: cannot be listed'),
+    ])
     expect(await mount.xnatfs(['bench', '/'])).toMatchObject({ code: 5 })
     const rounds = await mount.xnatfs(['bench', join(mount.path, scan), '--rounds', '1.5'])
     expect([rounds.code, rounds.stderr]).toEqual([2, expect.stringMatching(/--rounds: .*whole number/)])

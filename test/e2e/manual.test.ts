@@ -64,7 +64,10 @@ describe('what is said of commands and options', () => {
           .split('\n\n')
           .slice(0, 2)
           .map((lines) => lines.replaceAll('\n', ' ')),
-      ).toEqual([`Usage: xnatfs ${name} ${command.usage()}`, command.description()])
+      ).toEqual([
+        `Usage: xnatfs ${[name, ...command.aliases()].join('|')} ${command.usage()}`,
+        command.description(),
+      ])
   })
 
   it('fits a screen in short: examples first, then every command', async () => {

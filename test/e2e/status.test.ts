@@ -66,8 +66,10 @@ describe('what is seen of a mount', () => {
     ])
       expect(stdout).toContain(part)
     expect((await mount.xnatfs(['status'])).stdout).toContain(mount.path)
-    const { stdout: mounts } = await mount.xnatfs(['mounts'])
-    expect(mounts).toContain(`${mount.path}  ${server.url}  as ${server.user}`)
+    for (const command of ['mounts', 'ls'])
+      expect((await mount.xnatfs([command])).stdout).toContain(
+        `${mount.path}  ${server.url}  as ${server.user}`,
+      )
     const rows = JSON.parse((await mount.xnatfs(['mounts', '--json'])).stdout) as object[]
     expect(rows).toContainEqual(expect.objectContaining({ mountpoint: mount.path, user: server.user }))
   })

@@ -12,7 +12,9 @@ interface Told {
 
 /** Advice that nobody can follow is worse than none: commands and flags in documents and messages are there. */
 describe('the command lines that texts tell of', () => {
-  const commands = new Map(allCommands().map(({ name, command }) => [name, command]))
+  const commands = new Map(
+    allCommands().flatMap(({ name, command }) => [name, ...command.aliases()].map((one) => [one, command])),
+  )
 
   it('in README.md and docs/ are of commands and flags that there are', async () => {
     const names = (await readdir(join(repository, 'docs'), { recursive: true })).map((name) => `docs/${name}`)
