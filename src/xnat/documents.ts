@@ -151,7 +151,7 @@ export function prearchivedDocument(session: PrearchivedAddress): Document {
 
 /** The sessions that came lately, of all that this user may see: in the last ten days. */
 export function recentDocument(): Document {
-  return table('/data/prearchive/experiments', 'foldername', 'recent=true&')
+  return { ...table('/data/prearchive/experiments', 'foldername', 'recent=true&'), isOptional: true }
 }
 
 /** The resources of a session that waits and of its scans. */

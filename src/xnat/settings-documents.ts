@@ -6,7 +6,7 @@ import type { Document } from './documents.js'
 
 /** The groups of a project, those of its roles among them. */
 export function groupsDocument(project: string): Document {
-  return table(`${itemPath({ project })}/groups`, 'displayname')
+  return { ...table(`${itemPath({ project })}/groups`, 'displayname'), isOptional: true }
 }
 
 /** What a group may do. */
@@ -24,7 +24,7 @@ export function groupDocument(project: string, id: string): Document {
 
 /** Who has asked for access to a project. */
 export function accessRequestsDocument(project: string): Document {
-  return table(`${itemPath({ project })}/pars`, 'par_id')
+  return { ...table(`${itemPath({ project })}/pars`, 'par_id'), isOptional: true }
 }
 
 /** What a project keeps of one of its data types. */

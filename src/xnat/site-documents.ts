@@ -9,6 +9,7 @@ import type { Document } from './documents.js'
 export function loginsDocument(): Document {
   return {
     path: '/data/user?format=json',
+    isOptional: true,
     problem: (text) => (/^\s*\[\s*(?:"|\])/.test(text) ? undefined : 'no list of log-ins came'),
   }
 }
@@ -20,16 +21,17 @@ export function rolesDocument(login: string): Document {
 
 /** How many sessions a user has at the server: oneself, or for site administrators another. */
 export function sessionsDocument(login?: string): Document {
-  return value(`/data/services/sessions${login === undefined ? '' : `/${rawSegment(login)}`}`, /^\d+$/)
+  const path = `/data/services/sessions${login === undefined ? '' : `/${rawSegment(login)}`}`
+  return { ...value(path, /^\d+$/), isOptional: true }
 }
 
 /** The scanners of MR sessions. */
 export function scannersDocument(): Document {
-  return table('/data/scanners', 'scanner')
+  return { ...table('/data/scanners', 'scanner'), isOptional: true }
 }
 
 export function investigatorsDocument(): Document {
-  return table('/data/investigators', 'lastname')
+  return { ...table('/data/investigators', 'lastname'), isOptional: true }
 }
 
 export function featuresDocument(): Document {

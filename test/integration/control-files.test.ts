@@ -193,6 +193,28 @@ describe('the files of .xnat', () => {
     ])
     local.archive.refresh()
     expect((await fs.list('TEST/1/.xnat')).toSorted()).toEqual(['projects', 'subject.xml'])
+    const paths = ['user', 'services/sessions', 'scanners', 'investigators', 'prearchive/experiments']
+    const html = '<html><body>no such page</body></html>'
+    emulator.control.setFaults(
+      [...paths, 'projects/TEST/groups', 'projects/TEST/pars'].map((path) => ({
+        path: `/data/${path}`,
+        fault: { kind: 'status', status: 200, html },
+      })),
+    )
+    local.archive.refresh()
+    const site = await fs.list('.xnat')
+    expect(site).toContain('users.csv')
+    for (const name of [
+      'logins.json',
+      'sessions',
+      'scanners.csv',
+      'investigators.csv',
+      'prearchive-recent.csv',
+    ])
+      expect(site).not.toContain(name)
+    const project = await fs.list('TEST/.xnat')
+    expect(project).toContain('users.csv')
+    for (const name of ['groups.csv', 'pars.csv']) expect(project).not.toContain(name)
     emulator.control.setFaults([])
   })
 

@@ -1,7 +1,7 @@
 import type { CachedFile } from '../../xnat/user-cache-client.js'
 import type { DirectoryEntry, Entry, FileEntry } from '../archive.js'
 import { versionOf } from '../catalog.js'
-import { aliasEntry } from '../entries.js'
+import { aliasEntry, directoryKey } from '../entries.js'
 import { placeOf } from '../layout.js'
 import { escapeName, nameSiblings, unescapeName } from '../names.js'
 import { cachedFilesKey } from '../sources.js'
@@ -45,13 +45,28 @@ export function cachedPath({ folders = [] }: ControlPlace, label: string): strin
   return [...folders, label].join('/')
 }
 
-async function entriesOf(
+type Entries = ReadonlyMap<string, Entry>
+
+/** What was made of a list, by directory: there are as many look-ups as names. */
+const made = new WeakMap<readonly CachedFile[], Map<string, Entries>>()
+
+async function entriesOf(directory: DirectoryEntry, place: ControlPlace, sources: Sources): Promise<Entries> {
+  const listed = await sources.cachedFiles(place.subject!)
+  const known = made.get(listed) ?? new Map<string, Entries>()
+  made.set(listed, known)
+  const key = directoryKey(directory)
+  let entries = known.get(key)
+  if (!entries) known.set(key, (entries = entriesAmong(listed, directory, place, sources)))
+  return entries
+}
+
+function entriesAmong(
+  listed: readonly CachedFile[],
   directory: DirectoryEntry,
   place: ControlPlace,
   sources: Sources,
-): Promise<ReadonlyMap<string, Entry>> {
+): Entries {
   const top = (place.folders ?? []).map((name) => `${name}/`).join('')
-  const listed = await sources.cachedFiles(place.subject!)
   const below = listed.filter(({ path }) => path.startsWith(top))
   const folders = new Set<string>()
   const files: CachedFile[] = []
