@@ -22,13 +22,21 @@ function isRewritten(path: string): boolean {
   return path.split('/').some((segment) => /^(\.|%2e){0,2}$/i.test(segment))
 }
 
+/** Tomcat answers 400 to URLs with these escapes, whatever is meant by them (xnat-wire.md §3.6). */
+const refusedEscape = /%(2f|5c|00)/i
+
+/** A backslash would have to be escaped. */
+function isUnnameable(path: string): boolean {
+  return isRewritten(path) || path.includes('\\')
+}
+
 /**
  * The URL path under which a GET finds the file that is stored as `storedPath`, or undefined if there is none. XNAT
  * looks for the path as it was sent first: where no URL is exact (`exactPath`), a file that is stored under the very
  * escapes hides the one that was meant.
  */
 export function readPath(storedPath: string): string | undefined {
-  return isRewritten(storedPath) ? undefined : (exactPath(storedPath) ?? encodeAll(storedPath))
+  return isUnnameable(storedPath) ? undefined : (exactPath(storedPath) ?? encodeAll(storedPath))
 }
 
 /**
@@ -36,7 +44,7 @@ export function readPath(storedPath: string): string | undefined {
  * there are, but with the characters escaped that mean something in XML.
  */
 export function prearchivedReadPath(storedPath: string): string | undefined {
-  if (isRewritten(storedPath) || storedPath.includes('\\')) return undefined
+  if (isUnnameable(storedPath)) return undefined
   return encodeAll(storedPath).replaceAll("'", '%27')
 }
 
@@ -60,10 +68,11 @@ export function storedAs(path: string): string {
  * @param decodes false: a server before 1.8.4, which decodes no path
  */
 export function exactPath(storedPath: string, decodes = true): string | undefined {
-  if (isRewritten(storedPath)) return undefined
+  if (isUnnameable(storedPath)) return undefined
   if (decodes && isDecodedByServer(storedPath)) return encodeAll(storedPath)
   const isUrlText = storedPath.replace(/%[0-9A-Fa-f]{2}/g, '').search(plain) === -1
-  return isUrlText && !(decodes && /%20|%2B/.test(storedPath)) ? storedPath : undefined
+  const isExact = isUrlText && !refusedEscape.test(storedPath)
+  return isExact && !(decodes && /%20|%2B/.test(storedPath)) ? storedPath : undefined
 }
 
 /** Whether a server of this version decodes paths of files: it does unless it is known to be older than 1.8.4. */
