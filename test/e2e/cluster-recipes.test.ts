@@ -168,12 +168,17 @@ describe('the recipes for a cluster', () => {
     await expectNoTrace()
   })
 
-  it('a container without /dev/fuse is told what it wants', async () => {
-    const command = recipe('docker build').replace(/^.*\n/, '').replace('--device /dev/fuse ', '')
+  it.each([
+    ['--device /dev/fuse ', /FUSE: does not work here: .*; .* start the container with --device \/dev\/fuse/],
+    ['--cap-add SYS_ADMIN ', /cannot be mounted on: .*; .* a container wants .*--cap-add SYS_ADMIN/],
+  ])('a container without %s is told what it wants', async (flag, words) => {
+    const command = recipe('docker build').replace(/^.*\n/, '')
+    expect(command).toContain(flag)
     const user = { XNAT_USER: server.user, XNAT_PASS: server.password }
-    const { code, stderr } = await run('bash', ['-c', command], { cwd: home, env: { ...env, ...user } })
-    expect([code, stderr]).not.toEqual([0, ''])
-    expect(stderr).toContain('start the container with --device /dev/fuse')
+    const line = command.replace(flag, '')
+    const { code, stderr } = await run('bash', ['-c', line], { cwd: home, env: { ...env, ...user } })
+    expect([code, stderr]).toEqual([expect.any(Number), expect.stringMatching(words)])
+    expect(code).not.toBe(0)
   })
 })
 
