@@ -4,6 +4,7 @@ import { fileUrlPath, readFile } from '../xnat/file-transfer.js'
 import type { FileBytes } from '../xnat/file-transfer.js'
 import type { Session } from '../xnat/session.js'
 import { failureOf } from '../xnat/retry.js'
+import { isMemberPath } from '../xnat/wire-path.js'
 import { XnatError } from '../xnat/xnat-error.js'
 import type { ByteRange, FetchedBytes, FileEntry, Urgency } from './archive.js'
 import { toFsError } from './errors.js'
@@ -43,6 +44,11 @@ export async function fetchBytes(
       discard: () => void bytes.body.destroy(),
     }
   } catch (error) {
+    if (isTakenForMember(error, place))
+      throw new FsError('ENOTSUP', `${what}: XNAT takes a folder above it for an archive file by its name`, {
+        nextStep: 'rename the folder on the server',
+        cause: error,
+      })
     if (error instanceof XnatError && (error.code === 'not-found' || isUnknown(error, place))) {
       // The catalog lists it, or did when the file was opened: never ENOENT, which would say it never was.
       throw new FsError('ESTALE', `${what}: ${error.reason}: it is listed, but gone from the server`, {
@@ -69,6 +75,11 @@ function storedFile(file: FileEntry): { readonly storedPath: string; readonly pa
 /** What the prearchive answers for a file that is not there (xnat-wire.md §2.2). */
 function isUnknown({ status }: XnatError, { level }: ArchivePlace): boolean {
   return level === 'prearchived-file' && status === 400
+}
+
+function isTakenForMember(error: unknown, place: ArchivePlace): boolean {
+  const isRefused = error instanceof XnatError && (error.status === 404 || error.status === 415)
+  return isRefused && place.level === 'file' && isMemberPath(place.storedPath)
 }
 
 /** Clocks of a server and of its disks differ a little. */

@@ -52,6 +52,11 @@ function encodeAll(path: string): string {
   return path.split('/').map(encodeURIComponent).join('/')
 }
 
+/** Whether a GET takes a part of the path for an archive file, and what follows for a file in that (§2.4). */
+export function isMemberPath(storedPath: string): boolean {
+  return /\.(zip|jar|rar|ear|gar|mrb)[/!]/i.test(storedPath)
+}
+
 /** The URL path that a PUT of a new file with this name needs. */
 export function storePath(path: string): string {
   return isDecodedByServer(path) ? encodeAll(path) : path.replace(plain, (text) => encodeURIComponent(text))

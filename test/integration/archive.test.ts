@@ -108,6 +108,21 @@ describe('listings', () => {
   })
 })
 
+describe('a file in a folder that is called like an archive file', () => {
+  it('is listed, and ENOTSUP with the reason, for it is not gone', async () => {
+    const account = `${emulator.user}:${emulator.password}`
+    const url = `${emulator.url}/data/projects/TEST/resources/ZIPS/files/results.zip/inner?inbody=true`
+    const headers = { authorization: `Basic ${btoa(account)}`, 'content-type': 'text/plain' }
+    expect((await fetch(url, { method: 'PUT', headers, body: 'inner' })).status).toBe(200)
+    const inner = await file('TEST/resources/ZIPS/results.zip/inner')
+    expect(inner.sizeBytes).toBe(5)
+    await expect(archive.fetch(inner, undefined, 'foreground')).rejects.toMatchObject({
+      code: 'ENOTSUP',
+      message: expect.stringMatching(/takes a folder above it for an archive file/),
+    })
+  })
+})
+
 describe('changes', () => {
   it('are verified, and visible at once', async () => {
     const stored = await archive.store(await directory(qc), 'new.txt', source('hello'), undefined)
