@@ -1,6 +1,7 @@
 import type { FileEntry } from '../archive/archive.js'
 import type { SizedFile } from '../data/sized-file.js'
 import type { FileReaders } from '../data/file-readers.js'
+import { FsError } from '../util/fs-error.js'
 import type { Namespace } from './namespace.js'
 import type { Node } from './node.js'
 
@@ -23,4 +24,9 @@ export async function ascertain(
 
 export function sizedFile(file: FileEntry | undefined): SizedFile | undefined {
   return file && file.sizeBytes !== undefined ? { ...file, sizeBytes: file.sizeBytes } : undefined
+}
+
+/** Looked up before it was removed, and opened or cut afterwards: an ESTALE makes the kernel look the name up once more. */
+export function removedMeanwhile({ path }: Node): FsError {
+  return new FsError('ESTALE', `${path} was removed meanwhile`, { nextStep: 'look it up again' })
 }

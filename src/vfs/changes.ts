@@ -6,6 +6,7 @@ import type { InodeTable } from './inode-table.js'
 import type { LocalFile } from './local-file.js'
 import type { Namespace } from './namespace.js'
 import { isHidden } from './node.js'
+import { leaveHidden } from './removals.js'
 import type { Hidden, Node } from './node.js'
 import type { LocalFiles } from './local-files.js'
 import type { Orders } from './orders.js'
@@ -21,6 +22,8 @@ export interface ChangesOptions {
 }
 
 const longestNameBytes = 255
+/** A larger file that somebody reads is removed without waiting for it to be brought here. */
+const mostBroughtBytes = 1024 ** 3
 /** What git, Mercurial and Subversion keep a repository in: thousands of small files that are renamed and locked. */
 const repositoryNames: ReadonlySet<string> = new Set(['.git', '.hg', '.svn'])
 
@@ -90,6 +93,7 @@ export class Changes {
     // An upload that comes to its end meanwhile must not let go of bytes whose delete may be refused.
     const release = this.#options.locals.hold(node)
     try {
+      await this.#options.locals.bringHome(node, mostBroughtBytes)
       if (node.local) await this.#unlinkLocal(node, node.local)
       else if (node.file) await this.#options.locals.removals.remove(parent, node.file)
       if (parent.overlay.get(name) === node) parent.overlay.delete(name)
@@ -107,6 +111,7 @@ export class Changes {
     const { table, names } = this.#options
     const node = await names.require(parent, name, signal)
     this.#requireRemovable(parent, node)
+    await this.#options.locals.bringHome(node, mostBroughtBytes)
     if (node.local) await this.#stopSending(node, node.local)
     try {
       await node.local?.settleDoubt()
@@ -135,8 +140,7 @@ export class Changes {
         await node.local.removeOrigin()
         this.#options.locals.settle(node, node.local)
       }
-      if (!place || place.parent.overlay.get(place.name) !== place.hidden) return
-      await this.#options.locals.removals.remove(place.parent, place.hidden.hidden)
+      if (place) await leaveHidden(place, this.#options.locals.removals)
     } finally {
       if (place?.parent.overlay.get(place.name) === place?.hidden) place?.parent.overlay.delete(place.name)
       this.#options.table.unref(node, 'lookups')

@@ -13,6 +13,7 @@ import { KeptBytes } from './kept-bytes.js'
 import type { Describe } from './kept-bytes.js'
 import { LocalStream } from './local-stream.js'
 import type { Hidden, Node, Origin } from './node.js'
+import { leaveHidden } from './removals.js'
 import { isTemporaryName } from './temporary-names.js'
 
 export interface LocalFileOptions {
@@ -161,6 +162,12 @@ export class LocalFile implements Outgoing {
     this.stream.abandon()
     this.replaces = replaces
     this.#storedRevision = undefined
+  }
+
+  /** The stored file that it was to replace is gone. */
+  replacesNothing(): void {
+    this.retarget(undefined)
+    this.covers = undefined
   }
 
   /** This stored version of it is being deleted: where that fails, it is no other file that has its name. */
@@ -329,6 +336,7 @@ export class LocalFile implements Outgoing {
     // Just what is sent is in the journal: who finds it there after a kill can tell whether the server has it.
     if (!this.node.isRemoved) await this.keep({ isDurable: false, held })
     if (!this.hasUnstoredBytes || !parent) return
+    await this.covers?.leaving?.catch(() => {}) // whoever deletes it is told
     await this.settleDoubt()
     if (!this.hasUnstoredBytes) return
     const { path, sizeBytes, bytes } = this.staging
@@ -378,20 +386,10 @@ export class LocalFile implements Outgoing {
     if (!origin || this.#isLeavingOrigin) return
     this.#isLeavingOrigin = true
     try {
-      await this.#removeOrigin(origin)
+      await leaveHidden(origin, { remove: this.#removeStored })
       this.origin = undefined
     } finally {
       this.#isLeavingOrigin = false
     }
-  }
-
-  async #removeOrigin({ parent, name, hidden }: Origin): Promise<void> {
-    const { overlay } = parent
-    if (overlay.get(name) !== hidden) return
-    await this.#removeStored(parent, hidden.hidden)
-    const now = overlay.get(name)
-    if (now === hidden) overlay.delete(name)
-    // Made anew while it was deleted: there is nothing stored any more that it replaces.
-    else if (now && 'ino' in now) now.local?.retarget(undefined)
   }
 }

@@ -11,7 +11,7 @@ import { inBackground } from '../util/background.js'
 import { FsError } from '../util/fs-error.js'
 import type { Log } from '../util/log.js'
 import { SingleFlight } from '../util/single-flight.js'
-import { ascertain, sizedFile } from './ascertain.js'
+import { ascertain, removedMeanwhile, sizedFile } from './ascertain.js'
 import type { InodeTable } from './inode-table.js'
 import { LocalFile } from './local-file.js'
 import type { LocalFileOptions } from './local-file.js'
@@ -182,6 +182,7 @@ export class LocalFiles {
       if (node.local) return node.local
       if (node.handles === node.holds) await ascertain(node, this.#options, undefined)
       const file = sizedFile(node.file)
+      if (!file && node.isRemoved) throw removedMeanwhile(node)
       if (!file)
         throw new FsError('EIO', `${node.path} has no bytes to change`, {
           nextStep: 'write the whole of it, as with >',
@@ -197,6 +198,17 @@ export class LocalFiles {
         throw error
       }
     })
+  }
+
+  /**
+   * A stored file is about to go from the server, or another one to take its place there: who has it open reads on from
+   * here. @param mostBytes a larger one is left there, and its readers get ESTALE
+   */
+  async bringHome(node: Node, mostBytes = Infinity): Promise<void> {
+    const file = sizedFile(node.file)
+    if (node.local || node.handles <= node.holds || !file || file.sizeBytes > mostBytes) return
+    const local = await this.makeLocal(node)
+    await local.staging.withBytes(() => Promise.resolve())
   }
 
   /** Local bytes that another process has left. @param isStored the server has exactly these */

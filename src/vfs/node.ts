@@ -16,6 +16,8 @@ export interface Overrides {
 /** A name that exists on the server but not in the mount: renamed away here, not yet replaced there. */
 export interface Hidden {
   readonly hidden: FileEntry
+  /** While it is deleted there: a new file of that name is sent when that is done. */
+  leaving?: Promise<void>
 }
 
 /** Where the stored bytes of a file lie that was renamed here, and not there yet. */

@@ -8,7 +8,7 @@ import { FsError } from '../util/fs-error.js'
 import type { Log } from '../util/log.js'
 import { withSignal } from '../util/single-flight.js'
 import type { Pieces } from '../util/pieces.js'
-import { ascertain, sizedFile } from './ascertain.js'
+import { ascertain, removedMeanwhile, sizedFile } from './ascertain.js'
 import { sizeOf } from './attributes.js'
 import { HandleTable } from './handle-table.js'
 import type { InodeTable } from './inode-table.js'
@@ -83,6 +83,7 @@ export class OpenFiles {
     }
     const { file } = node
     const backingPath = canWrite ? undefined : await this.#backingPathOf(node)
+    if (node.isRemoved && !node.local) throw removedMeanwhile(node)
     const opened = this.addHandle(node, canWrite)
     if (canWrite || !file || node.local) return opened
     const untilChanged = (stop: () => void): boolean => node.watch(file, stop)

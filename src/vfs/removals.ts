@@ -3,7 +3,7 @@ import { FsError } from '../util/fs-error.js'
 import { keepFolders } from './folders.js'
 import type { LocalFile } from './local-file.js'
 import type { Namespace } from './namespace.js'
-import type { Node } from './node.js'
+import type { Hidden, Node } from './node.js'
 
 export interface RemovalsOptions {
   readonly archive: Archive
@@ -130,4 +130,23 @@ interface Rescued {
   readonly local: LocalFile
   readonly entry: FileEntry
   readonly undo: () => void
+}
+
+/** Deletes what is still stored under a name that is gone here, unless another file has got the name. */
+export async function leaveHidden(
+  { parent, name, hidden }: { readonly parent: Node; readonly name: string; readonly hidden: Hidden },
+  removals: { remove(parent: Node, file: FileEntry): Promise<void> },
+): Promise<void> {
+  const { overlay } = parent
+  if (overlay.get(name) !== hidden) return
+  const leave = async (): Promise<void> => {
+    await removals.remove(parent, hidden.hidden)
+    const now = overlay.get(name)
+    if (now === hidden) overlay.delete(name)
+    // Made anew while it was deleted: there is nothing stored any more that it replaces.
+    else if (now && 'ino' in now) now.local?.replacesNothing()
+  }
+  const leaving = leave()
+  hidden.leaving = leaving
+  await leaving
 }

@@ -113,6 +113,7 @@ export class Renames {
     const { archive, locals, table, writeBack } = this.#options
     const local = node.local ?? (await locals.makeLocal(node))
     writeBack.cancel(local)
+    if (to.displaced) await locals.bringHome(to.displaced)
     if (to.displaced?.local) {
       writeBack.cancel(to.displaced.local)
       await to.displaced.local.settled()

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { writeFile } from '../support/file-system.js'
 import type { LocalVfs } from '../support/local-vfs.js'
 import { useRemounts } from '../support/remounts.js'
 
@@ -46,4 +47,21 @@ it('a stored file that was renamed while it was open is gone under both names', 
   expect(await at.server.texts()).toEqual({})
   await vfs.drain({ includeOpen: true })
   expect(await fs.list(here)).toEqual([])
+})
+
+it('a file that is made and closed while the one before is deleted is stored', async () => {
+  await at.server.put('a', 'stored')
+  const { mount, fs } = await at.start({ writeMode: 'close' })
+  const { vfs } = mount
+  const parent = await inoOf(mount, here)
+  const ino = await inoOf(mount, `${here}/a`)
+  const { handle } = await vfs.open(ino, false)
+  vfs.forget(ino, 1)
+  const hidden = await vfs.hide(parent, 'a')
+  expect((await vfs.read(handle, 0, 10)).length).toBeGreaterThan(0)
+  vfs.release(handle)
+  const gone = vfs.unhide(hidden)
+  await writeFile(fs, `${here}/a`, 'another')
+  await gone
+  expect(await at.server.texts()).toEqual({ a: 'another' })
 })

@@ -1,0 +1,44 @@
+import { expect, it } from 'vitest'
+import { readFile, writeFile } from '../support/file-system.js'
+import { useRemounts } from '../support/remounts.js'
+
+/** A descriptor is of the file that was opened, whatever has its name by now. */
+const here = 'TEST/1/MR1/resources/J'
+const at = useRemounts('/data/projects/TEST/subjects/1/experiments/MR1/resources/J')
+
+it.each(['close', 'back'] as const)('a file that is removed can be read on (%s)', async (writeMode) => {
+  await at.server.put('a', 'one')
+  const { fs } = await at.start({ writeMode })
+  const file = await fs.open(`${here}/a`, 'r')
+  await fs.unlink(`${here}/a`)
+  expect(await at.server.texts()).toEqual({})
+  expect((await file.read(0, 10)).toString()).toBe('one')
+  await file.close()
+  expect(await fs.list(here)).toEqual([])
+})
+
+it.each(['close', 'back'] as const)(
+  'a file that another one of its size replaces can be read on (%s)',
+  async (writeMode) => {
+    await at.server.put('a', 'one')
+    await at.server.put('b', 'two')
+    const { mount, fs } = await at.start({ writeMode })
+    const file = await fs.open(`${here}/a`, 'r')
+    await fs.rename(`${here}/b`, `${here}/a`)
+    await mount.vfs.drain({ includeOpen: true })
+    expect(await at.server.texts()).toEqual({ a: 'two' })
+    expect((await file.read(0, 10)).toString()).toBe('one')
+    await file.close()
+    expect((await readFile(fs, `${here}/a`)).toString()).toBe('two')
+  },
+)
+
+it('what was looked up before it was removed, and is opened or cut then, is looked up again', async () => {
+  const { mount, fs } = await at.start({ writeMode: 'back', writeBackDelay: 3600 })
+  await writeFile(fs, `${here}/a`, 'one')
+  let ino = 1
+  for (const name of `${here}/a`.split('/')) ino = (await mount.vfs.lookup(ino, name)).ino
+  await fs.unlink(`${here}/a`)
+  await expect(mount.vfs.setattr(ino, { sizeBytes: 1 })).rejects.toMatchObject({ code: 'ESTALE' })
+  await expect(mount.vfs.open(ino, true)).rejects.toMatchObject({ code: 'ESTALE' })
+})
