@@ -317,11 +317,12 @@ export class StagingFile {
     }
     const copy = await this.#places.take()
     if (!this.#small) await this.#copyTo(copy, sizeBytes)
-    await this.#handle.close()
+    const { handle } = this.#place
     this.#place = copy
     this.#isBlank = this.#small !== undefined
     this.#isKept = false
     this.#hasTrailer = false
+    await handle.close() // after the reads that have begun; others go to the copy
   }
 
   async #copyTo(copy: StagingPlace, sizeBytes: number): Promise<void> {

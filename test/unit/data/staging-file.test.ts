@@ -155,6 +155,28 @@ describe('StagingFile', () => {
     await staging.remove()
   })
 
+  it('can be read at any moment while it goes on in a copy of what was kept', async () => {
+    const stored = patternBytes(200_000, 3)
+    const staging = await StagingFile.create(places, baseOf(stored))
+    await staging.withBytes(() => Promise.resolve())
+    for (let round = 0; round < 8; round++) {
+      await staging.keep(() => Promise.resolve(), { isDurable: false })
+      const change = { isDone: false }
+      const written = Promise.resolve(staging.write(0, stored.subarray(0, 1))).then(() => {
+        change.isDone = true
+      })
+      const reads: Promise<Uint8Array>[] = []
+      while (!change.isDone) {
+        reads.push(staging.read(100_000, 10))
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      await written
+      const expected = stored.subarray(100_000, 100_010)
+      for (const bytes of await Promise.all(reads)) expect(Buffer.from(bytes).equals(expected)).toBe(true)
+    }
+    await staging.remove()
+  })
+
   it('never changes a version that is kept, whatever is done afterwards', async () => {
     await fc.assert(
       fc.asyncProperty(
