@@ -11,7 +11,8 @@ export interface FileReaderOptions {
   readonly answerVersion: string | undefined
   /** No cache need be asked for it. */
   readonly isAbsent?: boolean
-  readonly onAnswerVersion: (answerVersion: string) => void
+  /** @param isProven all bytes of that version were seen to be what the digest of the listing says, if it has one */
+  readonly onAnswerVersion: (answerVersion: string, isProven: boolean) => void
   /** The MD5 of an earlier download of this file that did not fit its catalog. */
   readonly damagedDigest: string | undefined
   readonly onDamaged: (md5: string) => void

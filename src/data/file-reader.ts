@@ -25,7 +25,6 @@ export class FileReader {
   readonly file: SizedFile
   readonly #options: FileReaderOptions
   readonly #blockSize: number
-  readonly #lastBlock: number
   readonly #isWhole: boolean
   readonly #runs = new Set<BlockRun>()
   readonly #pending = new Map<number, BlockRun>()
@@ -38,7 +37,6 @@ export class FileReader {
     this.file = file
     this.#options = options
     this.#blockSize = options.cache.blockSizeBytes
-    this.#lastBlock = Math.ceil(file.sizeBytes / this.#blockSize) - 1
     this.#isWhole = file.sizeBytes <= options.wholeFileBytes
     this.#cached = new CachedBlocks(listedVersion(file), {
       cache: options.cache,
@@ -160,10 +158,10 @@ export class FileReader {
 
   /**
    * The disk has blocks of an earlier mount. Without a digest a listing does not tell that they were changed in place:
-   * then the server is asked, if it answers at all.
+   * then the server is asked, if it answers at all. Of a small file only what fits its digest is kept there.
    */
   async #confirm(answerVersion: string): Promise<void> {
-    if (this.file.digest !== undefined) return this.#options.onAnswerVersion(answerVersion)
+    if (this.file.digest !== undefined) return this.#options.onAnswerVersion(answerVersion, this.#isWhole)
     try {
       ;(await this.#fetch({ first: 0, last: 0 }, 'foreground', new AbortController().signal)).discard()
     } catch (error) {
@@ -185,7 +183,7 @@ export class FileReader {
     for (let index = first; index <= last; index++) {
       if (!isMissing(index)) continue
       const from = this.#isWhole ? 0 : index
-      let to = this.#isWhole ? this.#lastBlock : index
+      let to = this.#isWhole ? Math.ceil(this.file.sizeBytes / this.#blockSize) - 1 : index
       while (!this.#isWhole && to < last && to - from + 1 < longest && isMissing(to + 1)) to++
       const run = new BlockRun(from, to, urgency === 'read-ahead')
       started.push({ run, done: this.#carryOut(run, urgency) })
@@ -303,6 +301,7 @@ export class FileReader {
       sleep: this.#sleep,
       signal: run.signal,
     })
+    if (last) this.#options.onAnswerVersion(last.answerVersion, trust === 'proven')
     for (const [index, block] of blocks.entries()) {
       this.#cached.put(index, block, this.#trustOf(last, trust))
       run.deliver(block)
@@ -329,7 +328,7 @@ export class FileReader {
     const known = this.#cached.answerVersion
     if (known === undefined || known === provedVersion) {
       this.#cached.settle(bytes.answerVersion)
-      this.#options.onAnswerVersion(bytes.answerVersion)
+      this.#options.onAnswerVersion(bytes.answerVersion, false)
     }
     if (this.#cached.answerVersion === bytes.answerVersion) return undefined
     return this.#contradict(this.file.sizeBytes, bytes.answerVersion)
@@ -353,12 +352,11 @@ export class FileReader {
   /** The server ignores ranges: the download it has begun serves all readers of the file, there is no second one. */
   #adoptWhole(bytes: FetchedBytes): void {
     if (this.#usableSpool()) return bytes.discard()
-    const fetch = (signal: AbortSignal): Promise<FetchedBytes> => this.#fetch(undefined, 'foreground', signal)
     this.#spool = new Spool(
       {
         ...this.file,
         directory: this.#options.spoolDirectory,
-        fetch,
+        fetch: (signal) => this.#fetch(undefined, 'foreground', signal),
         onOtherSize: (sizeBytes, answerVersion) => this.#contradict(sizeBytes, answerVersion),
         onComplete: (path, trust) => this.#cached.take(path, this.#trustOf(bytes, trust)),
         checkDamaged: (md5) => this.#checkDamaged(md5, bytes.answerVersion),

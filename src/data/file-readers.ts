@@ -45,6 +45,8 @@ const answersKept = 100_000
 interface Answered {
   readonly file: FileEntry
   readonly answerVersion: string
+  /** Its bytes, all of them, were seen to be what the digest of the listing says, if it has one. */
+  readonly isProven: boolean
 }
 
 interface Shared {
@@ -185,7 +187,7 @@ export class FileReaders {
     const { archive } = this.#options
     try {
       const { sizeBytes, answerVersion } = await this.#measured(file, signal)
-      if (sizeBytes === 0) this.#answered.set(key, { file, answerVersion })
+      if (sizeBytes === 0) this.#answered.set(key, { file, answerVersion, isProven: false })
       else archive.contradict(file, { sizeBytes, answerVersion, digest: undefined })
     } catch (error) {
       if (archive.isReachable) throw error // else what is known of the file has to do
@@ -208,19 +210,20 @@ export class FileReaders {
   }
 
   /**
-   * Makes sure that what was read of a file is still what the server has: a listing without its digest does not tell
-   * when its bytes were changed in place, and a newer one tells as little. The archive lists what has changed as
-   * another version from then on.
+   * Makes sure that what was read of a file is still what the server has. A listing without its digest does not tell when
+   * its bytes were changed in place, and a newer one tells as little; neither does one with a digest that is not that
+   * of the bytes, as far as is known. The archive lists what has changed as another version from then on.
    */
   async recheck(file: SizedFile, signal?: AbortSignal): Promise<void> {
     const key = keyOf(file)
     const known = this.#answered.get(key)
-    if (!known || file.digest !== undefined || known.file.listing === file.listing) return
+    if (!known || known.file.listing === file.listing) return
+    if (file.digest !== undefined && (known.isProven || (await this.localCopy(file)) !== undefined)) return
     const { archive } = this.#options
     const now = await this.#askVersion(file, signal)
     if (!now) return
     const { answerVersion, sizeBytes } = now
-    if (answerVersion === known.answerVersion) this.#answered.set(key, { file, answerVersion })
+    if (answerVersion === known.answerVersion) this.#answered.set(key, { ...known, file })
     else archive.contradict(file, { sizeBytes, answerVersion, digest: undefined })
   }
 
@@ -255,7 +258,8 @@ export class FileReaders {
       ...this.#options,
       answerVersion: this.#answered.get(key)?.answerVersion,
       isAbsent: walk !== undefined && this.prefetch.expects(walk, file),
-      onAnswerVersion: (answerVersion) => this.#answered.set(key, { file, answerVersion }),
+      onAnswerVersion: (answerVersion, isProven) =>
+        this.#answered.set(key, { file, answerVersion, isProven }),
       damagedDigest: this.#damaged.get(file.key),
       onDamaged: (md5) => this.#damaged.set(file.key, md5),
       awaited: async (signal) => {
@@ -291,7 +295,7 @@ export class FileReaders {
   #keep(file: SizedFile, pieces: readonly Uint8Array[]): void {
     const key = keyOf(file)
     this.#countAhead(file)
-    this.#answered.set(key, { file, answerVersion: provedVersion })
+    this.#answered.set(key, { file, answerVersion: provedVersion, isProven: true })
     const { cache } = this.#options
     const version = versionKey(listedVersion(file), provedVersion)
     for (const [index, block] of blocksOf(pieces, cache.blockSizeBytes).entries())

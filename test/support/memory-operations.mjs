@@ -85,6 +85,9 @@ export class MemoryOperations {
     const node = this.nodes.get(parent)?.entries?.get(name)
     return node ? this.#count(node) : ENOENT
   }
+  walk(parent, name) {
+    return this.lookup(parent, name)
+  }
   forget(ino, count) {
     this.nodes.get(ino).lookups -= count
   }

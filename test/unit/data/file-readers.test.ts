@@ -83,4 +83,33 @@ describe('a file that was read before', () => {
     expect(await readAll(readers, fileEntry(first, { listing: {}, digest }))).toEqual(first)
     expect(source.fetches).toHaveLength(1)
   })
+
+  it('is asked for after a new listing where its bytes were not those of the digest', async () => {
+    const source = new ByteSource(second)
+    const readers = readersOf(source)
+    const digest = md5(first)
+    expect(await readAll(readers, fileEntry(first, { listing, digest }))).toEqual(second)
+    source.bytes = first
+    source.answerVersion = 'a2'
+    await readers.recheck(fileEntry(first, { listing: {}, digest }))
+    expect(source.contradictions).toEqual([{ sizeBytes: 5000, answerVersion: 'a2', digest: undefined }])
+  })
+
+  it('is asked for after a new listing, once, where only parts of it have come', async () => {
+    const large = patternBytes(2 * 1024 * 1024, 3)
+    const source = new ByteSource(large)
+    const readers = readersOf(source)
+    const digest = md5(large)
+    const reader = readers.acquire(fileEntry(large, { listing, digest }))
+    await reader.read(1024, 1024)
+    readers.release(reader)
+    const again = fileEntry(large, { listing: {}, digest })
+    await readers.recheck(again)
+    await readers.recheck(again)
+    expect(source.fetches.map(({ range }) => range)).toEqual([
+      { first: 1024, last: 2047 },
+      { first: 0, last: 0 },
+    ])
+    expect(source.contradictions).toEqual([])
+  })
 })
