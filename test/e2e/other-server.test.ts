@@ -46,7 +46,7 @@ const unreadable = {
   'ALPHA/resources/broken/missing.txt': 'ESTALE',
   'ALPHA/resources/broken/Geist.nii': 'EIO',
   'ALPHA/resources/broken/Gespenst ö.nii': 'EIO',
-  'ALPHA/resources/odd/data.zip/inside.txt': 'ESTALE',
+  'ALPHA/resources/odd/data.zip/inside.txt': 'ENOTSUP',
 }
 const expectedComplaints = [/missing\.txt|Geist\.nii|Gespenst|inside\.txt/]
 const session = 'ALPHA/S1/MR1'
