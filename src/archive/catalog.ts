@@ -228,10 +228,7 @@ function fileChild(
   const { part, storedPath, sizeBytes, digest } = file
   const key = fileKey(part.address.resource, file)
   const listedVersion = versionOf(file)
-  const correction = corrections.of(key, listedVersion)
-  const content = correction
-    ? { ...correction, version: `${listedVersion}!${correction.answerVersion}` }
-    : { sizeBytes, version: listedVersion, digest }
+  const content = corrections.applied(key, listedVersion, { sizeBytes, digest })
   const filePlace: FilePlace = {
     level: 'file',
     address: part.address,

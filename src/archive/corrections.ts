@@ -20,8 +20,16 @@ export class Corrections {
     this.#byKey.set(key, correction)
   }
 
-  of(key: string, listedVersion: string): FileFacts | undefined {
+  /** What is known of a file that is listed like this: its own version, and how large and of which digest it is. */
+  applied(
+    key: string,
+    listedVersion: string,
+    { sizeBytes, digest }: { readonly sizeBytes: number | undefined; readonly digest: string | undefined },
+  ): { readonly version: string; readonly sizeBytes: number | undefined; readonly digest: string | undefined } {
     const known = this.#byKey.get(key)
-    return known?.listedVersion === listedVersion ? known.facts : undefined
+    if (known?.listedVersion !== listedVersion) return { version: listedVersion, sizeBytes, digest }
+    const { facts } = known
+    const version = `${listedVersion}!${facts.answerVersion}`
+    return { version, sizeBytes: facts.sizeBytes, digest: facts.digest }
   }
 }

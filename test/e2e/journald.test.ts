@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { mountAt, unmount } from '../../src/fuse/mountpoint.js'
+import { ownDirectories } from '../support/own-directories.js'
 import { end, inOwnMounts, program, xnatfs } from '../support/processes.js'
 import { Server } from '../support/server.js'
 
@@ -23,11 +24,7 @@ describe('the journal of systemd', () => {
     folder = await mkdtemp(join(tmpdir(), 'xnatfs-journal-'))
     path = join(folder, 'xnat')
     env = {
-      XDG_STATE_HOME: join(folder, 'state'),
-      XDG_CACHE_HOME: join(folder, 'cache'),
-      XDG_CONFIG_HOME: join(folder, 'config'),
-      XDG_RUNTIME_DIR: folder,
-      NETRC: '/dev/null',
+      ...ownDirectories(folder),
       XNAT_HOST: server.url,
       XNAT_USER: server.user,
       XNAT_PASS: server.password,

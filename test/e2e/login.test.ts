@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { mountAt, unmount } from '../../src/fuse/mountpoint.js'
+import { ownDirectories } from '../support/own-directories.js'
 import { program, xnatfs } from '../support/processes.js'
 import type { Outcome } from '../support/processes.js'
 import { Server } from '../support/server.js'
@@ -30,11 +31,7 @@ describe('xnatfs login', () => {
     xnatfs(parameters, {
       ...(input !== undefined && { input }),
       env: {
-        XDG_STATE_HOME: join(folder, 'state'),
-        XDG_CACHE_HOME: join(folder, 'cache'),
-        XDG_CONFIG_HOME: join(folder, 'config'),
-        XDG_RUNTIME_DIR: folder,
-        NETRC: '/dev/null',
+        ...ownDirectories(folder),
         ...env,
       },
     })

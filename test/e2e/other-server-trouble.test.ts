@@ -8,6 +8,7 @@ import { codeOf } from '../support/errors.js'
 import { Mount } from '../support/mount.js'
 import { OtherServer } from '../support/other-server.js'
 import type { OtherFault, OtherFile, OtherServerOptions } from '../support/other-server.js'
+import { ownDirectories } from '../support/own-directories.js'
 import { xnatfs } from '../support/processes.js'
 
 const session = 'ALPHA/S1/MR1'
@@ -27,10 +28,7 @@ describe('the beginning of a mount on another server', () => {
   const mount = (url: string, user: string, password: string): ReturnType<typeof xnatfs> =>
     xnatfs(['mount', join(folder, 'xnat'), '--url', url], {
       env: {
-        XDG_STATE_HOME: join(folder, 'state'),
-        XDG_CACHE_HOME: join(folder, 'cache'),
-        XDG_RUNTIME_DIR: folder,
-        NETRC: '/dev/null',
+        ...ownDirectories(folder),
         XNAT_USER: user,
         XNAT_PASS: password,
       },

@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { MountStatus } from '../../src/cli/mount-status.js'
 import { Mount } from '../support/mount.js'
 import type { AccountStates } from '../../src/emulator/emulator.js'
+import { ownDirectories } from '../support/own-directories.js'
 import { xnatfs } from '../support/processes.js'
 import type { Outcome } from '../support/processes.js'
 import { Server } from '../support/server.js'
@@ -88,11 +89,7 @@ describe('an account that is not let in', () => {
   const call = (parameters: readonly string[]): Promise<Outcome> =>
     xnatfs(parameters, {
       env: {
-        XDG_STATE_HOME: join(folder, 'state'),
-        XDG_CACHE_HOME: join(folder, 'cache'),
-        XDG_CONFIG_HOME: join(folder, 'config'),
-        XDG_RUNTIME_DIR: folder,
-        NETRC: '/dev/null',
+        ...ownDirectories(folder),
         XNAT_HOST: server.url,
         XNAT_USER: 'member',
         XNAT_PASS: 'member-pass',

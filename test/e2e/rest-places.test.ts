@@ -36,18 +36,20 @@ describe.each(drivers)('the places of REST by the driver %s', (driver) => {
   })
 
   it('files of the user are as on a disk', async () => {
-    await inMount('mkdir -p .xnat/cache/work/in && head -c 5000000 /dev/urandom > .xnat/cache/work/in/a.bin')
+    await inMount(
+      'mkdir -p .xnat/cache/drafts/in && head -c 5000000 /dev/urandom > .xnat/cache/drafts/in/a.bin',
+    )
     const sums = (
-      await inMount('cd .xnat/cache/work && cp in/a.bin "in/b c" && mv in/a.bin d && md5sum d in/*')
+      await inMount('cd .xnat/cache/drafts && cp in/a.bin "in/b c" && mv in/a.bin d && md5sum d in/*')
     ).trim()
     expect(new Set(sums.split('\n').map((line) => line.split(' ')[0])).size).toBe(1)
-    expect((await inMount('cd .xnat/cache/work && find . -type f | sort')).trim().split('\n')).toEqual([
+    expect((await inMount('cd .xnat/cache/drafts && find . -type f | sort')).trim().split('\n')).toEqual([
       './d',
       './in/b c',
     ])
-    await inMount('printf more >> .xnat/cache/work/d')
-    expect(await inMount('tail -c 4 data/user/cache/resources/work/files/d')).toBe('more')
-    await inMount('rm -r .xnat/cache/work')
+    await inMount('printf more >> .xnat/cache/drafts/d')
+    expect(await inMount('tail -c 4 data/user/cache/resources/drafts/files/d')).toBe('more')
+    await inMount('rm -r .xnat/cache/drafts')
     expect(await inMount('ls .xnat/cache')).toBe('')
   })
 

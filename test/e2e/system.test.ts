@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { mountAt, unmount } from '../../src/fuse/mountpoint.js'
 import { Mount } from '../support/mount.js'
+import { ownDirectories } from '../support/own-directories.js'
 import { end, inOwnMounts, program, repository, run } from '../support/processes.js'
 import { readmeText } from '../support/readme.js'
 import { Server } from '../support/server.js'
@@ -24,11 +25,7 @@ describe('living with the system', () => {
     folder = await mkdtemp(join(tmpdir(), 'xnatfs-system-'))
     path = join(folder, 'xnat')
     env = {
-      XDG_STATE_HOME: join(folder, 'state'),
-      XDG_CACHE_HOME: join(folder, 'cache'),
-      XDG_CONFIG_HOME: join(folder, 'config'),
-      XDG_RUNTIME_DIR: folder,
-      NETRC: '/dev/null',
+      ...ownDirectories(folder),
       XNAT_HOST: server.url,
       XNAT_USER: server.user,
       XNAT_PASS: server.password,

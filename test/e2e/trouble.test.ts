@@ -16,6 +16,7 @@ import type { AddressInfo } from 'node:net'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { md5OfFile } from '../support/digests.js'
 import { Mount } from '../support/mount.js'
+import { ownDirectories } from '../support/own-directories.js'
 import { end, xnatfs } from '../support/processes.js'
 import { Server } from '../support/server.js'
 
@@ -32,10 +33,7 @@ describe('a mount that cannot begin', () => {
   const mount = (url: string, env: Record<string, string> = {}): ReturnType<typeof xnatfs> =>
     xnatfs(['mount', join(folder, 'xnat'), '--url', url], {
       env: {
-        XDG_STATE_HOME: join(folder, 'state'),
-        XDG_CACHE_HOME: join(folder, 'cache'),
-        XDG_RUNTIME_DIR: folder,
-        NETRC: '/dev/null',
+        ...ownDirectories(folder),
         XNAT_USER: 'admin',
         XNAT_PASS: 'not-the-password',
         ...env,

@@ -1,45 +1,17 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startEmulator } from '../../src/emulator/emulator.js'
-import type { RunningEmulator } from '../../src/emulator/emulator.js'
-import { rest } from '../support/emulator-rest.js'
-import { readFile, writeFile } from '../support/file-system.js'
-import type { FileSystem } from '../support/file-system.js'
+import { describe, expect, it } from 'vitest'
+import { useControlSite, withNewline } from '../support/control-site.js'
+import { writeFile } from '../support/file-system.js'
 import { startLocalVfs } from '../support/local-vfs.js'
-import type { LocalVfs } from '../support/local-vfs.js'
 import { vfsFileSystem } from '../support/vfs-file-system.js'
 
 /** How the site and its projects are set up, as files of `.xnat`. */
 
-let emulator: RunningEmulator
-let local: LocalVfs
-let fs: FileSystem
-
-beforeAll(async () => {
-  emulator = await startEmulator()
-  local = await startLocalVfs(emulator, { listingTtl: 0 })
-  fs = vfsFileSystem(local.vfs)
-})
-afterAll(async () => {
-  await local.stop()
-  await emulator.close()
-})
-
-async function server(path: string): Promise<string> {
-  const { status, body } = await rest(emulator, 'GET', path)
-  expect([path, status]).toEqual([path, 200])
-  return body.toString()
-}
-const text = async (path: string): Promise<string> => (await readFile(fs, path)).toString()
-const withNewline = (sent: string): string => sent.replace(/\n?$/, '\n')
-const changes = (): string[] =>
-  emulator.control
-    .requests()
-    .filter(({ method, path }) => method !== 'GET' && path !== '/data/JSESSION')
-    .map(({ method, path }) => `${method} ${path}`)
+const site = useControlSite()
+const { server, text, changes } = site
 
 describe('the groups of a project', () => {
   it('are listed by their IDs, and each tells what it may do', async () => {
-    expect((await fs.list('TEST/.xnat/groups')).toSorted()).toEqual([
+    expect((await site.fs.list('TEST/.xnat/groups')).toSorted()).toEqual([
       'TEST_collaborator.xml',
       'TEST_member.xml',
       'TEST_owner.xml',
@@ -47,7 +19,7 @@ describe('the groups of a project', () => {
     const sent = withNewline(await server('/data/projects/TEST/groups/TEST_owner?format=xml'))
     expect(await text('TEST/.xnat/groups/TEST_owner.xml')).toBe(sent)
     expect(await text('data/projects/TEST/groups/TEST_owner')).toBe(sent)
-    await expect(fs.stat('TEST/.xnat/groups/nobody.xml')).rejects.toMatchObject({ code: 'ENOENT' })
+    await expect(site.fs.stat('TEST/.xnat/groups/nobody.xml')).rejects.toMatchObject({ code: 'ENOENT' })
   })
 
   it('and who asks for access are a table each', async () => {
@@ -60,7 +32,7 @@ describe('the groups of a project', () => {
 
 describe('the protocols of a project', () => {
   it('are those of its document, and no question makes another', async () => {
-    expect((await fs.list('TEST/.xnat/protocols')).toSorted()).toEqual([
+    expect((await site.fs.list('TEST/.xnat/protocols')).toSorted()).toEqual([
       'TEST_xnat_mrSessionData.xml',
       'TEST_xnat_qcManualAssessorData.xml',
       'TEST_xnat_subjectData.xml',
@@ -69,11 +41,11 @@ describe('the protocols of a project', () => {
     expect(await text('TEST/.xnat/protocols/TEST_xnat_mrSessionData.xml')).toBe(
       withNewline(await server(`${path}&format=xml`)),
     )
-    emulator.control.resetRequests()
-    await expect(fs.stat('TEST/.xnat/protocols/TEST_xnat_ctSessionData.xml')).rejects.toMatchObject({
+    site.emulator.control.resetRequests()
+    await expect(site.fs.stat('TEST/.xnat/protocols/TEST_xnat_ctSessionData.xml')).rejects.toMatchObject({
       code: 'ENOENT',
     })
-    const asked = emulator.control.requests().map(({ path: url }) => url)
+    const asked = site.emulator.control.requests().map(({ path: url }) => url)
     expect(asked.filter((url) => url.includes('/protocols/'))).toEqual([])
   })
 })
@@ -83,19 +55,19 @@ describe('the searches of a project', () => {
     const path = '/data/projects/TEST/searches/@xnat:mrSessionData?format=xml'
     expect(await text('TEST/.xnat/searches/@xnat:mrSessionData.xml')).toBe(withNewline(await server(path)))
     expect(await text('data/projects/TEST/searches/@xnat:mrSessionData')).toContain('<xdat:value>TEST<')
-    expect(await fs.list('TEST/.xnat/searches')).toEqual([])
-    await expect(fs.stat('TEST/.xnat/searches/none.xml')).rejects.toMatchObject({ code: 'ENOENT' })
+    expect(await site.fs.list('TEST/.xnat/searches')).toEqual([])
+    await expect(site.fs.stat('TEST/.xnat/searches/none.xml')).rejects.toMatchObject({ code: 'ENOENT' })
   })
 })
 
 describe('what tools keep', () => {
   it('is a folder for each tool, of the site and of a project', async () => {
-    expect((await fs.list('.xnat/config')).toSorted()).toEqual(['anon', 'seriesImportFilter'])
-    expect(await fs.list('.xnat/config/anon')).toEqual(['script'])
-    expect((await fs.list('TEST/.xnat/config')).toSorted()).toEqual(['anon', 'protocols'])
-    expect(await fs.list('TEST/.xnat/config/anon/projects')).toEqual(['TEST'])
-    expect(await fs.list('ODD/.xnat/config')).toEqual([])
-    expect(await fs.list('ODD/.xnat')).not.toContain('config.csv')
+    expect((await site.fs.list('.xnat/config')).toSorted()).toEqual(['anon', 'seriesImportFilter'])
+    expect(await site.fs.list('.xnat/config/anon')).toEqual(['script'])
+    expect((await site.fs.list('TEST/.xnat/config')).toSorted()).toEqual(['anon', 'protocols'])
+    expect(await site.fs.list('TEST/.xnat/config/anon/projects')).toEqual(['TEST'])
+    expect(await site.fs.list('ODD/.xnat/config')).toEqual([])
+    expect(await site.fs.list('ODD/.xnat')).not.toContain('config.csv')
     expect(await text('.xnat/config.csv')).toBe(await server('/data/config?format=csv'))
     for (const [path, url] of [
       ['config/seriesImportFilter/config', '/data/config/seriesImportFilter/config?contents=true'],
@@ -112,10 +84,10 @@ describe('what tools keep', () => {
   })
 
   it('is set by writing it, also where there was nothing, and in a folder', async () => {
-    emulator.control.resetRequests()
-    await writeFile(fs, 'TEST/.xnat/config/protocols/sequences/t1', 'TR 550\n')
-    await writeFile(fs, 'TEST/.xnat/config/protocols/sequences/t2', 'TR 4000\n')
-    await writeFile(fs, 'TEST/.xnat/config/newTool/deep%2Fpath', '{}')
+    site.emulator.control.resetRequests()
+    await writeFile(site.fs, 'TEST/.xnat/config/protocols/sequences/t1', 'TR 550\n')
+    await writeFile(site.fs, 'TEST/.xnat/config/protocols/sequences/t2', 'TR 4000\n')
+    await writeFile(site.fs, 'TEST/.xnat/config/newTool/deep%2Fpath', '{}')
     const config = '/data/projects/TEST/config'
     expect(changes()).toEqual([
       `PUT ${config}/protocols/sequences/t1?inbody=true`,
@@ -124,35 +96,42 @@ describe('what tools keep', () => {
     ])
     expect(await server(`${config}/protocols/sequences/t1?contents=true`)).toBe('TR 550\n')
     expect(await text('TEST/.xnat/config/newTool/deep/path')).toBe('{}\n')
-    expect((await fs.list('TEST/.xnat/config/protocols/sequences')).toSorted()).toEqual(['t1', 't2'])
+    expect((await site.fs.list('TEST/.xnat/config/protocols/sequences')).toSorted()).toEqual(['t1', 't2'])
   })
 
   it('is gone when its file is removed, and nothing else is', async () => {
-    emulator.control.resetRequests()
-    await fs.unlink('TEST/.xnat/config/protocols/sequences/t2')
+    site.emulator.control.resetRequests()
+    await site.fs.unlink('TEST/.xnat/config/protocols/sequences/t2')
     expect(changes()).toEqual(['DELETE /data/projects/TEST/config/protocols/sequences/t2'])
-    expect(await fs.list('TEST/.xnat/config/protocols/sequences')).toEqual(['t1'])
-    await expect(fs.stat('TEST/.xnat/config/protocols/sequences/t2')).rejects.toMatchObject({
+    expect(await site.fs.list('TEST/.xnat/config/protocols/sequences')).toEqual(['t1'])
+    await expect(site.fs.stat('TEST/.xnat/config/protocols/sequences/t2')).rejects.toMatchObject({
       code: 'ENOENT',
     })
   })
 
   it('cannot be empty, or have a name that XNAT would not keep as it is', async () => {
-    emulator.control.resetRequests()
-    await expect(writeFile(fs, '.xnat/config/anon/script', '\n')).rejects.toMatchObject({ code: 'EINVAL' })
+    site.emulator.control.resetRequests()
+    await expect(writeFile(site.fs, '.xnat/config/anon/script', '\n')).rejects.toMatchObject({
+      code: 'EINVAL',
+    })
     for (const name of ['a b', 'é', '.hidden', '100%', 'a&b'])
-      await expect(writeFile(fs, `.xnat/config/anon/${name}`, 'x')).rejects.toMatchObject({ code: 'EINVAL' })
-    for (const change of [() => fs.mkdir('.xnat/config/anon/other'), () => fs.rmdir('.xnat/config/anon')])
+      await expect(writeFile(site.fs, `.xnat/config/anon/${name}`, 'x')).rejects.toMatchObject({
+        code: 'EINVAL',
+      })
+    for (const change of [
+      () => site.fs.mkdir('.xnat/config/anon/other'),
+      () => site.fs.rmdir('.xnat/config/anon'),
+    ])
       await expect(change()).rejects.toMatchObject({ code: 'EPERM' })
-    const rename = fs.rename('.xnat/config/anon/script', '.xnat/config/anon/other')
+    const rename = site.fs.rename('.xnat/config/anon/script', '.xnat/config/anon/other')
     await expect(rename).rejects.toMatchObject({ code: 'EXDEV' })
     // Each tool has its folder already, so that `mkdir -p` does.
-    await expect(fs.mkdir('.xnat/config/other')).rejects.toMatchObject({ code: 'EEXIST' })
+    await expect(site.fs.mkdir('.xnat/config/other')).rejects.toMatchObject({ code: 'EEXIST' })
     expect(changes()).toEqual([])
   })
 
   it('is changed by those who may: others are told EACCES', async () => {
-    const theirs = await startLocalVfs({ url: emulator.url, user: 'member', password: 'member-pass' })
+    const theirs = await startLocalVfs({ url: site.emulator.url, user: 'member', password: 'member-pass' })
     try {
       const change = writeFile(vfsFileSystem(theirs.vfs), '.xnat/config/anon/script', 'mine')
       await expect(change).rejects.toMatchObject({ code: 'EACCES' })

@@ -1,62 +1,35 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startEmulator } from '../../src/emulator/emulator.js'
-import type { RunningEmulator } from '../../src/emulator/emulator.js'
-import { rest } from '../support/emulator-rest.js'
-import { readFile, writeFile } from '../support/file-system.js'
-import type { FileSystem } from '../support/file-system.js'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { useControlSite, withNewline } from '../support/control-site.js'
+import { writeFile } from '../support/file-system.js'
 import { startLocalVfs } from '../support/local-vfs.js'
-import type { LocalVfs } from '../support/local-vfs.js'
 import { vfsFileSystem } from '../support/vfs-file-system.js'
 
 /** What the site tells of itself and its users. */
 
-let emulator: RunningEmulator
-let local: LocalVfs
-let fs: FileSystem
+const site = useControlSite()
+const { server, text, changes } = site
 let id: string
-
 beforeAll(async () => {
-  emulator = await startEmulator()
-  local = await startLocalVfs(emulator, { listingTtl: 0 })
-  fs = vfsFileSystem(local.vfs)
-  const experiments = await server('/data/projects/TEST/experiments?format=csv')
-  id = /\bXNAT_E\d+(?=[^\n]*\bMR1\b)/.exec(experiments)![0]
+  id = await site.sessionId()
 })
-afterAll(async () => {
-  await local.stop()
-  await emulator.close()
-})
-
-async function server(path: string): Promise<string> {
-  const { status, body } = await rest(emulator, 'GET', path)
-  expect([path, status]).toEqual([path, 200])
-  return body.toString()
-}
-const text = async (path: string): Promise<string> => (await readFile(fs, path)).toString()
-const withNewline = (sent: string): string => sent.replace(/\n?$/, '\n')
-const changes = (): string[] =>
-  emulator.control
-    .requests()
-    .filter(({ method, path }) => method !== 'GET' && path !== '/data/JSESSION')
-    .map(({ method, path }) => `${method} ${path}`)
 
 describe('a favorite', () => {
   const folder = '.xnat/favorites/xnat:projectData'
   const path = '/data/users/favorites/xnat:projectData'
 
   it('is made by its name, and taken back with it', async () => {
-    expect(await fs.list(folder)).toEqual([])
-    emulator.control.resetRequests()
-    await writeFile(fs, `${folder}/TEST`, '')
-    expect(await fs.list('data/users/favorites/xnat:projectData')).toEqual(['TEST'])
+    expect(await site.fs.list(folder)).toEqual([])
+    site.emulator.control.resetRequests()
+    await writeFile(site.fs, `${folder}/TEST`, '')
+    expect(await site.fs.list('data/users/favorites/xnat:projectData')).toEqual(['TEST'])
     expect(await server(`${path}?DATA_TYPE=xnat:projectData&format=csv`)).toContain('TEST')
-    await fs.unlink(`${folder}/TEST`)
+    await site.fs.unlink(`${folder}/TEST`)
     expect(changes()).toEqual([`PUT ${path}/TEST`, `DELETE ${path}/TEST`])
-    expect(await fs.list(folder)).toEqual([])
-    await expect(writeFile(fs, `${folder}/TEST`, 'text')).rejects.toMatchObject({ code: 'EINVAL' })
-    await expect(writeFile(fs, `${folder}/a,b`, '')).rejects.toMatchObject({ code: 'EINVAL' })
-    await expect(fs.stat('.xnat/favorites/projects')).rejects.toMatchObject({ code: 'ENOENT' })
-    expect(await fs.list('.xnat/favorites')).toEqual([])
+    expect(await site.fs.list(folder)).toEqual([])
+    await expect(writeFile(site.fs, `${folder}/TEST`, 'text')).rejects.toMatchObject({ code: 'EINVAL' })
+    await expect(writeFile(site.fs, `${folder}/a,b`, '')).rejects.toMatchObject({ code: 'EINVAL' })
+    await expect(site.fs.stat('.xnat/favorites/projects')).rejects.toMatchObject({ code: 'ENOENT' })
+    expect(await site.fs.list('.xnat/favorites')).toEqual([])
   })
 })
 
@@ -67,7 +40,7 @@ describe('the users of the site', () => {
     expect(await text('data/services/sessions/reader')).toBe('0\n')
     expect(Number(await text('.xnat/sessions'))).toBeGreaterThan(0)
     expect(await text('.xnat/logins.json')).toBe(withNewline(await server('/data/user')))
-    const theirs = await startLocalVfs({ url: emulator.url, user: 'member', password: 'member-pass' })
+    const theirs = await startLocalVfs({ url: site.emulator.url, user: 'member', password: 'member-pass' })
     try {
       const fs = vfsFileSystem(theirs.vfs)
       const names = await fs.list('.xnat')
@@ -91,7 +64,7 @@ describe('the events of an item', () => {
       expect(await text(`.xnat/services/audit/${type}/${item}.json`)).toBe(sent)
       expect(await text(`data/services/audit/${type}/${item}`)).toBe(sent)
     }
-    await expect(fs.stat('.xnat/services/audit/xnat:projectData/NONE.json')).rejects.toMatchObject({
+    await expect(site.fs.stat('.xnat/services/audit/xnat:projectData/NONE.json')).rejects.toMatchObject({
       code: 'ENOENT',
     })
   })
@@ -105,9 +78,9 @@ describe('the header of a DICOM file', () => {
     expect(await text('TEST/1/MR1/.xnat/dicomdump.csv')).toBe(await dump(session))
     expect(await text('TEST/1/MR1/scans/3/.xnat/dicomdump.csv')).toBe(await dump(`${session}/scans/3`))
     expect(await text('TEST/1/MR1/scans/3/.xnat/dicomdump.csv')).toContain('T2 axial')
-    emulator.control.resetRequests()
-    expect(await fs.list('TEST/1/MR1/scans/3/.xnat')).toContain('dicomdump.csv')
-    const asked = emulator.control.requests().filter(({ path }) => path.includes('dicomdump'))
+    site.emulator.control.resetRequests()
+    expect(await site.fs.list('TEST/1/MR1/scans/3/.xnat')).toContain('dicomdump.csv')
+    const asked = site.emulator.control.requests().filter(({ path }) => path.includes('dicomdump'))
     expect(asked).toEqual([])
   })
 })

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { startEmulator } from '../../src/emulator/emulator.js'
 import type { RunningEmulator } from '../../src/emulator/emulator.js'
+import { changesAt } from '../support/control-site.js'
 import { put, rest } from '../support/emulator-rest.js'
 import { readFile, writeFile } from '../support/file-system.js'
 import type { FileSystem } from '../support/file-system.js'
@@ -29,11 +30,7 @@ afterEach(async () => {
 const text = async (path: string): Promise<string> => (await readFile(fs, path)).toString()
 const server = async (path: string): Promise<string> =>
   (await rest(emulator, 'GET', top + path)).body.toString()
-const changes = (): string[] =>
-  emulator.control
-    .requests()
-    .filter(({ method, path }) => method !== 'GET' && path !== '/data/JSESSION')
-    .map(({ method, path }) => `${method} ${path}`)
+const changes = (): string[] => changesAt(emulator)
 
 describe('a file in a folder of the user', () => {
   it('is stored by writing it, read and listed, also by the path of REST', async () => {

@@ -114,7 +114,7 @@ function fileChild(directory: DirectoryEntry, file: PrearchivedFile, listed: Lis
   const { storedPath, sizeBytes } = file
   const key = listed.keyBase + storedPath
   const listedVersion = versionOf({ ...file, digest: undefined, modifiedMs: undefined })
-  const correction = listed.corrections.of(key, listedVersion)
+  const content = listed.corrections.applied(key, listedVersion, { sizeBytes, digest: undefined })
   const place: PrearchivedFilePlace = {
     level: 'prearchived-file',
     storedPath,
@@ -132,9 +132,7 @@ function fileChild(directory: DirectoryEntry, file: PrearchivedFile, listed: Lis
       mtimeMs: directory.mtimeMs,
       place,
       key,
-      sizeBytes: correction ? correction.sizeBytes : sizeBytes,
-      version: correction ? `${listedVersion}!${correction.answerVersion}` : listedVersion,
-      digest: undefined,
+      ...content,
       listing: listed.files,
       isSeriesMember: listed.resource.resource === 'DICOM',
     }),

@@ -104,7 +104,7 @@ function fileEntry(
 ): FileEntry {
   const key = cachedFileKey(resource, path)
   const listedVersion = cachedVersion(path, sizeBytes)
-  const correction = sources.corrections.of(key, listedVersion)
+  const content = sources.corrections.applied(key, listedVersion, { sizeBytes, digest: undefined })
   const place: CachedFilePlace = {
     level: 'cached-file',
     resource,
@@ -120,9 +120,7 @@ function fileEntry(
     mtimeMs: directory.mtimeMs,
     place,
     key,
-    sizeBytes: correction ? correction.sizeBytes : sizeBytes,
-    version: correction ? `${listedVersion}!${correction.answerVersion}` : listedVersion,
-    digest: correction?.digest,
+    ...content,
     listing: listed,
     isSeriesMember: false,
   }

@@ -22,7 +22,12 @@ describe('a folder of the user with many files', () => {
     let listed: readonly CachedFile[] = files.map((path) => ({ path, url: `/${path}`, sizeBytes: 1 }))
     const sources = {
       cachedFiles: () => Promise.resolve(listed),
-      corrections: { of: () => void looks++ },
+      corrections: {
+        applied: (_: string, version: string) => {
+          looks++
+          return { version, sizeBytes: 1, digest: undefined }
+        },
+      },
     } as unknown as Sources
     expect(await list!(folder, place, sources)).toHaveLength(files.length)
     for (const name of files)
