@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startEmulator } from '../../src/emulator/emulator.js'
 import type { RunningEmulator } from '../../src/emulator/emulator.js'
-import { put, rest } from '../support/emulator-rest.js'
+import { bodyOf, put } from '../support/emulator-rest.js'
 import { readFile, writeFile } from '../support/file-system.js'
 import type { FileSystem } from '../support/file-system.js'
 import { startLocalVfs } from '../support/local-vfs.js'
@@ -33,11 +33,7 @@ afterAll(async () => {
 })
 
 const text = async (path: string): Promise<string> => (await readFile(fs, path)).toString()
-const server = async (path: string): Promise<string> => {
-  const { status, body } = await rest(emulator, 'GET', path)
-  expect([path, status]).toEqual([path, 200])
-  return body.toString()
-}
+const server = async (path: string): Promise<string> => (await bodyOf(emulator, path)).toString()
 
 async function idOf(list: string, label: string): Promise<string> {
   const { ResultSet } = JSON.parse(await server(`${list}?format=json`)) as {

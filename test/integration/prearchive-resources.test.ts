@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startEmulator } from '../../src/emulator/emulator.js'
 import type { RunningEmulator } from '../../src/emulator/emulator.js'
-import { rest } from '../support/emulator-rest.js'
+import { bodyOf } from '../support/emulator-rest.js'
 import { readFile } from '../support/file-system.js'
 import type { FileSystem } from '../support/file-system.js'
 import { startLocalVfs } from '../support/local-vfs.js'
@@ -28,11 +28,7 @@ afterAll(async () => {
   await emulator.close()
 })
 
-async function get(path: string): Promise<Buffer> {
-  const { status, body } = await rest(emulator, 'GET', path)
-  expect([path, status]).toEqual([path, 200])
-  return body
-}
+const get = (path: string): Promise<Buffer> => bodyOf(emulator, path)
 
 describe('the prearchive', () => {
   it('has the resources of a session itself, also where a path of REST is pasted', async () => {

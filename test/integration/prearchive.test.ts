@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { startEmulator } from '../../src/emulator/emulator.js'
 import type { RunningEmulator } from '../../src/emulator/emulator.js'
-import { put, rest } from '../support/emulator-rest.js'
+import { bodyOf, put, rest } from '../support/emulator-rest.js'
 import { readFile, writeFile } from '../support/file-system.js'
 import type { FileSystem } from '../support/file-system.js'
 import { startLocalVfs } from '../support/local-vfs.js'
@@ -36,11 +36,7 @@ afterAll(async () => {
 })
 afterEach(() => emulator.control.setFaults([]))
 
-async function get(path: string): Promise<Buffer> {
-  const { status, body } = await rest(emulator, 'GET', path)
-  expect([path, status]).toEqual([path, 200])
-  return body
-}
+const get = (path: string): Promise<Buffer> => bodyOf(emulator, path)
 
 /** Every file below a directory. */
 async function filesBelow(files: FileSystem, directory: string): Promise<string[]> {

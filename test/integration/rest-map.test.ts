@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startEmulator } from '../../src/emulator/emulator.js'
 import type { RunningEmulator } from '../../src/emulator/emulator.js'
-import { put, rest } from '../support/emulator-rest.js'
+import { bodyOf, put } from '../support/emulator-rest.js'
 import { readFile } from '../support/file-system.js'
 import type { FileSystem } from '../support/file-system.js'
 import { startLocalVfs } from '../support/local-vfs.js'
@@ -51,11 +51,7 @@ afterAll(async () => {
   await emulator.close()
 })
 
-async function get(path: string): Promise<Buffer> {
-  const { status, body } = await rest(emulator, 'GET', path)
-  expect([path, status]).toEqual([path, 200])
-  return body
-}
+const get = (path: string): Promise<Buffer> => bodyOf(emulator, path)
 
 async function listed(path: string): Promise<Record<string, string>[]> {
   const { ResultSet } = JSON.parse((await get(`${path}?format=json`)).toString()) as {

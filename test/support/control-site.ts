@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, expect } from 'vitest'
+import { afterAll, beforeAll } from 'vitest'
 import { startEmulator } from '../../src/emulator/emulator.js'
 import type { RunningEmulator } from '../../src/emulator/emulator.js'
-import { rest } from './emulator-rest.js'
+import { bodyOf } from './emulator-rest.js'
 import { readFile } from './file-system.js'
 import type { FileSystem } from './file-system.js'
 import { startLocalVfs } from './local-vfs.js'
@@ -36,11 +36,7 @@ export function useControlSite(): ControlSite {
     await local.stop()
     await emulator.close()
   })
-  const server = async (path: string): Promise<string> => {
-    const { status, body } = await rest(emulator, 'GET', path)
-    expect([path, status]).toEqual([path, 200])
-    return body.toString()
-  }
+  const server = async (path: string): Promise<string> => (await bodyOf(emulator, path)).toString()
   return {
     get emulator() {
       return emulator

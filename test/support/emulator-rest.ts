@@ -26,3 +26,13 @@ export async function put(
   const { status } = await rest(emulator, 'PUT', path, body)
   if (status !== 200 && status !== 201) throw new Error(`PUT ${path} was answered with ${status}`)
 }
+
+/** A GET that is to be answered with 200. @returns the body */
+export async function bodyOf(
+  emulator: Pick<RunningEmulator, 'url' | 'user' | 'password'>,
+  path: string,
+): Promise<Buffer> {
+  const { status, body } = await rest(emulator, 'GET', path)
+  if (status !== 200) throw new Error(`GET ${path} was answered with ${status}`)
+  return body
+}
