@@ -20,30 +20,20 @@ const connectTimeoutMs = 10_000
 const bodyTimeoutMs = 30_000
 const keepAliveMs = 20_000
 
-/**
- * How many requests may be under way on each of so many connections to a server. On a single one the next follows before
- * the last is answered (RFC 9112 §9.3.2), or the line would lie idle for a round trip between two answers; not where a
- * proxy is asked, which may not expect it.
- */
-export function requestsPerConnection(baseUrl: string, connections: number, reach: Reach = {}): number {
-  return connections === 1 && isDirect(baseUrl, reach) ? 2 : 1
-}
-
 /** The connections to one server. */
 export function createDispatcher(baseUrl: string, connections: number, reach: Reach = {}): Dispatcher {
   const { proxy, noProxy } = reach
   const { tls, ...options } = optionsOf(reach)
-  if (isDirect(baseUrl, reach)) {
-    const pipelining = requestsPerConnection(baseUrl, connections, reach)
-    return new Agent({ ...options, connect: reusingConnector(options.connect), connections, pipelining })
-  }
+  if (proxy === undefined || isThisMachine(baseUrl))
+    return new Agent({ ...options, connect: reusingConnector(options.connect), connections, pipelining: 1 })
   return new EnvHttpProxyAgent({
     ...options,
     connections,
     pipelining: 1,
     requestTls: tls,
     proxyTls: tls,
-    ...(proxy !== undefined && { httpProxy: proxy, httpsProxy: proxy }),
+    httpProxy: proxy,
+    httpsProxy: proxy,
     noProxy: noProxy ?? '',
   })
 }
@@ -53,7 +43,7 @@ export function createDispatcher(baseUrl: string, connections: number, reach: Re
  * @returns undefined where a proxy is asked for the server: it may send each by another way
  */
 export function createLine(baseUrl: string, reach: Reach = {}): (() => Dispatcher) | undefined {
-  if (!isDirect(baseUrl, reach)) return undefined
+  if (reach.proxy !== undefined && !isThisMachine(baseUrl)) return undefined
   const { tls: _, ...options } = optionsOf(reach)
   const { origin } = new URL(baseUrl)
   return () => new Client(origin, { ...options, pipelining: 2 })
@@ -70,10 +60,6 @@ function optionsOf({ caPem, isInsecure }: Reach) {
     bodyTimeout: bodyTimeoutMs,
     connect: { timeout: connectTimeoutMs, ...tls },
   }
-}
-
-function isDirect(baseUrl: string, { proxy }: Reach): boolean {
-  return proxy === undefined || isThisMachine(baseUrl)
 }
 
 /** Never by a proxy, which would look for it on its own machine. */

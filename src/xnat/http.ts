@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream'
 import PQueue from 'p-queue'
 import type { Dispatcher } from 'undici'
 import { decodedBody, isEncoded } from './content-encoding.js'
-import { createDispatcher, createLine, requestsPerConnection } from './dispatcher.js'
+import { createDispatcher, createLine } from './dispatcher.js'
 import type { Reach } from './dispatcher.js'
 import { exchange } from './exchange.js'
 import type { Answer, ExchangeOptions } from './exchange.js'
@@ -43,7 +43,7 @@ export interface HttpRequest {
 export interface HttpOptions {
   readonly baseUrl: string
   readonly userAgent: string
-  /** Connections to the server. Each has one request under way; a single one has the next behind it. */
+  /** Connections to the server, which is also the number of requests under way at once. */
   readonly connections?: number
   readonly retry?: RetryPolicy
   readonly observer?: HttpObserver
@@ -170,9 +170,8 @@ export class Http {
     this.#userAgent = options.userAgent
     this.#retry = options.retry ?? defaultRetryPolicy
     const connections = options.connections ?? defaultConnections
+    this.#queue = new PQueue({ concurrency: connections })
     const { baseUrl, observer, reach } = options
-    const concurrency = connections * requestsPerConnection(baseUrl, connections, reach)
-    this.#queue = new PQueue({ concurrency })
     const seen = (dispatcher: Dispatcher): Dispatcher =>
       observer ? observed(dispatcher, observer) : dispatcher
     this.#agent = createDispatcher(baseUrl, connections, reach)
@@ -274,7 +273,6 @@ export class Http {
   #exchangeOptions(request: HttpRequest): ExchangeOptions {
     return {
       method: request.method,
-      blocking: request.method !== 'GET', // where another may go behind it
       headers: {
         'user-agent': this.#userAgent,
         // Anything narrower is answered 406 by one resource or another (xnat-wire.md §2.6, §3.4).

@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { gzipSync } from 'node:zlib'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Http } from '../../src/xnat/http.js'
 import { defaultRetryPolicy } from '../../src/xnat/retry.js'
 import type { RetryPolicy } from '../../src/xnat/retry.js'
@@ -206,64 +206,5 @@ describe('Http', () => {
     now += defaultRetryPolicy.failFastMs + 1
     await expect(http.send({ method: 'GET', path: '/x' })).rejects.toMatchObject({ code: 'unreachable' })
     expect(waits).toHaveLength(2 * defaultRetryPolicy.delaysMs.length)
-  })
-})
-
-describe('Http over a single connection', () => {
-  const held: ServerResponse[] = []
-  const answers = (): Promise<string | Error>[] =>
-    ['/1', '/2', '/3'].map((path) =>
-      http.send({ method: 'GET', path, signal: given.signal }).then(
-        (response) => response.text(),
-        (error: Error) => error,
-      ),
-    )
-  let given: AbortController
-  const arrived = (count: number): Promise<void> =>
-    vi.waitFor(() => expect(requests.map(({ url }) => url)).toHaveLength(count))
-
-  beforeEach(async () => {
-    const { baseUrl } = http
-    await http.close()
-    http = new Http({ baseUrl, userAgent: 'xnatfs/test', connections: 1, retry: policy() })
-    held.length = 0
-    given = new AbortController()
-    handler = (_, response) => void held.push(response)
-  })
-
-  it('has the next request on the way before the last is answered, and no more', async () => {
-    const all = answers()
-    await arrived(2)
-    held[0]?.end('one')
-    await arrived(3)
-    for (const [index, response] of held.slice(1).entries()) response.end(['two', 'three'][index])
-    expect(await Promise.all(all)).toEqual(['one', 'two', 'three'])
-    expect(new Set(requests.map(({ socket }) => socket)).size).toBe(1)
-  })
-
-  it('has nothing on the way behind what changes something', async () => {
-    const put = http.send({ method: 'PUT', path: '/put', body: () => 'bytes' })
-    const get = http.send({ method: 'GET', path: '/get' })
-    await arrived(1)
-    held[0]?.end('put')
-    await (await put).text()
-    await arrived(2)
-    held[1]?.end('got')
-    expect(await (await get).text()).toBe('got')
-    expect(requests.map(({ method }) => method)).toEqual(['PUT', 'GET'])
-  })
-
-  it('sends what was behind an answer that breaks off once more', async () => {
-    const [first, second] = [
-      http.send({ method: 'GET', path: '/1', signal: given.signal }).then((response) => response.text()),
-      http.send({ method: 'GET', path: '/2' }).then((response) => response.text()),
-    ]
-    await arrived(2)
-    given.abort()
-    await expect(first).rejects.toThrow()
-    await arrived(3)
-    held[2]?.end('two')
-    expect(await second).toBe('two')
-    expect(requests.map(({ url }) => url)).toEqual(['/1', '/2', '/2'])
   })
 })
