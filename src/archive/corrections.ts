@@ -25,7 +25,11 @@ export class Corrections {
     key: string,
     listedVersion: string,
     { sizeBytes, digest }: { readonly sizeBytes: number | undefined; readonly digest: string | undefined },
-  ): { readonly version: string; readonly sizeBytes: number | undefined; readonly digest: string | undefined } {
+  ): {
+    readonly version: string
+    readonly sizeBytes: number | undefined
+    readonly digest: string | undefined
+  } {
     const known = this.#byKey.get(key)
     if (known?.listedVersion !== listedVersion) return { version: listedVersion, sizeBytes, digest }
     const { facts } = known

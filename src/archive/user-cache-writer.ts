@@ -49,13 +49,14 @@ export class UserCacheWriter {
     const { session, corrections, lookup } = this.#options
     const place = placeOf(directory) as ControlPlace
     const resource = place.subject!
+    if (replaces) requireNamed('store', replaces)
     const path = replaces
       ? (replaces.place as CachedFilePlace).storedPath
       : cachedPath(place, unescapeName(name))
     requireUnchanged(name, await this.#find(resource, path, signal), replaces)
     try {
       const url = cachedFilePath(resource, path)
-      const md5 = await putCached(session, url, source, signal)
+      const md5 = await putCached(session, { path: url, isInner: path.includes('/') }, source, signal)
       const back = await readFile(session, url, { signal })
       const hash = createHash('md5')
       for await (const chunk of back.body) hash.update(chunk as Buffer)
@@ -81,11 +82,8 @@ export class UserCacheWriter {
   }
 
   async #removeFile(file: FileEntry, signal?: AbortSignal): Promise<void> {
-    const { resource, storedPath, url } = file.place as CachedFilePlace
-    if (url === undefined)
-      throw new FsError('ENOTSUP', `remove ${file.name}: no URL of XNAT names it`, {
-        nextStep: 'remove the whole folder, or do it in a browser',
-      })
+    const { resource, storedPath } = file.place as CachedFilePlace
+    requireNamed('remove', file)
     try {
       if (!(await this.#find(resource, storedPath, signal))) return // gone already, as wanted
       await this.#options.client.userCache.removeFile(resource, storedPath, signal)
@@ -129,6 +127,13 @@ export class UserCacheWriter {
   #forget(): void {
     this.#options.cache.forget(isCacheKey)
   }
+}
+
+function requireNamed(what: string, file: FileEntry): void {
+  if ((file.place as CachedFilePlace).url !== undefined) return
+  throw new FsError('ENOTSUP', `${what} ${file.name}: no URL of XNAT names it`, {
+    nextStep: 'remove the whole folder, or do it in a browser',
+  })
 }
 
 function requireUnchanged(name: string, now: CachedFile | undefined, replaces: FileEntry | undefined): void {

@@ -218,7 +218,9 @@ export class FileReaders {
     const key = keyOf(file)
     const known = this.#answered.get(key)
     if (!known || known.file.listing === file.listing) return
-    if (file.digest !== undefined && (known.isProven || (await this.localCopy(file)) !== undefined)) return
+    const isProven =
+      file.digest !== undefined && (known.isProven || (await this.localCopy(file)) !== undefined)
+    if (isProven) return void this.#answered.set(key, { ...known, file, isProven })
     const { archive } = this.#options
     const now = await this.#askVersion(file, signal)
     if (!now) return

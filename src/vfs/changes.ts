@@ -22,8 +22,6 @@ export interface ChangesOptions {
 }
 
 const longestNameBytes = 255
-/** A larger file that somebody reads is removed without waiting for it to be brought here. */
-const mostBroughtBytes = 1024 ** 3
 /** What git, Mercurial and Subversion keep a repository in: thousands of small files that are renamed and locked. */
 const repositoryNames: ReadonlySet<string> = new Set(['.git', '.hg', '.svn'])
 
@@ -93,7 +91,7 @@ export class Changes {
     // An upload that comes to its end meanwhile must not let go of bytes whose delete may be refused.
     const release = this.#options.locals.hold(node)
     try {
-      await this.#options.locals.bringHome(node, mostBroughtBytes)
+      await this.#options.locals.bringHomeRemoved(node, signal)
       if (node.local) await this.#unlinkLocal(node, node.local)
       else if (node.file) await this.#options.locals.removals.remove(parent, node.file)
       if (parent.overlay.get(name) === node) parent.overlay.delete(name)
@@ -111,7 +109,7 @@ export class Changes {
     const { table, names } = this.#options
     const node = await names.require(parent, name, signal)
     this.#requireRemovable(parent, node)
-    await this.#options.locals.bringHome(node, mostBroughtBytes)
+    await this.#options.locals.bringHomeRemoved(node, signal)
     if (node.local) await this.#stopSending(node, node.local)
     try {
       await node.local?.settleDoubt()

@@ -9,6 +9,7 @@ import type { StagingBase } from '../data/staging-state.js'
 import type { WriteBack } from '../data/write-back.js'
 import { inBackground } from '../util/background.js'
 import { FsError } from '../util/fs-error.js'
+import { causeChain } from '../util/log.js'
 import type { Log } from '../util/log.js'
 import { SingleFlight } from '../util/single-flight.js'
 import { ascertain, removedMeanwhile, sizedFile } from './ascertain.js'
@@ -22,6 +23,9 @@ import { isTemporaryName } from './temporary-names.js'
 
 /** When the bytes of a file must be on the server: when close() returns, or some time after. */
 export type WriteMode = 'close' | 'back'
+
+/** A larger file that somebody reads is removed without waiting for it to be brought here. */
+const mostBroughtBytes = 1024 ** 3
 
 export interface LocalFilesOptions {
   readonly archive: Archive
@@ -200,15 +204,28 @@ export class LocalFiles {
     })
   }
 
-  /**
-   * A stored file is about to go from the server, or another one to take its place there: who has it open reads on from
-   * here. @param mostBytes a larger one is left there, and its readers get ESTALE
-   */
-  async bringHome(node: Node, mostBytes = Infinity): Promise<void> {
-    const file = sizedFile(node.file)
-    if (node.local || node.handles <= node.holds || !file || file.sizeBytes > mostBytes) return
+  /** Another file is about to take the place of a stored one on the server: who has that open reads on from here. */
+  async bringHome(node: Node, signal?: AbortSignal): Promise<void> {
+    if (node.local || node.handles <= node.holds || !sizedFile(node.file)) return
     const local = await this.makeLocal(node)
-    await local.staging.withBytes(() => Promise.resolve())
+    try {
+      await local.staging.withBytes(() => Promise.resolve(), signal)
+    } catch (error) {
+      if (local.node.local === local && node.writers === 0 && !local.isDirty()) this.#letGo(node, local)
+      throw error
+    }
+  }
+
+  /** The same for one that is about to go there. Where it is large, or cannot be had, its readers get ESTALE. */
+  async bringHomeRemoved(node: Node, signal?: AbortSignal): Promise<void> {
+    if ((node.file?.sizeBytes ?? 0) > mostBroughtBytes) return
+    try {
+      await this.bringHome(node, signal)
+    } catch (error) {
+      signal?.throwIfAborted()
+      const reason = `${node.path} is removed while somebody reads it: ${causeChain(error)}`
+      this.#options.log.warn(`${reason}; what was not read yet cannot be read any more`)
+    }
   }
 
   /** Local bytes that another process has left. @param isStored the server has exactly these */

@@ -146,12 +146,12 @@ export async function putGrowing(
 /**
  * Sends a file into a folder of the user's. Into the folder itself as multipart, which touches nothing before it is whole;
  * XNAT makes inner folders for a plain body only.
- * @param path the URL path of the file
+ * @param target the URL path of the file, and whether that is in an inner folder
  * @returns the lower-case hex MD5 of what was sent
  */
 export async function putCached(
   session: Session,
-  path: string,
+  { path, isInner }: { readonly path: string; readonly isInner: boolean },
   { path: sourcePath, sizeBytes, bytes: given }: Upload['source'],
   signal?: AbortSignal,
 ): Promise<string> {
@@ -161,7 +161,6 @@ export async function putCached(
     ? bytes.subarray(0, sizeBytes)
     : (): AsyncIterable<Buffer> =>
         digesting(bytesOfFile(sourcePath, sizeBytes), sizeBytes, (digest) => (md5 = digest))
-  const isInner = path.split('/files/')[1]!.includes('/')
   const body = isInner ? plainBody(content, sizeBytes) : multipartBody(content, sizeBytes)
   const response = await session.send({
     method: 'PUT',

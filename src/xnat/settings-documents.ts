@@ -1,5 +1,5 @@
 import { itemPath, rawSegment } from './address.js'
-import { isSearch, rootOf, table } from './documents.js'
+import { isSearch, rootOf, table, withoutReferences } from './documents.js'
 import type { Document } from './documents.js'
 
 /** How the site and its projects are set up: documents of xnat-wire.md §11.2. */
@@ -40,7 +40,8 @@ export function protocolsIn(projectXml: string): Protocol[] {
       const value = (name: string): string | undefined =>
         new RegExp(`\\s${name}="([^"]*)"`).exec(attributes!)?.[1]
       const [id, dataType] = [value('ID'), value('data-type')]
-      return id === undefined || dataType === undefined ? [] : [{ id, dataType }]
+      if (id === undefined || dataType === undefined) return []
+      return [{ id: withoutReferences(id), dataType: withoutReferences(dataType) }]
     },
   )
 }

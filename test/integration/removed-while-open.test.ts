@@ -42,3 +42,17 @@ it('what was looked up before it was removed, and is opened or cut then, is look
   await expect(mount.vfs.setattr(ino, { sizeBytes: 1 })).rejects.toMatchObject({ code: 'ESTALE' })
   await expect(mount.vfs.open(ino, true)).rejects.toMatchObject({ code: 'ESTALE' })
 })
+
+it('a file that cannot be read is removed all the same, and who had it open is told', async () => {
+  await at.server.put('a', 'one')
+  const { fs } = await at.start({ writeMode: 'close' })
+  const file = await fs.open(`${here}/a`, 'r')
+  at.emulator.control.setFaults([
+    { method: 'GET', path: '**/files/a', fault: { kind: 'status', status: 403 } },
+  ])
+  await fs.unlink(`${here}/a`)
+  at.emulator.control.setFaults([])
+  expect(await at.server.texts()).toEqual({})
+  await expect(file.read(0, 10)).rejects.toMatchObject({ code: 'ESTALE' })
+  await file.close()
+})

@@ -105,10 +105,28 @@ describe('a session that waits', () => {
         message: expect.stringContaining('--allow-') as string,
       })
     await local.stop()
+    await mount({ allowCreate: 'entities' })
+    const scan = '/archive/experiments/E/scans/1/resources'
+    for (const [name, question] of [
+      ['import', 'src=/user/cache/resources/a/files/b\noverwrite=delete'],
+      ['archive', `src=${waiting}\noverwrite=delete`],
+      ['refresh/catalog', 'resource=/archive/projects/TEST\noptions=anything'],
+      ['refresh/catalog', 'resource=/archive/projects/TEST\nappend=false'],
+      ['move-files', `src=/user/cache/resources/a/files/b\ndest=${scan}/123/files/b`],
+    ] as const)
+      await expect([name, writeFile(fs, `${services}/${name}`, question)][1]).rejects.toMatchObject({
+        code: 'EPERM',
+        message: expect.stringContaining('--allow-') as string,
+      })
+    await local.stop()
     await mount()
     const busy = '/prearchive/projects/ODD/20260101_120000123/PRE3'
     await expect(writeFile(fs, `${services}/archive`, `src=${busy}`)).rejects.toMatchObject({ code: 'EBUSY' })
-    for (const question of ['anything', 'overwrite=append', `src=`, 'src=/archive/projects/TEST'])
+    await expect(writeFile(fs, `${services}/prearchive/rebuild`, `src=${busy}`)).rejects.toMatchObject({
+      code: 'EBUSY',
+    })
+    const more = `src=${waiting}\ntimestamp=20260101_120000123`
+    for (const question of ['anything', 'overwrite=append', `src=`, 'src=/archive/projects/TEST', more])
       await expect(writeFile(fs, `${services}/archive`, question)).rejects.toMatchObject({ code: 'EINVAL' })
     for (const change of [
       () => fs.unlink(`${services}/archive`),

@@ -6,7 +6,7 @@ import { vfsFileSystem } from '../support/vfs-file-system.js'
 
 /** How the site and its projects are set up, as files of `.xnat`. */
 
-const site = useControlSite()
+const site = useControlSite({ allowDelete: 'entities' })
 const { server, text, changes } = site
 
 describe('the groups of a project', () => {
@@ -107,6 +107,16 @@ describe('what tools keep', () => {
     await expect(site.fs.stat('TEST/.xnat/config/protocols/sequences/t2')).rejects.toMatchObject({
       code: 'ENOENT',
     })
+  })
+
+  it('stays where the mount may delete nothing', async () => {
+    const careful = await startLocalVfs(site.emulator)
+    try {
+      const removal = vfsFileSystem(careful.vfs).unlink('.xnat/config/anon/script')
+      await expect(removal).rejects.toMatchObject({ code: 'EPERM' })
+    } finally {
+      await careful.stop()
+    }
   })
 
   it('cannot be empty, or have a name that XNAT would not keep as it is', async () => {

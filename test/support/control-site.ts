@@ -23,13 +23,13 @@ export interface ControlSite {
 }
 
 /** Registers what comes before and after the tests of the file. */
-export function useControlSite(): ControlSite {
+export function useControlSite(flags: Parameters<typeof startLocalVfs>[1] = {}): ControlSite {
   let emulator: RunningEmulator
   let local: LocalVfs
   let fs: FileSystem
   beforeAll(async () => {
     emulator = await startEmulator()
-    local = await startLocalVfs(emulator, { listingTtl: 0 })
+    local = await startLocalVfs(emulator, { listingTtl: 0, ...flags })
     fs = vfsFileSystem(local.vfs)
   })
   afterAll(async () => {

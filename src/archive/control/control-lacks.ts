@@ -129,6 +129,7 @@ const lastingRemovals: Readonly<Partial<Record<ControlKind, string>>> = {
 }
 const lastingFileRemovals: Readonly<Partial<Record<ControlKind, string>>> = {
   pipelines: 'take a pipeline from its project',
+  'config-tool': 'take a setting away',
 }
 
 function canDoIn(place: ControlPlace, capability: Capability): boolean {

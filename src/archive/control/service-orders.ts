@@ -34,7 +34,12 @@ const deletes = (key: string, pattern: RegExp): NonNullable<Service['needsFor']>
 
 const services: Readonly<Record<Exclude<ServiceKind, 'launches'>, Readonly<Record<string, Service>>>> = {
   services: {
-    import: { path: '/data/services/import', needs: 'create', required: ['src'] },
+    import: {
+      path: '/data/services/import',
+      needs: 'create',
+      needsFor: deletes('overwrite', /^delete$/i),
+      required: ['src'],
+    },
     archive: {
       path: '/data/services/archive',
       needs: 'create',
@@ -46,7 +51,7 @@ const services: Readonly<Record<Exclude<ServiceKind, 'launches'>, Readonly<Recor
     'move-files': {
       path: '/data/services/move-files',
       needsFor: (parameters) =>
-        parameters.some(([name, value]) => name === 'dest' && isRaw(value)) ? 'raw-writes' : undefined,
+        parameters.some(([name, value]) => name === 'dest' && mayBeRaw(value)) ? 'raw-writes' : undefined,
       required: ['src', 'dest'],
     },
   },
@@ -63,7 +68,7 @@ const services: Readonly<Record<Exclude<ServiceKind, 'launches'>, Readonly<Recor
       required: ['src'],
       takesSessions: true,
     },
-    rebuild: { path: '/data/services/prearchive/rebuild', required: ['src'] },
+    rebuild: { path: '/data/services/prearchive/rebuild', required: ['src'], takesSessions: true },
   },
   'service-refresh': {
     catalog: {
@@ -74,18 +79,25 @@ const services: Readonly<Record<Exclude<ServiceKind, 'launches'>, Readonly<Recor
   },
 }
 
-/** The resources of a scan that are changed with --allow-raw-writes only. */
-function isRaw(path: string): boolean {
-  return /\/scans\/[^/]+\/resources\/(?:DICOM|secondary)(?:\/|$)/.test(path)
+/** Which resource of a scan is raw data, a path does not tell: it may name one by its number. */
+function mayBeRaw(path: string): boolean {
+  return /\/scans\//i.test(path)
 }
 
-/** Entries of files that are not found are taken from a catalog; without operations all of them are meant. */
+const harmlessOperations: ReadonlySet<string> = new Set(['append', 'checksum', 'populateStats'])
+
+/**
+ * Entries of files that are not found are taken from a catalog, by `delete` or where no operation is named. A server may
+ * take a word that it does not know for none.
+ */
 function refreshNeeds(parameters: readonly Parameter[]): Allowance | undefined {
-  const named = parameters.filter(([key]) => key !== 'resource')
-  const isDelete = named.some(
-    ([key, value]) => key === 'delete' || (key === 'options' && value.split(',').includes('delete')),
-  )
-  return isDelete || named.length === 0 ? 'delete' : undefined
+  const operations = parameters.flatMap(([key, value]) => {
+    if (key === 'resource') return []
+    if (key === 'options') return value.split(',')
+    return value === 'true' ? [key] : [`${key}=${value}`]
+  })
+  const isHarmless = operations.length > 0 && operations.every((one) => harmlessOperations.has(one))
+  return isHarmless ? undefined : 'delete'
 }
 
 /** XNAT's own steps, which every project has beside its pipelines. */

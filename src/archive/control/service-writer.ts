@@ -73,10 +73,12 @@ function isSame(a: Named, b: Named): boolean {
   return a.project === b.project && a.timestamp === b.timestamp && a.name === b.name
 }
 
-function checked(name: string, { required }: Service, text: string): Parameter[] {
+function checked(name: string, { required, takesSessions }: Service, text: string): Parameter[] {
   const nextStep = `write key=value, one a line${required.length > 0 ? `, with ${required.join(' and ')}` : ''}`
   const parameters = parametersOf(text)
   if (!parameters) throw new FsError('EINVAL', `${name}: a line is no key=value`, { nextStep })
+  const other = takesSessions && parameters.find(([key]) => key === 'timestamp' || key === 'folder')
+  if (other) throw new FsError('EINVAL', `${name}: ${other[0]}= would name one more session`, { nextStep })
   const missing = required.find((key) => parameters.every(([given, value]) => given !== key || value === ''))
   if (missing !== undefined) throw new FsError('EINVAL', `${name}: ${missing}= is missing`, { nextStep })
   return parameters

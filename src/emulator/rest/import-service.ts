@@ -64,8 +64,9 @@ async function zipOf(context: RestContext): Promise<{ path: string; discard: () 
   if (source !== undefined) {
     const [, resource, file] = SOURCE.exec(source) ?? []
     const { cacheRoot } = context.services
-    const path = join(cacheRoot, 'USERS', String(context.user.id), resource ?? '', file ?? '')
-    if (file === undefined || !path.startsWith(cacheRoot) || !existsSync(path))
+    const own = join(cacheRoot, 'USERS', String(context.user.id))
+    const path = join(own, resource ?? '', file ?? '')
+    if (file === undefined || !path.startsWith(`${own}/`) || !existsSync(path))
       throw new StatusError(400, 'Unable to identify upload format.')
     return { path, discard: () => Promise.resolve() }
   }

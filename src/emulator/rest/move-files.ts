@@ -26,9 +26,9 @@ async function move(context: RestContext): Promise<Answer> {
   const target = TARGET.exec(dest)
   if (!target) throw new StatusError(400, `Invalid Destination:${dest}`)
   const { cacheRoot } = context.services
-  const folder = join(cacheRoot, 'USERS', String(context.user.id), source[1]!)
-  const path = source[2] === undefined ? folder : join(folder, source[2])
-  if (!path.startsWith(cacheRoot) || !existsSync(path)) throw new StatusError(404, `Unknown ${src}`)
+  const own = join(cacheRoot, 'USERS', String(context.user.id))
+  const path = join(own, source[1]!, source[2] ?? '')
+  if (!path.startsWith(`${own}/`) || !existsSync(path)) throw new StatusError(404, `Unknown ${src}`)
   const inner = new RestContext(
     context.exchange,
     context.services,

@@ -27,7 +27,8 @@ it('tells the digest of a large plain body though nobody asks for more than its 
   } as unknown as Session
   try {
     const source = { path, sizeBytes: bytes.length }
-    const md5 = await putCached(session, '/data/user/cache/resources/X/files/in/file', source)
+    const target = { path: '/data/user/cache/resources/X/files/in/file', isInner: true }
+    const md5 = await putCached(session, target, source)
     expect(Buffer.concat(sent).equals(bytes)).toBe(true)
     expect(md5).toBe(createHash('md5').update(bytes).digest('hex'))
   } finally {
