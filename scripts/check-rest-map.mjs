@@ -49,8 +49,7 @@ function isInRow(path) {
 function problemOf(rest, place, proof, more) {
   if (!rest || !place || !proof || more !== '') return 'a row has three cells'
   if (methodsOf(rest).length === 0 || pathsOf(rest).length === 0) return `no method and path in '${rest}'`
-  if (place.startsWith('no file:'))
-    return place.length < 20 || proof !== '–' ? 'no file: needs a reason, and –' : undefined
+  if (place.startsWith('no file:') && place.length < 20) return 'no file: needs a reason'
   const [, file, title] = /^`([^`]+)`: (.+)$/.exec(proof) ?? []
   if (file === undefined || !existsSync(join(root, file))) return `no test file in '${proof}'`
   return titlesOf(file).has(title) ? undefined : `${file} has no test '${title}'`

@@ -9,6 +9,7 @@ import { controlName, levels, placeOf } from './layout.js'
 import type { DirectoryListing, ItemPlace, Level } from './layout.js'
 import { unescapeName } from './names.js'
 import { queryEntry } from './queries.js'
+import { askedOf, questionEntry } from './questions.js'
 import { resourcePart, resourcesOf } from './resources.js'
 import { mergedEntry, mergedFiles, mergedResources, selectionEntry } from './selections.js'
 import type { Sources } from './sources.js'
@@ -37,6 +38,8 @@ export async function siteEntry(
 ): Promise<Entry | undefined> {
   const query = queryEntry(directory, level === 'site-experiments' ? 'experiments' : 'subjects', name)
   if (query) return query
+  if (askedOf(name))
+    return questionEntry(directory, name, (other) => siteEntry(directory, level, other, sources))
   const id = unescapeName(name)
   const item: ItemAddress = level === 'site-experiments' ? { experiment: id } : { subject: id }
   try {
@@ -64,7 +67,12 @@ export async function unlistedEntry(
   const control = controlAlias(place.level, name)
   if (control) return control
   const other = await unlistedBy[place.level]?.(directory, listing, name, sources)
-  return other ?? (await packedEntry(directory, listing, name, sources))
+  const unlisted = other ?? (await packedEntry(directory, listing, name, sources))
+  if (unlisted) return unlisted
+  return questionEntry(directory, name, async (asked) => {
+    const listed = listing.get(listing.canonicalName(asked) ?? asked)
+    return listed ?? packedEntry(directory, listing, asked, sources)
+  })
 }
 
 /** `<RESOURCE>.zip`, beside a directory of files of the same name. */
@@ -109,6 +117,7 @@ const unlistedBy: Partial<Record<string, Unlisted>> = {
   project: async (directory, _, name) => queryEntry(directory, 'subjects', name),
   'project-experiments': async (directory, _, name) => queryEntry(directory, 'experiments', name),
   subject: async (directory, _, name) => queryEntry(directory, 'experiments', name),
+  experiment: async (_, __, name) => onDisk(name),
   scans: async (directory, listing, name, sources) => {
     const scans = await sources.scans((placeOf(directory) as ItemPlace).item.experiment!)
     const scan = scanOfZipFolder(scans, unescapeName(name))
@@ -128,6 +137,13 @@ const unlistedBy: Partial<Record<string, Unlisted>> = {
   'scan-selection': mergedResource,
   'derived-selection': mergedResource,
   'side-selection': mergedResource,
+}
+
+/** A session as it lies on the server's disk, which REST has as `DIR` (xnat-wire.md §2.9). */
+const diskNames: Readonly<Record<string, string>> = { DIR: '.', SCANS: 'scans', RESOURCES: 'resources' }
+
+function onDisk(name: string): Entry | undefined {
+  return Object.hasOwn(diskNames, name) ? aliasEntry(name, diskNames[name]!) : undefined
 }
 
 /** Where a path of XNAT does not say which side of an assessor or a reconstruction, it means `out` (§1.3). */

@@ -49,6 +49,7 @@ import { linkTarget } from './link-target.js'
 import { ListingCache } from './listing-cache.js'
 import type { ListingStore } from './listing-store.js'
 import { unescapeName } from './names.js'
+import { packedFilesEntry } from './questions.js'
 import { Reachability } from './reachability.js'
 import { listingsWithin } from './refresh-scope.js'
 import { Sources, filesKey, isFilesOf } from './sources.js'
@@ -374,7 +375,7 @@ export class XnatArchive implements Archive {
     name: string,
     signal: AbortSignal | undefined,
   ): MaybePromise<Entry | undefined> {
-    if (isTree(placeOf(directory))) return undefined // no other spellings below a resource, and the most lookups
+    if (isTree(placeOf(directory))) return packedFilesEntry(directory, name) // the most lookups
     return this.#run(directory, signal, (sources) => unlistedEntry(directory, listing, name, sources))
   }
 

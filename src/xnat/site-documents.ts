@@ -46,6 +46,14 @@ export function auditDocument(xsiType: string, id: string): Document {
   }
 }
 
+/**
+ * What XNAT answers with an error where nothing is asked of it (xnat-wire.md §11.1, §11.3): who opens it is told which, and
+ * reads it where a server has something to say.
+ */
+export function bareServiceDocument(service: 'audit' | 'workflows'): Document {
+  return { path: `/data/services/${service}`, problem: () => undefined }
+}
+
 /** What the header of the first DICOM file of a session or a scan says. */
 export function dicomDumpDocument({ project, experiment, scan }: ItemAddress): Document {
   const session = `/archive/projects/${project!}/experiments/${experiment!}`

@@ -85,4 +85,25 @@ describe.each(drivers)('the places of REST by the driver %s', (driver) => {
     const names = await inMount(`python3 -m zipfile -l ${session}/scans/1/.xnat/DICOMDIR.zip`)
     expect(names).toContain('MR1/SCANS/1-T1/DICOM/1.dcm')
   })
+
+  it('what is a directory and a document is had as both, by the URI that curl takes', async () => {
+    const curl = (uri: string): Promise<string> =>
+      shell(`curl -sSf -u '${server.user}:${server.password}' '${server.url}/data${uri}'`, {
+        cwd: mount.path,
+      })
+    for (const [uri, asked] of [
+      ['/user', '/user?'],
+      ['/projects/TEST', '/projects/TEST?format=xml'],
+      ['/projects/TEST/users', '/projects/TEST/users?format=csv'],
+      ['/prearchive', '/prearchive?format=csv'],
+    ] as const) {
+      expect(await inMount(`test -d 'data${uri}' && cat 'data${asked}'`)).toBe(
+        (await curl(asked)).replace(/\n?$/, '\n'),
+      )
+    }
+    const listed = await inMount("ls 'data/projects/TEST/subjects?label=1'")
+    expect(listed).toBe('1\n')
+    const zip = 'data/projects/TEST/subjects/1/experiments/MR1/scans/1/resources/DICOM/files?format=zip'
+    expect(await inMount(`python3 -m zipfile -l '${zip}'`)).toContain('1.dcm')
+  })
 })

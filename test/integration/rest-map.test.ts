@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startEmulator } from '../../src/emulator/emulator.js'
 import type { RunningEmulator } from '../../src/emulator/emulator.js'
@@ -7,23 +6,16 @@ import { readFile } from '../support/file-system.js'
 import type { FileSystem } from '../support/file-system.js'
 import { startLocalVfs } from '../support/local-vfs.js'
 import type { LocalVfs } from '../support/local-vfs.js'
+import { mapRows } from '../support/rest-map.js'
+import type { MapRow } from '../support/rest-map.js'
 import { vfsFileSystem } from '../support/vfs-file-system.js'
 
-/** The rows of docs/rest-map.md that say which path of the mount is which path of REST, on the generated sample. */
+/**
+ * The rows of docs/rest-map.md that say which path of the mount is which path of REST, on the generated sample. What each URI
+ * opens when it is pasted, of all rows, is in rest-questions.test.ts.
+ */
 
-interface MapRow {
-  readonly uri: string
-  readonly path: string
-  readonly isPasted: boolean
-}
-
-const lines = readFileSync(new URL('../../docs/rest-map.md', import.meta.url), 'utf8').split('\n')
-const rows: MapRow[] = lines.flatMap((line) => {
-  if (!line.includes('`test/integration/rest-map.test.ts`')) return []
-  const [, uri, note, path] = /^\| GET `([^`]+)`([^|]*) \| `([^`]+)` \|/.exec(line) ?? []
-  if (uri === undefined || path === undefined) throw new Error(`this row names no two paths: ${line}`)
-  return [{ uri, path, isPasted: note === '' }]
-})
+const rows = mapRows().filter(({ proof }) => proof.includes('`test/integration/rest-map.test.ts`'))
 
 let emulator: RunningEmulator
 let local: LocalVfs
@@ -164,13 +156,15 @@ describe('pasting each documented URI after the mountpoint opens the content tha
       const expected = isFile ? sent : Buffer.from(sent.toString().replace(/\n?$/, '\n'))
       expect((await readFile(fs, path)).equals(expected)).toBe(true)
     }
-    if (!row.isPasted) return
+    if (row.note.includes('not to be pasted')) return
     for (const spelling of [uri, ...spellings(row).map((other) => other.uri)])
       for (const prefix of ['data', 'data/archive', 'REST']) {
         const pasted = `${prefix}${spelling}`
         const kind = await followed(pasted)
-        if (kind === 'directory' && !path.endsWith('/')) continue // an item is its directory
-        if (kind === 'directory')
+        if (kind === 'directory' && !path.endsWith('/'))
+          // It is a directory too, and the document with a question.
+          expect([pasted, await readFile(fs, `${pasted}?`)]).toEqual([pasted, await readFile(fs, path)])
+        else if (kind === 'directory')
           expect([pasted, await fs.list(pasted)]).toEqual([pasted, await fs.list(path)])
         else expect([pasted, await readFile(fs, pasted)]).toEqual([pasted, await readFile(fs, path)])
       }
@@ -192,45 +186,6 @@ describe('pasting each documented URI after the mountpoint opens the content tha
     expect(await Promise.all(others.map(({ uri }) => answer(uri)))).toEqual(
       others.map(({ uri }) => [uri, expected]),
     )
-  })
-
-  it('of all rows of GET, but for those that other tests paste, and what is no path', () => {
-    const others = lines.flatMap((line) => {
-      const [, uri, note, path] = /^\| GET `([^`]+)`([^|]*) \| ([^|]*) \|/.exec(line) ?? []
-      const isElsewhere = uri === undefined || line.includes('`test/integration/rest-map.test.ts`')
-      return isElsewhere || path!.startsWith('no file') || note!.includes('not to be pasted') ? [] : [uri]
-    })
-    const waiting = '/prearchive/projects/{P}/{TIME}/{NAME}'
-    expect(others).toEqual([
-      '/projects/{P}/subjects?{key}={value}', // queries.test.ts, without the `?`
-      '/projects/{P}/experiments?{key}={value}',
-      '/experiments/{E}/DIR', // the directory itself: nothing of this name is in it
-      '<parent>/files', // below
-      '/projects/{P}/protocols/{PROTOCOL}?dataType={TYPE}', // settings.test.ts
-      ...['/projects/{P}', ''].flatMap((scope) => [
-        `${scope}/config/{TOOL}`,
-        `${scope}/config/{TOOL}/{PATH}?contents=true`,
-      ]),
-      '/experiments/{E}/scans/{SCAN}/DICOMDIR', // events.test.ts
-      '/projects/{P}/pipelines/{NAME}', // control-files.test.ts
-      '/prearchive/projects/{P}/{TIME}/{NAME}/logs', // prearchive-names.test.ts
-      `${waiting}/scans`, // prearchive.test.ts
-      `${waiting}/scans/{SCAN}/resources`,
-      `${waiting}/scans/{SCAN}/resources/{RES}/files`,
-      `${waiting}/scans/{SCAN}/resources/{RES}/files/{FILE}`,
-      `${waiting}/resources`, // prearchive-resources.test.ts
-      `${waiting}/resources/{RES}/files`,
-      `${waiting}/resources/{RES}/files/{FILE}`,
-      '/services/sessions/{LOGIN}', // site.test.ts
-      '/users/favorites/{TYPE}',
-      '/user/cache/resources', // user-cache.test.ts
-      '/user/cache/resources/{X}',
-      '/user/cache/resources/{X}/files/{F}',
-      '/search/saved', // control-files.test.ts
-      '/search/{CACHED}/{COL}', // events.test.ts
-      '/JSESSION', // is no file
-      '/auth',
-    ])
   })
 })
 

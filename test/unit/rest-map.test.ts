@@ -66,7 +66,7 @@ describe('the check of the map', () => {
       '`test/integration/none',
       'no test file',
     ],
-    ['no file without a reason', /no file: XNAT answers 404 [^|]*\|/, 'no file: |', 'needs a reason'],
+    ['no file without a reason', /no file: 404 where [^|]*\|/, 'no file: |', 'needs a reason'],
   ])('fails with %s', (_, from, to, problem) => {
     const { code, problems } = problemsOf(map.replace(from, to))
     expect(code).toBe(1)

@@ -22,6 +22,7 @@ import {
   within,
 } from './control-entries.js'
 import type { ControlKind, ControlOwner, ControlPlace } from './control-place.js'
+import { controlQuestion } from './control-questions.js'
 import { itemDirectories, itemDocuments } from './item-documents.js'
 import type { Directories, Documents } from './item-documents.js'
 import type { ControlRule } from './control-rule.js'
@@ -229,6 +230,16 @@ export async function listControl(
 
 /** One entry, without a question about the others where that can be. */
 export async function controlEntry(
+  directory: DirectoryEntry,
+  place: ControlPlace,
+  name: string,
+  sources: Sources,
+): Promise<Entry | undefined> {
+  const find = (other: string): Promise<Entry | undefined> => ownEntry(directory, place, other, sources)
+  return (await find(name)) ?? controlQuestion(place, name, find)
+}
+
+async function ownEntry(
   directory: DirectoryEntry,
   place: ControlPlace,
   name: string,

@@ -26,7 +26,7 @@ interface Asked {
   readonly of: (name: string, place: ControlPlace) => Document
 }
 
-export const dataType = /^[^.]+:[^.]+$/
+export const dataType = /^[^.?]+:[^.?]+$/
 const number = /^[1-9]\d*$/
 /** XNAT begins their names so; without that, `elements` and `saved` would be such names. */
 export const cachedTable = /^_\w+$/

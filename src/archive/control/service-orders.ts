@@ -2,11 +2,11 @@ import { rawSegment } from '../../xnat/address.js'
 import type { DirectoryEntry, Entry } from '../archive.js'
 import { escapeName, unescapeName } from '../names.js'
 import type { Sources } from '../sources.js'
-import { orderEntry } from './control-entries.js'
+import { orderEntry, textEntry } from './control-entries.js'
 import type { ControlPlace, ServiceKind } from './control-place.js'
 import type { ControlRule } from './control-rule.js'
 import { aliasEntry } from '../entries.js'
-import { featuresDocument } from '../../xnat/site-documents.js'
+import { bareServiceDocument, featuresDocument } from '../../xnat/site-documents.js'
 
 /** What a mount has to be allowed, as its options have it. */
 export type Allowance = 'create' | 'delete' | 'rename' | 'raw-writes'
@@ -165,6 +165,10 @@ function rule(kind: Exclude<ServiceKind, 'launches'>): ControlRule {
       Promise.resolve(names.map((name) => orderFile(directory, place, name, sources))),
     find: async (directory, place, name, sources) => {
       if (kind === 'services' && name === 'features') return aliasEntry(name, 'features.csv')
+      if (kind === 'services' && (name === 'audit?' || name === 'workflows?')) {
+        const document = bareServiceDocument(name === 'audit?' ? 'audit' : 'workflows')
+        return textEntry(directory, name, document, await sources.text(document))
+      }
       return names.includes(name) ? orderFile(directory, place, name, sources) : undefined
     },
   }

@@ -1,0 +1,89 @@
+import type { ItemAddress } from '../xnat/address.js'
+import type { DirectoryEntry, Entry } from './archive.js'
+import { controlAlias } from './control/control-aliases.js'
+import { itemDocuments } from './control/item-documents.js'
+import { aliasEntry } from './entries.js'
+import { controlName, isTree, levels, placeOf } from './layout.js'
+import type { ItemPlace } from './layout.js'
+import { parseQuery } from './query.js'
+import type { Queried } from './query.js'
+
+/**
+ * URIs of REST with their questions, as they are pasted: `subjects?label=S1`, `DICOM/files?format=zip`. What REST has as a
+ * document and as a directory of more is the directory by its path, and the document with a `?` behind it: `user?`.
+ */
+export interface Asked {
+  /** What stands before the question. */
+  readonly name: string
+  readonly question: string
+}
+
+export function askedOf(name: string): Asked | undefined {
+  const at = name.lastIndexOf('?')
+  return at > 0 ? { name: name.slice(0, at), question: name.slice(at + 1) } : undefined
+}
+
+/** The form in which a document is asked for, '' where any will do; undefined where the question is another one. */
+export function formatOf(question: string): string | undefined {
+  return question === '' ? '' : /^format=(xml|csv|json|zip)$/.exec(question)?.[1]
+}
+
+/**
+ * In a directory of items.
+ * @param find an entry of this name without a question, where there is one
+ */
+export async function questionEntry(
+  directory: DirectoryEntry,
+  name: string,
+  find: (name: string) => Promise<Entry | undefined>,
+): Promise<Entry | undefined> {
+  const asked = askedOf(name)
+  if (!asked) return undefined
+  const target = selectedBy(directory, asked) ?? (await documentAt(directory, asked, find))
+  return target === undefined ? undefined : aliasEntry(name, target)
+}
+
+/** In a resource, where names are many: known without asking anybody. */
+export function packedFilesEntry(directory: DirectoryEntry, name: string): Entry | undefined {
+  const place = placeOf(directory)
+  const isTop = isTree(place) && place.path.length === 0
+  return isTop && name === 'files?format=zip' ? aliasEntry(name, `../${directory.name}.zip`) : undefined
+}
+
+/** The directory of what filters of REST select. */
+function selectedBy(directory: DirectoryEntry, { name, question }: Asked): string | undefined {
+  const { level } = placeOf(directory) as ItemPlace
+  const { selfLinks, fixed } = levels[level]
+  const isList = selfLinks.includes(name) || Object.hasOwn(fixed, name)
+  const isQueried = isList && (name === 'subjects' || name === 'experiments')
+  return isQueried && parseQuery(name satisfies Queried, question) ? `${name}/${question}` : undefined
+}
+
+async function documentAt(
+  directory: DirectoryEntry,
+  { name, question }: Asked,
+  find: (name: string) => Promise<Entry | undefined>,
+): Promise<string | undefined> {
+  const format = formatOf(question)
+  if (format === undefined) return undefined
+  if (format === 'zip') return (await find(`${name}.zip`)) && `${name}.zip`
+  const found = await find(name)
+  const document = found && (format === '' || format === 'xml') ? documentOf(found) : undefined
+  if (document !== undefined) return `${name}/${controlName}/${document}`
+  const isBeside = controlAlias(placeOf(directory).level, name) !== undefined
+  return isBeside ? `${controlName}/${name}?${question}` : undefined
+}
+
+/** The file in its `.xnat` that is the document of an item. */
+function documentOf(entry: Entry): string | undefined {
+  const place = placeOf(entry)
+  if (place.level === 'link') return linkedDocument(place.item)
+  if (entry.kind !== 'directory' || place.level === 'root' || !Object.hasOwn(itemDocuments, place.level))
+    return undefined
+  return place.level === 'resource' ? 'catalog.xml' : `${place.level}.xml`
+}
+
+function linkedDocument({ experiment, subject }: ItemAddress): string | undefined {
+  if (experiment !== undefined) return 'experiment.xml'
+  return subject === undefined ? undefined : 'subject.xml'
+}
