@@ -243,6 +243,11 @@ export class LocalFile implements Outgoing {
     return this.#kept.keep({ ...options, isWanted })
   }
 
+  /** Waits for uploads that are under way; not for one that deletes the old name, which may wait for others itself. */
+  async sent(): Promise<void> {
+    if (!this.#isLeavingOrigin) await Promise.allSettled(this.#uploads)
+  }
+
   /** Waits for uploads that are under way, from their first step to their last. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#uploads)

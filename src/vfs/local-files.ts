@@ -47,6 +47,7 @@ export class LocalFiles {
   readonly #makingLocal = new SingleFlight<LocalFile>()
   readonly #locals = new Set<LocalFile>()
   readonly #places: StagingPlaces
+  #storedCount = 0
 
   constructor(options: LocalFilesOptions) {
     this.#options = options
@@ -57,6 +58,7 @@ export class LocalFiles {
       acknowledge: (node, local) => this.acknowledge(node, local),
       settle: (node, local) => this.settle(node, local),
       hold: (node) => this.hold(node),
+      uploadsBelow: (path) => this.#uploadsBelow(path),
     })
   }
 
@@ -139,6 +141,13 @@ export class LocalFiles {
   /** Files about which the server has to be told something. */
   get dirty(): readonly LocalFile[] {
     return [...this.#locals].filter((local) => local.isDirty())
+  }
+
+  /** The file of just this path may wait itself for what is deleted there. */
+  async #uploadsBelow(path: string): Promise<number> {
+    const locals = [...this.#locals].filter((local) => local.path !== path && local.path.startsWith(path))
+    await Promise.all(locals.map((local) => local.sent()))
+    return this.#storedCount
   }
 
   /** Whether a file that was renamed from there will delete it. */
@@ -268,7 +277,10 @@ export class LocalFiles {
       resumed,
       removesOriginFirst: this.#options.writeMode === 'back',
       releaseBase,
-      onStored: () => this.settle(node, local),
+      onStored: () => {
+        this.#storedCount++
+        this.settle(node, local)
+      },
     })
     this.#locals.add(local)
     return local

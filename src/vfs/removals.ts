@@ -16,7 +16,12 @@ export interface RemovalsOptions {
   readonly settle: (node: Node, local: LocalFile) => void
   /** Keeps local bytes although an upload may come to its end meanwhile. @returns the end of that */
   readonly hold: (node: Node) => () => void
+  /** Waits for uploads of files whose paths begin so. @returns how many this mount has stored so far, of all files */
+  readonly uploadsBelow: (path: string) => Promise<number>
 }
+
+/** How often a delete is tried while files are stored that it would take along. */
+const mostAttempts = 5
 
 /**
  * Deletes stored files. XNAT deletes every file whose path begins like the one it was asked for (xnat-wire.md §6).
@@ -33,11 +38,32 @@ export class Removals {
 
   /** @throws FsError EBUSY when XNAT would delete files that this mount did not store */
   async requirePossible(parent: Node, file: FileEntry): Promise<void> {
-    await this.#takenAlong(parent, file)
+    await this.#patiently(parent, file, () => this.#takenAlong(parent, file))
   }
 
   /** @throws FsError as `requirePossible`; then nothing was deleted */
-  async remove(parent: Node, file: FileEntry): Promise<void> {
+  remove(parent: Node, file: FileEntry): Promise<void> {
+    return this.#patiently(parent, file, () => this.#remove(parent, file))
+  }
+
+  /** What an upload under way has just stored is this mount's as soon as the upload has ended. */
+  async #patiently<Result>(parent: Node, file: FileEntry, attempt: () => Promise<Result>): Promise<Result> {
+    const { uploadsBelow } = this.#options
+    const path = `${parent.path}/${file.name}`
+    let stored = -1
+    for (let attempts = 1; ; attempts++) {
+      try {
+        return await attempt()
+      } catch (error) {
+        if (!(error instanceof FsError) || error.code !== 'EBUSY' || attempts === mostAttempts) throw error
+        const now = await uploadsBelow(path)
+        if (now === stored) throw error
+        stored = now
+      }
+    }
+  }
+
+  async #remove(parent: Node, file: FileEntry): Promise<void> {
     const others = await this.#takenAlong(parent, file)
     const releases = others.map(({ node }) => this.#options.hold(node))
     try {

@@ -61,6 +61,26 @@ describe('a file whose delete is refused', () => {
   })
 })
 
+describe('a file that is deleted while one whose name begins with its own is on its way', () => {
+  const puts = (): number =>
+    at.emulator.control.requests().filter(({ method, path }) => method === 'PUT' && path.includes('scan10'))
+      .length
+
+  it.each(['PUT', 'GET'] as const)('is deleted, and the other one is there (slow: %s)', async (method) => {
+    await at.server.put('scan1', 'stored')
+    const { mount, fs } = await at.start(back)
+    await writeFile(fs, `${here}/scan10`, 'mine')
+    at.emulator.control.setFaults([{ method, path: '/data/**', fault: { kind: 'delay', ms: 300 } }])
+    const sending = mount.vfs.drain({ includeOpen: false })
+    await vi.waitFor(() => expect(puts()).toBe(1), { timeout: 20_000, interval: 5 })
+    await fs.unlink(`${here}/scan1`)
+    await sending
+    await mount.vfs.drain({ includeOpen: false })
+    expect(await at.server.texts()).toEqual({ scan10: 'mine' })
+    expect((await readFile(fs, `${here}/scan10`)).toString()).toBe('mine')
+  })
+})
+
 describe('a file that was renamed over one whose name begins with its own', () => {
   /** XNAT deletes both with the shorter name. */
   async function rename(): Promise<Awaited<ReturnType<typeof at.start>>> {
