@@ -1,6 +1,7 @@
 import type { Command, Option } from 'commander'
 import { configPath, readSettings } from './config-file.js'
 import type { Setting } from './config-file.js'
+import { closestWord } from './closest-word.js'
 import { CliError, exitCodes } from './exit.js'
 import { configKeys } from './options.js'
 
@@ -28,7 +29,7 @@ export async function applyConfig(command: Command): Promise<void> {
   for (const [key, setting] of settings) {
     if (!known.includes(key)) {
       const reason = `'${key}' is no option`
-      const nextStep = `remove it, or write one of ${known.join(', ')}`
+      const nextStep = instead(key, known)
       throw new CliError(exitCodes.usage, { thing: setting.place, reason, nextStep })
     }
     const option = command.options.find((candidate) => candidate.name().replace(/^no-/, '') === key)
@@ -39,6 +40,17 @@ export async function applyConfig(command: Command): Promise<void> {
     command.setOptionValueWithSource(name, parsedValue(option, key, setting), 'config')
     places.set(name, setting.place)
   }
+}
+
+/** What to write for a key that is none. */
+function instead(key: string, known: readonly string[]): string {
+  const name = key.toLowerCase().replaceAll('_', '-')
+  const on = name.replace(/^no-/, '')
+  if (on !== name && known.includes(on)) return `write ${on} = false`
+  const meant = closestWord(name, known)
+  return meant === undefined
+    ? `remove it, or write one of ${known.join(', ')}`
+    : `write '${meant}' if that is meant, or remove it`
 }
 
 function parsedValue(option: Option, key: string, { value, place }: Setting): unknown {

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { TomlError, parse } from 'smol-toml'
 import { hasErrorCode } from '../util/fs-error.js'
 import { causeChain } from '../util/log.js'
 import { CliError, exitCodes } from './exit.js'
+import { xdgDirectory } from './home-directory.js'
 
 type Values = Readonly<Record<string, unknown>>
 
@@ -18,7 +18,7 @@ export interface Setting {
 }
 
 export function configPath(): string {
-  return join(process.env['XDG_CONFIG_HOME'] || join(homedir(), '.config'), 'xnatfs', 'config.toml')
+  return join(xdgDirectory('XDG_CONFIG_HOME', '.config'), 'xnatfs', 'config.toml')
 }
 
 /**

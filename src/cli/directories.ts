@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto'
-import { chmod, mkdir, stat } from 'node:fs/promises'
-import { homedir, tmpdir, userInfo } from 'node:os'
+import { chmod, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { causeChain } from '../util/log.js'
+import { makeDirectories } from '../util/make-directories.js'
 import { CliError, exitCodes } from './exit.js'
+import { ownUid, runtimeHome, xdgDirectory } from './home-directory.js'
 
 /** Where the bytes of files being written, unsent files and logs are kept. */
 export function stateDirectory(): string {
-  return join(process.env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'xnatfs')
+  return join(xdgDirectory('XDG_STATE_HOME', '.local/state'), 'xnatfs')
 }
 
 /** The system cuts what is longer, without a word. */
@@ -15,20 +17,20 @@ const longestSocketPath = 107
 
 /** Where the sockets of running mounts are. */
 function runtimeDirectory(): string {
-  const runtime = process.env['XDG_RUNTIME_DIR']
-  return runtime ? join(runtime, 'xnatfs') : join(tmpdir(), `xnatfs-${userInfo().uid}`)
+  const runtime = runtimeHome()
+  return runtime === undefined ? join(tmpdir(), `xnatfs-${ownUid()}`) : join(runtime, 'xnatfs')
 }
 
 /** A directory for this user's eyes only. @throws CliError when it belongs to somebody else */
 export async function privateDirectory(path: string): Promise<string> {
   const variable = path.startsWith(stateDirectory()) ? 'XDG_STATE_HOME' : 'XDG_RUNTIME_DIR'
-  await mkdir(path, { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
+  await makeDirectories(path, { mode: 0o700 }).catch((cause: unknown) => {
     const reason = `cannot be made a directory: ${causeChain(cause)}`
     const nextStep = `set ${variable} to a directory of your own`
     throw new CliError(exitCodes.failure, { thing: path, reason, nextStep }, { cause })
   })
   const { uid, mode } = await stat(path)
-  if (uid !== userInfo().uid) {
+  if (uid !== ownUid()) {
     throw new CliError(exitCodes.failure, {
       thing: path,
       reason: 'belongs to another user',

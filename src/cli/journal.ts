@@ -8,6 +8,7 @@ import type { Log } from '../util/log.js'
 import { isTemporaryName } from '../vfs/temporary-names.js'
 import type { Vfs } from '../vfs/vfs.js'
 import { privateDirectory, stateDirectory } from './directories.js'
+import { CliError, exitCodes } from './exit.js'
 
 /** Where all journals of this user are. */
 export function journalRoot(): Promise<string> {
@@ -29,7 +30,12 @@ export class OpenJournal {
   }
 
   static async open(root: string, scope: JournalScope, mountpoint: string | undefined): Promise<OpenJournal> {
-    return new OpenJournal(root, scope, await createJournal(root, scope, mountpoint))
+    const directory = await createJournal(root, scope, mountpoint).catch((cause: unknown) => {
+      const reason = `what is written cannot be kept there: ${causeChain(cause)}`
+      const nextStep = 'free some room there, or set XDG_STATE_HOME to a directory that can be written'
+      throw new CliError(exitCodes.failure, { thing: root, reason, nextStep }, { cause })
+    })
+    return new OpenJournal(root, scope, directory)
   }
 
   /** Takes over what earlier mounts of this server and user have left, and shows it in the file system. */

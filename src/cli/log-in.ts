@@ -19,10 +19,19 @@ export function explainLogIn(error: unknown, url: string, source?: CredentialSou
   const isRefused = error.code === 'unauthorized' && source !== undefined && source !== 'nothing'
   const from = isRefused ? ` (the log-in is from ${source})` : ''
   const elsewhere = error.code === 'not-found' ? 'no XNAT answers here: ' : ''
-  const reason = `cannot be used: ${elsewhere}${error.reason}${from}`
+  const reason = `cannot be used: ${elsewhere}${reasonAt(url, error)}${from}`
   return new CliError(
     codes[error.code] ?? exitCodes.failure,
     { thing: url, reason, nextStep: error.nextStep },
     { cause: error },
   )
+}
+
+/** The line begins with the URL: of the request it says what the server answered to, and nothing where there was no answer. */
+function reasonAt(url: string, { reason, method, url: requested, status, code }: XnatError): string {
+  const request = `${method} ${requested}: `
+  if (method === undefined || requested === undefined || !reason.startsWith(request)) return reason
+  const said = reason.slice(request.length)
+  if (status === undefined || code === 'unauthorized' || !requested.startsWith(url)) return said
+  return `${method} ${requested.slice(url.length)}: ${said}`
 }

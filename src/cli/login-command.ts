@@ -26,7 +26,10 @@ export async function loginCommand(server: string | undefined, flags: LoginFlags
     const before = await store.find(url, user)
     const issuedMs = Date.now()
     const token = { url, user, issuedMs, ...(await issueToken(session, issuedMs)) }
-    await store.put(token)
+    await store.put(token).catch(async (error: unknown) => {
+      await invalidateToken(session, token.alias).catch(() => {}) // it ends by itself
+      throw error
+    })
     if (before) await invalidateToken(session, before.alias).catch(() => {}) // it ends by itself
     return token
   }).catch((error: unknown) => {
@@ -104,7 +107,8 @@ async function askPassword(url: string, flags: LoginFlags): Promise<PasswordLogI
   const foreign = foreignLogIn(url, env)
   if (foreign !== undefined) process.stderr.write(`xnatfs: ${foreign}\n`)
   const userOfEnvironment = isMeant ? env['XNAT_USER'] || undefined : undefined
-  const user = flags.user || userOfEnvironment || (await terminalQuestion()?.(`User at ${url}: `))
+  const user =
+    flags.user || userOfEnvironment || (await terminalQuestion('give --user')?.(`User at ${url}: `))
   if (!user) {
     const reason = 'it is not known who logs in, and there is no terminal to ask on'
     throw new CliError(exitCodes.usage, { thing: url, reason, nextStep: 'give --user' })

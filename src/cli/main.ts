@@ -1,11 +1,15 @@
 #!/usr/bin/env node
 import { keepOutOfCoreDumps } from './core-dumps.js'
+import { Terminal } from './lost-terminal.js'
 import { keepHeapSmall } from './small-heap.js'
 
 keepOutOfCoreDumps()
 keepHeapSmall()
+const terminal = new Terminal()
 const { parametersOfProgram } = await import('./mount-arguments.js')
 const { runProgram } = await import('./run-program.js')
 
 // Open sockets and the FUSE library's handles must not keep a finished command running.
-process.exit(await runProgram(() => parametersOfProgram(process.argv.slice(2))))
+const exitCode = await runProgram(() => parametersOfProgram(process.argv.slice(2)))
+terminal.leave()
+process.exit(exitCode)

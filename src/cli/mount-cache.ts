@@ -1,6 +1,5 @@
-import { mkdir, stat, statfs } from 'node:fs/promises'
-import { homedir, userInfo } from 'node:os'
-import { join, resolve } from 'node:path'
+import { stat, statfs } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import type { BlockCache } from '../cache/block-cache.js'
 import { CacheDisk } from '../cache/cache-disk.js'
 import { formatDirectory, serverDirectory, userDirectory } from '../cache/cache-layout.js'
@@ -13,12 +12,14 @@ import { DiskListings } from '../cache/disk-listings.js'
 import { KnownUser } from '../cache/known-user.js'
 import { MemoryBlockCache } from '../cache/memory-block-cache.js'
 import { TieredBlockCache } from '../cache/tiered-block-cache.js'
+import { makeDirectories } from '../util/make-directories.js'
 import { MemoryBudget } from '../util/memory-budget.js'
 import { causeChain } from '../util/log.js'
 import type { Log } from '../util/log.js'
 import type { WholeFiles } from '../util/whole-files.js'
 import type { MountStatus } from './mount-status.js'
 import type { MountFlags } from './flags.js'
+import { ownUid, xdgDirectory } from './home-directory.js'
 
 /** Blocks of the cache, and the largest read of the portable driver. */
 const blockSizeBytes = 128 * 1024
@@ -149,15 +150,15 @@ function openDisk(
 
 export function cacheRoot(flag: string | undefined): string {
   if (flag !== undefined) return resolve(flag)
-  return join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'xnatfs')
+  return resolve(xdgDirectory('XDG_CACHE_HOME', '.cache'), 'xnatfs')
 }
 
 /** Makes what is missing, for this user's eyes only. @throws Error when it is somebody else's or cannot be made */
 async function prepareCacheRoot(root: string): Promise<void> {
   const directory = formatDirectory(root)
-  await mkdir(directory, { recursive: true, mode: 0o700 })
+  await makeDirectories(directory, { mode: 0o700 })
   const { uid, mode } = await stat(directory)
-  if (uid !== userInfo().uid) throw new Error(`${directory} belongs to another user`)
+  if (uid !== ownUid()) throw new Error(`${directory} belongs to another user`)
   if ((mode & 0o077) !== 0) throw new Error(`${directory} is open to others; run \`chmod 700 ${directory}\``)
 }
 

@@ -11,6 +11,7 @@ import type { ExitCode } from './exit.js'
 import { findLogIn } from './find-log-in.js'
 import type { MountFlags } from './flags.js'
 import { resolveMountpoint } from './mount-point.js'
+import { Terminal } from './lost-terminal.js'
 import { RunningMount } from './mount.js'
 import type { MountPlan } from './mount.js'
 import { forgetSecrets, secretNames } from './secret-environment.js'
@@ -83,13 +84,14 @@ async function serveUntilEnd(plan: MountPlan, mount: RunningMount): Promise<Exit
     signals++
     log.info(`${signal}: ending`)
     mount
-      .stop(signals > 1, signal === 'SIGTERM' ? plan.flags.stopTimeout * 1000 : undefined)
+      .stop(signals > 1, signal === 'SIGINT' ? undefined : plan.flags.stopTimeout * 1000)
       .then((answer) => log[answer.isDone ? 'info' : 'warn'](answer.message))
       .catch((error: unknown) => log.error(`cannot end: ${causeChain(error)}`))
   }
   process.on('SIGINT', stop)
   process.on('SIGTERM', stop)
-  process.on('SIGHUP', () => (plan.flags.foreground ? stop('SIGHUP') : mount.refresh()))
+  const terminal = new Terminal()
+  process.on('SIGHUP', () => (terminal.isLost ? stop('SIGHUP') : mount.refresh()))
   tellSystemd(`${plan.url} is mounted on ${plan.mountpoint}`, log)
   const answer = await mount.ended()
   return (answer.unsent ?? []).length === 0 ? exitCodes.success : exitCodes.failure
@@ -99,9 +101,17 @@ async function serveUntilEnd(plan: MountPlan, mount: RunningMount): Promise<Exit
 function logTo({ logFile, logLevel, foreground, journald }: MountFlags): Log {
   const isFile = foreground && logFile !== undefined
   const isJournal = foreground ? !isFile && isJournalOfSystemd(2) : journald
+  if (!process.stderr.listeners('error').includes(lineIsLost)) process.stderr.on('error', lineIsLost)
   const write = (line: string): void => {
-    if (isFile) appendFileSync(logFile, `${line}\n`, { mode: 0o600 })
-    else process.stderr.write(`${line}\n`)
+    if (!isFile) return void process.stderr.write(`${line}\n`)
+    try {
+      appendFileSync(logFile, `${line}\n`, { mode: 0o600 })
+    } catch {
+      lineIsLost()
+    }
   }
   return new Log({ level: logLevel, write, style: isJournal ? 'journal' : 'file' })
 }
+
+/** A full disk, a terminal that was closed or a reader that has gone is no failure of what is logged. `xnatfs status` has it. */
+function lineIsLost(): void {}

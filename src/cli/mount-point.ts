@@ -1,7 +1,8 @@
-import { mkdir, readdir, realpath, rmdir } from 'node:fs/promises'
+import { readdir, realpath, rmdir, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { fsType, isDeadMount, mountAt, unmount } from '../fuse/mountpoint.js'
 import { causeChain } from '../util/log.js'
+import { makeDirectories } from '../util/make-directories.js'
 import { CliError, exitCodes } from './exit.js'
 
 /** The path of a mountpoint with its links resolved, without touching the mountpoint itself: it may be dead. */
@@ -42,12 +43,14 @@ export async function prepareMountpoint(
       nextStep: `run \`xnatfs umount ${mountpoint}\` first`,
     })
   }
-  const made = await mkdir(mountpoint, { recursive: true }).catch((cause: unknown) => {
-    const reason = `cannot be made a directory: ${causeChain(cause)}`
-    const nextStep = 'mount where you may write'
-    throw new CliError(exitCodes.usage, { thing: mountpoint, reason, nextStep }, { cause })
-  })
   const nextStep = 'take an empty or a new one'
+  const isMade = await makeDirectories(mountpoint).catch(async (cause: unknown) => {
+    const found = await stat(mountpoint).catch(() => undefined)
+    const refusal = found
+      ? { reason: 'is no directory', nextStep: 'take an empty directory, or a new one' }
+      : { reason: `cannot be made a directory: ${causeChain(cause)}`, nextStep: 'mount where you may write' }
+    throw new CliError(exitCodes.usage, { thing: mountpoint, ...refusal }, { cause })
+  })
   const inside = await readdir(mountpoint).catch((cause: unknown) => {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
     const reason = `is no directory that can be read (${code})`
@@ -58,6 +61,6 @@ export async function prepareMountpoint(
     throw new CliError(exitCodes.usage, { thing: mountpoint, reason, nextStep })
   }
   return async () => {
-    if (made !== undefined) await rmdir(mountpoint).catch(() => {}) // somebody has put something there
+    if (isMade) await rmdir(mountpoint).catch(() => {}) // somebody has put something there
   }
 }

@@ -220,7 +220,11 @@ export class RunningMount {
       if (this.#isMounted) await unmount(mountpoint, { lazy: isLazy || this.#hasGivenUp })
     } catch (error) {
       const nextStep = 'close what uses it (lsof, fuser -m), or use --lazy'
-      return { isDone: false, message: `${mountpoint} is not unmounted: ${causeChain(error)}`, nextStep }
+      return {
+        isDone: false,
+        message: `is not unmounted: ${causeChain(error).replaceAll(` ${mountpoint}`, '')}`,
+        nextStep,
+      }
     }
     this.#ending.abort(new Error('the mount has ended'))
     await vfs.drain({ includeOpen: true })

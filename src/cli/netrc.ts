@@ -1,8 +1,8 @@
 import { readFile, stat } from 'node:fs/promises'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { PasswordLogIn } from '../xnat/session.js'
 import { CliError, exitCodes } from './exit.js'
+import { homeDirectory } from './home-directory.js'
 
 /** What ~/.netrc (or $NETRC) has for a host. @throws CliError when others can read the file */
 export async function fromNetrc(
@@ -10,7 +10,7 @@ export async function fromNetrc(
   user: string | undefined,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<PasswordLogIn | undefined> {
-  const path = env['NETRC'] || join(homedir(), '.netrc')
+  const path = env['NETRC'] || join(homeDirectory(), '.netrc')
   let text: string
   try {
     text = await readFile(path, 'utf8')

@@ -1,5 +1,5 @@
-import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { homeDirectory } from './home-directory.js'
 
 /** What somebody wrote for an option is none of its values. The message goes on after what was written. */
 export class WrongValue extends Error {
@@ -37,7 +37,7 @@ export function byteSize(text: string): number {
 /** Absolute, for the process in the background works in another directory. `~/` as in a shell, for configuration files. */
 export function pathOf(text: string): string {
   if (text.trim() === '') throw new WrongValue('is no path', 'write it as ~/folder/file')
-  return text.startsWith('~/') ? join(homedir(), text.slice(2)) : resolve(text)
+  return text.startsWith('~/') ? join(homeDirectory(), text.slice(2)) : resolve(text)
 }
 
 /** A number of TCP. */

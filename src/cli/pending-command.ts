@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { copyFile, mkdir, truncate } from 'node:fs/promises'
+import { copyFile, truncate } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { closeJournal, knownJournals } from '../data/journal-directory.js'
 import type { KnownJournal } from '../data/journal-directory.js'
@@ -7,6 +7,7 @@ import { entryId, isComplete, readEntries, removeEntry, superseded } from '../da
 import type { JournalEntry } from '../data/journal-record.js'
 import { hasErrorCode } from '../util/fs-error.js'
 import { causeChain, Log } from '../util/log.js'
+import { makeDirectories } from '../util/make-directories.js'
 import { XnatClient } from '../xnat/client.js'
 import { assemble } from './assemble.js'
 import { askControl } from './control.js'
@@ -107,9 +108,11 @@ async function retryWithoutMount(scope: KnownJournal['scope'], given: PendingRet
 
 /** `xnatfs pending export`: copies of the bytes, in folders as in the mount. What is pending stays so. */
 export async function pendingExportCommand(directory: string, ids: readonly string[]): Promise<ExitCode> {
-  for (const { record, stagingPath } of chosen(await pendingEntries(), ids)) {
+  const entries = chosen(await pendingEntries(), ids)
+  if (entries.length === 0) process.stdout.write('nothing is pending\n')
+  for (const { record, stagingPath } of entries) {
     const target = join(resolve(directory), `${record.path}${isComplete(record) ? '' : '.partial'}`)
-    await mkdir(dirname(target), { recursive: true })
+    await makeDirectories(dirname(target))
     try {
       await copyFile(stagingPath, target, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE)
     } catch (error) {

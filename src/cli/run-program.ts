@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander'
+import type { Command } from 'commander'
 import { isDaemon } from './daemon.js'
-import { exitCodes } from './exit.js'
+import { CliError, exitCodes } from './exit.js'
 import type { ExitCode } from './exit.js'
 import { withoutMountOptions } from './mount-arguments.js'
 import { createProgram } from './program.js'
@@ -12,7 +13,9 @@ export async function runProgram(parameters: () => readonly string[]): Promise<E
   try {
     if (isDaemon()) return await (await import('./mount-command.js')).serveInBackground()
     const program = createProgram((code) => (exitCode = code))
-    await program.parseAsync(withoutMountOptions(parameters()), { from: 'user' })
+    const words = withoutMountOptions(parameters())
+    if (words[0] === 'help' && words[1] !== undefined) mustBeCommand(program, words[1])
+    await program.parseAsync(words, { from: 'user' })
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.success : exitCodes.usage
     const told = toCliError(error)
@@ -20,4 +23,11 @@ export async function runProgram(parameters: () => readonly string[]): Promise<E
     return told.exitCode
   }
   return exitCode
+}
+
+/** Commander would show the help of the whole for what it does not know. */
+function mustBeCommand(program: Command, name: string): void {
+  if (program.commands.some((command) => [command.name(), ...command.aliases()].includes(name))) return
+  const nextStep = '`xnatfs --help` lists what there is'
+  throw new CliError(exitCodes.usage, { thing: name, reason: 'there is no such command', nextStep })
 }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { startEmulator } from '../emulator/emulator.js'
 import type { FaultRule, RunningEmulator } from '../emulator/emulator.js'
+import { hasErrorCode } from '../util/fs-error.js'
 import { causeChain } from '../util/log.js'
 import { CliError, exitCodes } from './exit.js'
 import type { ExitCode } from './exit.js'
@@ -24,6 +25,7 @@ export async function serveCommand(flags: ServeFlags): Promise<ExitCode> {
   await new Promise<void>((resolve) => {
     process.once('SIGINT', resolve)
     process.once('SIGTERM', resolve)
+    process.once('SIGHUP', resolve)
   })
   await emulator.close()
   return exitCodes.success
@@ -42,6 +44,11 @@ async function start(flags: ServeFlags): Promise<RunningEmulator> {
     })
   } catch (error) {
     if (error instanceof CliError) throw error
+    if (hasErrorCode(error, 'EADDRINUSE')) {
+      const nextStep = 'give another --port, or 0 for a free one'
+      const refusal = { thing: `--port ${flags.port}`, reason: 'another program has this port', nextStep }
+      throw new CliError(exitCodes.failure, refusal, { cause: error })
+    }
     const reason = `cannot begin: ${causeChain(error)}`
     const nextStep = 'check --port, --data and --state'
     throw new CliError(exitCodes.failure, { thing: 'serve', reason, nextStep }, { cause: error })

@@ -15,8 +15,14 @@ export async function settleOptions(command: Command): Promise<void> {
 
 /** `xnatfs mount URL DIRECTORY` is `xnatfs mount --url URL DIRECTORY`. */
 function takeUrl(command: Command): void {
-  if (command.name() !== 'mount' || command.args.length < 2) return
+  if (command.name() !== 'mount') return
   const [url, , ...more] = command.args
+  const place = command.args.at(-1) ?? ''
+  if (/^https?:\/\//i.test(place)) {
+    const nextStep = 'write the URL first, and behind it the directory to mount it on'
+    throw new CliError(exitCodes.usage, { thing: place, reason: 'is a URL and no directory', nextStep })
+  }
+  if (command.args.length < 2) return
   if (more.length > 0) {
     const reason = `${command.args.length} arguments are too many`
     const nextStep = 'give a URL and a directory, or a directory'

@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline'
+import type { Interface } from 'node:readline'
 import { Writable } from 'node:stream'
 import { CliError, exitCodes } from './exit.js'
 
@@ -7,43 +8,53 @@ export type Ask = (question: string) => Promise<string>
 /** A question on the terminal, the answer not shown; undefined without a terminal. */
 export function terminalPrompt(): Ask | undefined {
   if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined
-  return (question) =>
-    new Promise((resolve, reject) => {
-      const silent = new Writable({ write: (_, __, done) => done() })
-      const lines = createInterface({ input: process.stdin, output: silent, terminal: true })
-      process.stderr.write(question) // when the terminal echoes no more: somebody may be quick
-      let answer: string | undefined
-      lines.once('line', (line) => {
-        answer = line
-        lines.close()
-      })
-      lines.once('close', () => {
-        process.stderr.write('\n')
-        if (answer === undefined)
-          reject(
-            new CliError(exitCodes.notLoggedIn, {
-              thing: question.replace(/: *$/, ''),
-              reason: 'none was given',
-              nextStep: 'type it and press Enter, or pipe it into --password-stdin',
-            }),
-          )
-        else resolve(answer)
-      })
-    })
+  return (question) => {
+    const silent = new Writable({ write: (_, __, done) => done() })
+    const lines = createInterface({ input: process.stdin, output: silent, terminal: true })
+    process.stderr.write(question) // when the terminal echoes no more: somebody may be quick
+    const lineEnd = (): void => void process.stderr.write('\n')
+    return answerOf(lines, question, 'pipe it into --password-stdin', lineEnd)
+  }
 }
 
 /** A question whose answer is shown; undefined without a terminal. */
-export function terminalQuestion(): Ask | undefined {
+export function terminalQuestion(otherWay: string): Ask | undefined {
   if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined
-  return (question) =>
-    new Promise((resolve) => {
-      const lines = createInterface({ input: process.stdin, output: process.stderr })
-      lines.question(question, (answer) => {
-        resolve(answer.trim()) // before its end, which counts as no answer
-        lines.close()
-      })
-      lines.once('close', () => resolve(''))
+  return async (question) => {
+    const lines = createInterface({ input: process.stdin, output: process.stderr })
+    lines.setPrompt(question)
+    lines.prompt()
+    return (await answerOf(lines, question, otherWay, () => {})).trim()
+  }
+}
+
+/** @throws CliError where nothing is typed, which no server is to count as a wrong password. Ctrl-C ends the program. */
+function answerOf(lines: Interface, question: string, otherWay: string, ended: () => void): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let answer = ''
+    let isInterrupted = false
+    lines.once('line', (line) => {
+      answer = line
+      lines.close()
     })
+    lines.once('SIGINT', () => {
+      isInterrupted = true
+      lines.close()
+    })
+    lines.once('close', () => {
+      ended()
+      if (isInterrupted) process.kill(process.pid, 'SIGINT')
+      else if (answer.trim() !== '') resolve(answer)
+      else
+        reject(
+          new CliError(exitCodes.notLoggedIn, {
+            thing: question.replace(/: *$/, ''),
+            reason: 'none was given',
+            nextStep: `type it and press Enter, or ${otherWay}`,
+          }),
+        )
+    })
+  })
 }
 
 /** The first line of the standard input. @throws CliError when there is none */

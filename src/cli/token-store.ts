@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
-import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { hasErrorCode } from '../util/fs-error.js'
+import { causeChain } from '../util/log.js'
+import { makeDirectories } from '../util/make-directories.js'
 import { privateDirectory, stateDirectory } from './directories.js'
 import { CliError, exitCodes } from './exit.js'
 
@@ -42,11 +44,18 @@ export class TokenStore {
   }
 
   async put(token: StoredToken): Promise<void> {
-    await mkdir(this.#directory, { recursive: true, mode: 0o700 })
+    await makeDirectories(this.#directory, { mode: 0o700 })
     const path = this.#path(token)
     const temporary = `${path}.${process.pid}`
-    await writeFile(temporary, JSON.stringify(token), { mode: 0o600, flag: 'wx' })
-    await rename(temporary, path)
+    try {
+      await writeFile(temporary, JSON.stringify(token), { mode: 0o600, flag: 'wx' })
+      await rename(temporary, path)
+    } catch (cause) {
+      await rm(temporary, { force: true })
+      const nextStep = 'free some room there, or set XDG_STATE_HOME to a directory that can be written'
+      const reason = `the token cannot be kept there: ${causeChain(cause)}`
+      throw new CliError(exitCodes.failure, { thing: this.#directory, reason, nextStep }, { cause })
+    }
   }
 
   async remove(token: StoredToken): Promise<void> {

@@ -4,6 +4,7 @@ import { mkdir, readFile, readdir, rename, rm, rmdir, writeFile } from 'node:fs/
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { hasErrorCode } from '../util/fs-error.js'
+import { makeDirectories } from '../util/make-directories.js'
 import { aboutFile, readEntries, removeUnrecorded } from './journal-record.js'
 
 /** Whose bytes they are: journals of different servers or users never mix. */
@@ -46,7 +47,7 @@ export async function createJournal(
   mountpoint: string | undefined,
 ): Promise<string> {
   const parent = scopeDirectory(root, scope)
-  await mkdir(parent, { recursive: true, mode: 0o700 })
+  await makeDirectories(parent, { mode: 0o700 })
   await writeFile(join(parent, scopeFile), JSON.stringify(scope), { mode: 0o600, flush: true })
   const path = join(parent, ownName())
   await mkdir(path, { mode: 0o700 })

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
-import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { dir as temporaryDirectory } from 'tmp-promise'
+import { makeDirectories } from '../util/make-directories.js'
 import { codeOf } from './unknown.js'
 
 /** Says that a folder belongs to the embedded XNAT, so that nobody's own files are ever taken for an archive. */
@@ -25,7 +26,7 @@ export interface StateDirectory {
 export async function openStateDirectory(given: string | undefined): Promise<StateDirectory> {
   const path =
     given === undefined ? (await temporaryDirectory({ prefix: 'xnatfs-emulator-' })).path : resolve(given)
-  await mkdir(path, { recursive: true })
+  await makeDirectories(path)
   await claim(path)
   try {
     await checkContent(path)
@@ -37,7 +38,7 @@ export async function openStateDirectory(given: string | undefined): Promise<Sta
       cache: join(path, 'cache'),
       temporary,
     }
-    for (const folder of Object.values(folders)) await mkdir(folder, { recursive: true })
+    for (const folder of Object.values(folders)) await makeDirectories(folder)
     await writeFile(join(path, MARKER), 'State of the embedded XNAT of xnatfs. Safe to delete as a whole.\n')
     return {
       path,

@@ -1,5 +1,6 @@
-import { mkdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeDirectories } from '../../util/make-directories.js'
 import { askMount, refusedByMount } from '../ask-mount.js'
 import { startDaemon } from '../daemon.js'
 import type { MountPlan } from '../mount.js'
@@ -31,7 +32,7 @@ export class TemporaryMount {
    */
   static async start(plan: Omit<MountPlan, 'mountpoint'>, folder: string): Promise<TemporaryMount> {
     const mountpoint = join(folder, 'xnat')
-    await mkdir(mountpoint, { recursive: true })
+    await makeDirectories(mountpoint)
     await startDaemon(
       ['mount', mountpoint, '--read-only'],
       { file: join(folder, 'log') },

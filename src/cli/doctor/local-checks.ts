@@ -1,6 +1,7 @@
-import { mkdir, rm, stat, statfs, writeFile } from 'node:fs/promises'
+import { rm, stat, statfs, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { causeChain } from '../../util/log.js'
+import { makeDirectories } from '../../util/make-directories.js'
 import { controlSocket, privateDirectory, stateDirectory } from '../directories.js'
 import type { MountFlags } from '../flags.js'
 import { cacheRoot } from '../mount-cache.js'
@@ -32,8 +33,9 @@ async function checkState(): Promise<Finding> {
       'free room there, or set XDG_STATE_HOME',
     )
   } catch (error) {
+    const { thing, reason } = toCliError(error).refusal
     const remedy = 'set XDG_STATE_HOME to a directory of your own'
-    return fail(name, `${path} cannot be written: ${causeChain(error)}`, remedy)
+    return fail(name, `${path} cannot be written: ${thing === path ? '' : `${thing}: `}${reason}`, remedy)
   }
 }
 
@@ -54,7 +56,7 @@ async function checkCache(flags: MountFlags, freeOf: typeof diskOf): Promise<Fin
   if (!flags.cache) return ok(name, 'off: nothing is kept on the disk')
   const root = cacheRoot(flags.cacheDir)
   try {
-    await mkdir(root, { recursive: true, mode: 0o700 })
+    await makeDirectories(root, { mode: 0o700 })
     await tryToWrite(root)
     const { freeBytes, totalBytes } = await freeOf(root)
     const leftFree = Math.max(totalBytes * leftFreeShare, leastLeftFree)

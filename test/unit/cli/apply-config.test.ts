@@ -85,7 +85,11 @@ describe('the configuration file', () => {
     ['listing-ttl = "soon"', /listing-ttl: 'soon' is not a number/],
     ['cache = "no"', /cache: "no" is neither true nor false/],
     ['driver = "fast"', /driver: 'fast' is none of its values; write one of auto, /],
-    ['lissting-ttl = 1', /config\.toml: 'lissting-ttl' is no option; remove it, or write one of url, /],
+    ['frobnicate = 1', /config\.toml: 'frobnicate' is no option; remove it, or write one of url, /],
+    ['lissting-ttl = 1', /: 'lissting-ttl' is no option; write 'listing-ttl' if that is meant, or remove it/],
+    ['cahce-size = 1', /; write 'cache-size' if/],
+    ['read_only = true', /; write 'read-only' if/],
+    ['no-cache = true', /'no-cache' is no option; write cache = false/],
     ['password = "x"', /passwords do not belong there, .*; remove it, and run `xnatfs login`/],
     ['url = [', /config\.toml: is no TOML.*; mend it/],
   ])('says what is wrong with %j', async (content, reason) => {

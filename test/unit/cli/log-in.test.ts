@@ -22,3 +22,13 @@ it('a refused log-in is told with the place that it is from', () => {
     ),
   })
 })
+
+it.each([
+  ['unreachable', undefined, 'cannot connect', /^https:\/\/host: cannot be used: cannot connect; check/],
+  ['unauthorized', 401, 'no', /^https:\/\/host: cannot be used: no; check/],
+  ['server', 500, 'Oops', /^https:\/\/host: cannot be used: POST \/data\/JSESSION: Oops; try again/],
+] as const)('a server that is %s is named once', (code, status, reason, words) => {
+  const details = { method: 'POST', url: 'https://host/data/JSESSION', ...(status && { status }) }
+  const error = explainLogIn(new XnatError(code, reason, details), 'https://host')
+  expect(error).toMatchObject({ message: expect.stringMatching(words) })
+})

@@ -48,7 +48,12 @@ describe('a refusal of the program', () => {
     [
       'of a mountpoint that is a file',
       () => prepareMountpoint(join(folder, 'file'), () => {}),
-      /file: .*EEXIST.*; mount where you may write/,
+      /file: is no directory; take an empty directory, or a new one/,
+    ],
+    [
+      'of a mountpoint where nothing can be made',
+      () => prepareMountpoint('/proc/xnatfs', () => {}),
+      /^\/proc\/xnatfs: cannot be made a directory: ENOENT.*; mount where you may write/,
     ],
     [
       'of a mountpoint that is in use',

@@ -1,0 +1,197 @@
+import { spawn } from 'node:child_process'
+import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { mountAt, unmount } from '../../src/fuse/mountpoint.js'
+import { installForAnybody } from '../support/installation.js'
+import { ownDirectories } from '../support/own-directories.js'
+import { program, run, xnatfs } from '../support/processes.js'
+import type { Outcome } from '../support/processes.js'
+import { Server } from '../support/server.js'
+
+/** What somebody does who does not know it yet, or on a machine that is not as it should be. docs/semantics.md, 9.3. */
+describe('somebody new', () => {
+  let server: Server
+  let folder: string
+  let path: string
+  let env: Record<string, string>
+  beforeAll(async () => {
+    server = await Server.start()
+  })
+  afterAll(() => server.stop())
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'xnatfs-new-'))
+    path = join(folder, 'xnat')
+    env = { ...ownDirectories(folder), XNAT_USER: server.user, XNAT_PASS: server.password }
+    await server.resetRequests()
+  })
+  afterEach(async () => {
+    if (await mountAt(path)) await unmount(path, { lazy: true })
+    await rm(folder, { recursive: true })
+  })
+  const call = (...parameters: string[]): Promise<Outcome> => xnatfs(parameters, { env, timeoutMs: 20_000 })
+
+  it('is told what is the matter with a place where nothing can be made', async () => {
+    env['XDG_STATE_HOME'] = '/proc'
+    const wanted = /^xnatfs: \/proc\/xnatfs\S*: cannot be made a directory: ENOENT.*; set XDG_STATE_HOME to/
+    for (const parameters of [
+      ['mount', path, '--url', server.url],
+      ['login', server.url],
+      ['pending', 'list'],
+    ])
+      expect(await call(...parameters)).toMatchObject({ code: 1, stderr: expect.stringMatching(wanted) })
+    expect((await call('doctor')).stdout).toMatch(
+      /^fail +state directory +\/proc\/xnatfs cannot be written: /m,
+    )
+    expect(await call('serve', '--state', '/proc/xnatfs')).toMatchObject({ code: 1 })
+  })
+
+  it('mounts without a cache where that cannot be made', async () => {
+    const mounted = await call('mount', path, '--url', server.url, '--cache-dir', '/proc/xnatfs')
+    expect([mounted.code, mounted.stderr]).toEqual([0, ''])
+    expect(await readdir(path)).toContain('TEST')
+  })
+
+  it('writes the URL behind the directory, or no directory', async () => {
+    const wanted = /^xnatfs: http:\/\/\S+: is a URL and no directory; write the URL first/
+    for (const parameters of [[path, server.url], [server.url]])
+      expect(await call('mount', ...parameters)).toMatchObject({
+        code: 2,
+        stderr: expect.stringMatching(wanted),
+      })
+  })
+
+  it('asks for help with what is no command', async () => {
+    expect(await call('help', 'umuont')).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^xnatfs: umuont: there is no such command; `xnatfs --help` lists/),
+    })
+    expect((await call('help', 'umount')).stdout).toMatch(/send what is unsent/)
+  })
+
+  it('serves on a port that another has', async () => {
+    const { port } = new URL(server.url)
+    expect(await call('serve', '--port', port)).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(
+        /^xnatfs: --port \d+: another program has this port; give another --port/,
+      ),
+    })
+  })
+
+  it('exports where nothing is pending', async () => {
+    expect(await call('pending', 'export', join(folder, 'out'))).toMatchObject({
+      code: 0,
+      stdout: 'nothing is pending\n',
+    })
+  })
+
+  it('is told once where a mount is that is in use', async () => {
+    await call('mount', path, '--url', server.url)
+    const user = spawn('sleep', ['60'], { cwd: join(path, 'TEST') })
+    try {
+      const { stderr } = await call('umount', path)
+      expect(stderr.split(path)).toHaveLength(2)
+      expect(stderr).toMatch(/: is not unmounted: .*Device or resource busy; close what uses it/)
+    } finally {
+      user.kill()
+    }
+  })
+
+  it('has no room for the log, and the mount works as ever', async () => {
+    const mounted = await call('mount', path, '--url', server.url, '--log-file', '/dev/full')
+    expect([mounted.code, mounted.stderr]).toEqual([0, ''])
+    expect(await readdir(path)).toContain('TEST')
+    await call('umount', path)
+    const other = join(folder, 'foreground')
+    const child = spawn(
+      process.execPath,
+      [program, 'mount', '--foreground', '--log-file', '/dev/full', other, '--url', server.url],
+      { env: { ...process.env, ...env } },
+    )
+    try {
+      await expect.poll(() => mountAt(other), { timeout: 20_000 }).toBeDefined()
+      expect(await readdir(other)).toContain('TEST')
+      const ended = new Promise((resolve) => child.once('exit', resolve))
+      child.kill('SIGINT')
+      expect(await ended).toBe(0)
+    } finally {
+      child.kill('SIGKILL')
+      if (await mountAt(other)) await unmount(other, { lazy: true })
+    }
+  })
+
+  it('has no name on this machine, as in a container', async () => {
+    const nameless = 4_242_424
+    const installed = await installForAnybody('prebuilt')
+    try {
+      const main = join(installed, 'dist/cli/main.js')
+      const places = { XDG_RUNTIME_DIR: '/tmp/xnatfs-nameless', XDG_STATE_HOME: '/tmp/xnatfs-nameless' }
+      const listed = await run(process.execPath, [main, 'pending', 'list'], {
+        uid: nameless,
+        cwd: '/',
+        env: { ...places, HOME: '' },
+      })
+      expect([listed.code, listed.stdout]).toEqual([0, 'nothing is pending\n'])
+      const { code, stderr } = await run(process.execPath, [main, 'cache', 'status'], {
+        uid: nameless,
+        cwd: '/',
+        env: { ...places, HOME: '', XDG_CACHE_HOME: '', XDG_CONFIG_HOME: '' },
+      })
+      expect([code, stderr]).toEqual([
+        2,
+        'xnatfs: HOME: is not set, and the system knows no user of this number; set it to a directory of your own\n',
+      ])
+    } finally {
+      await rm('/tmp/xnatfs-nameless', { recursive: true, force: true })
+      await rm(installed, { recursive: true })
+    }
+  })
+
+  /** On a terminal of its own; what is typed goes to `stdin`. */
+  const onTerminal = (parameters: string, given: Record<string, string> = {}) => {
+    const child = spawn('script', ['-qec', `${process.execPath} ${program} ${parameters}`, '/dev/null'], {
+      env: { ...process.env, ...ownDirectories(folder), XNAT_USER: '', XNAT_PASS: '', ...given },
+    })
+    const said = { text: '' }
+    child.stdout.on('data', (chunk: Buffer) => (said.text += chunk.toString()))
+    const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
+    const sees = (words: RegExp): Promise<unknown> =>
+      expect.poll(() => said.text, { timeout: 20_000 }).toMatch(words)
+    return { child, said, ended, sees }
+  }
+
+  it.each([
+    ['no name', `User at`, '\r', /User at \S+: none was given; type it and press Enter, or give --user/, 3],
+    ['Ctrl-C for a name', `User at`, '\x03', /^(?!.*none was given|.*no terminal)/s, 130],
+    ['no password', 'Password of', '\r', /none was given; type it and press Enter, or pipe it/, 3],
+    ['Ctrl-C for a password', 'Password of', '\x03', /^(?!.*none was given|.*no terminal)/s, 130],
+  ])('gives %s', async (_, question, typed, words, code) => {
+    const user = question.startsWith('User') ? '' : '--user admin'
+    const { child, said, ended, sees } = onTerminal(`login ${server.url} ${user}`)
+    await sees(new RegExp(question))
+    child.stdin.write(typed)
+    expect(await ended).toBe(code)
+    expect(said.text).toMatch(words)
+    expect((await server.requests()).filter(({ path: to }) => to.includes('JSESSION'))).toEqual([])
+  })
+
+  it('loses the terminal of a mount in the foreground, which ends then, and not by SIGHUP alone', async () => {
+    const outcome = join(folder, 'outcome')
+    // A shell that tells its jobs of the hang-up, as those at a prompt do, and waits for them.
+    const line = `mount --foreground ${path} --url ${server.url} & trap 'kill -HUP $!' HUP; wait $!; wait $!; echo $? > ${outcome}`
+    const { child, said, ended, sees } = onTerminal(line, env)
+    await sees(/is mounted on/)
+    const { stdout } = await call('status', path, '--json')
+    const { pid } = JSON.parse(stdout) as { pid: number }
+    process.kill(pid, 'SIGHUP')
+    await sees(/listings are forgotten/)
+    expect(await readdir(path)).toContain('TEST')
+    child.kill('SIGKILL') // the terminal goes with it
+    await ended
+    await expect.poll(() => mountAt(path), { timeout: 20_000 }).toBeUndefined()
+    await expect.poll(() => readFile(outcome, 'utf8').catch(() => '')).toBe('0\n')
+    expect(said.text).not.toMatch(/unexpected error/)
+  })
+})
