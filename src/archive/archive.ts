@@ -46,7 +46,9 @@ export interface FileEntry extends EntryBase {
    */
   readonly listing?: object
   /** A listing that tells its name only: what was known of it before is not contradicted. */
-  readonly isUnread?: true
+  readonly isUnread?: boolean
+  /** Only who opens it is to have the server asked what it says: by `Archive.told`. */
+  readonly isToldWhenOpened?: true
   /** Its bytes are made of answers of the server: only a look tells whether they are still the same. */
   readonly isMade?: true
   /** One of many small files that are read together, as those of a DICOM series. */
@@ -182,6 +184,8 @@ export interface Archive {
    * the file's entry gets this size and digest, and a version of its own.
    */
   contradict(file: FileEntry, facts: FileFacts): void
+  /** A file that `isToldWhenOpened`, as it is now. */
+  told(file: FileEntry, signal?: AbortSignal): Promise<FileEntry>
   /**
    * Stores a file and makes sure that the server has exactly these bytes.
    * @param replaces the file as it was when it was opened; undefined = there was none

@@ -1,4 +1,5 @@
 import { FsError } from '../util/fs-error.js'
+import { longestNameBytes } from '../util/longest-name.js'
 import { isNameableScan } from '../xnat/address.js'
 import { storedAs } from '../xnat/wire-path.js'
 import type { Capability, Entry } from './archive.js'
@@ -7,7 +8,7 @@ import type { Lack } from './control/control-lacks.js'
 import { isEntity } from './entities.js'
 import { isTree, levels, placeOf } from './layout.js'
 import type { ArchivePlace, FilePlace, ItemPlace, Level, TreePlace } from './layout.js'
-import { longestNameBytes, unescapeName } from './names.js'
+import { unescapeName } from './names.js'
 import { isRaw } from './resources.js'
 
 export interface CapabilityOptions {

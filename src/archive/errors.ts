@@ -22,6 +22,16 @@ const errnoOf: Readonly<Record<XnatErrorCode, ErrnoName>> = {
   aborted: 'EINTR',
 }
 
+/** The server says one thing about what it has done, and shows another. */
+export function otherwise(reason: string): FsError {
+  return new FsError('EIO', reason, { nextStep: 'look at it in a browser, and try again' })
+}
+
+/** What the server says it has done is not to be seen there. */
+export function unlisted(reason: string): FsError {
+  return new FsError('EIO', reason, { nextStep: '`xnatfs refresh` its directory, and try again' })
+}
+
 /** @param what names the thing and the operation, for the log: "list TEST/1/MR1" */
 export function toFsError(error: unknown, what: string): unknown {
   if (!(error instanceof XnatError)) return error

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { longestNameBytes } from '../util/longest-name.js'
 
 /**
  * How labels become file names. A label is shown as it is wherever a file name can carry it. The exceptions, all
@@ -10,8 +11,6 @@ import { createHash } from 'node:crypto'
  * - A label that is reserved in its directory, or that a sibling has too, ends in `~` and the item's ID. Of several
  *   siblings with one label the first by ID keeps it, so that a later one does not rename an older one.
  */
-
-export const longestNameBytes = 255
 
 /** The escape of one character (C1 controls are two bytes), and the same behind escaped percent signs. */
 const escapeText = '(?:2F|7F|[01][0-9A-F]|C2%[89][0-9A-F])'

@@ -66,7 +66,7 @@ export class Sources {
   readonly zips: Zips | undefined
   readonly corrections: Corrections
   readonly #client: XnatClient
-  readonly #cache: Pick<ListingCache, 'load'>
+  readonly #cache: Pick<ListingCache, 'load' | 'peek'>
   readonly #signal: AbortSignal | undefined
 
   /** @param cache `StaleListings` where an older listing will do while the server does not answer */
@@ -180,6 +180,11 @@ export class Sources {
     return this.#use(`text ${document.path}`, async (signal) =>
       textOf(await this.#client.control.document(document, signal)),
     )
+  }
+
+  /** The document as it was told lately, without asking. */
+  known(document: Document): Text | undefined {
+    return this.#cache.peek(`text ${document.path}`)?.value as Text | undefined
   }
 
   members(project: string): Promise<Member[]> {

@@ -47,6 +47,10 @@ export class StaleListings {
     return typeof value === 'object' && value !== null && this.#stale.has(value)
   }
 
+  peek(key: string): Source | undefined {
+    return this.#options.cache.peek(key)
+  }
+
   async load<T>(
     key: string,
     ask: (signal: AbortSignal) => Promise<T>,

@@ -9,6 +9,7 @@ import type { DirectoryEntry, Entry, FileEntry, MaybePromise, StoreSource } from
 import type { CachedFilePlace, ControlPlace } from './control/control-place.js'
 import { cachedFileKey, cachedPath, cachedVersion } from './control/user-cache.js'
 import type { Corrections } from './corrections.js'
+import { otherwise } from './errors.js'
 import type { ListingCache } from './listing-cache.js'
 import { placeOf } from './layout.js'
 import { unescapeName } from './names.js'
@@ -147,8 +148,4 @@ function requireUnchanged(name: string, now: CachedFile | undefined, replaces: F
   throw new FsError('ESTALE', `${name} ${what} on the server since it was opened, and is not overwritten`, {
     nextStep: 'look what is there now, and write it again under this or another name',
   })
-}
-
-function otherwise(reason: string): FsError {
-  return new FsError('EIO', reason, { nextStep: 'look at it in a browser, and try again' })
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { FsError } from '../util/fs-error.js'
+import type { FsError } from '../util/fs-error.js'
 import type { Log } from '../util/log.js'
 import type { StoredFile } from '../xnat/catalog-xml.js'
 import { XnatClient } from '../xnat/client.js'
@@ -34,13 +34,13 @@ import type { ControlPlace } from './control/control-place.js'
 import { allowedBy, orderOf } from './control/control-lacks.js'
 import { controlEntry } from './control/control-tree.js'
 import { ControlWriter } from './control/control-writer.js'
-import { fetchText } from './control/fetch-text.js'
+import { fetchText, toldText } from './control/fetch-text.js'
 import { SearchRuns } from './control/search-runs.js'
 import { ServiceAnswers } from './control/service-answers.js'
 import { cacheFolder } from './control/user-cache.js'
 import { Corrections } from './corrections.js'
 import { directoryEntry, directoryKey } from './entries.js'
-import { withFsErrors } from './errors.js'
+import { unlisted, withFsErrors } from './errors.js'
 import { factsOf } from './facts.js'
 import { fetchBytes } from './fetch.js'
 import { isTree, levels, placeOf } from './layout.js'
@@ -225,6 +225,10 @@ export class XnatArchive implements Archive {
     this.#cache.forget((key) => key === listing)
   }
 
+  told(file: FileEntry, signal?: AbortSignal): Promise<FileEntry> {
+    return toldText(file, this.#sources(signal))
+  }
+
   store(
     directory: DirectoryEntry,
     name: string,
@@ -392,9 +396,4 @@ export class XnatArchive implements Archive {
     const local = { runs: this.#runs, answers: this.#answers, zips, corrections: this.#corrections }
     return new Sources(this.#client, this.#listings, signal, local)
   }
-}
-
-/** What the server says it has done is not to be seen there. */
-function unlisted(reason: string): FsError {
-  return new FsError('EIO', reason, { nextStep: '`xnatfs refresh` its directory, and try again' })
 }

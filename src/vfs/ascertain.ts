@@ -1,16 +1,23 @@
-import type { FileEntry } from '../archive/archive.js'
+import type { Archive, FileEntry } from '../archive/archive.js'
 import type { SizedFile } from '../data/sized-file.js'
 import type { FileReaders } from '../data/file-readers.js'
 import { FsError } from '../util/fs-error.js'
 import type { Namespace } from './namespace.js'
 import type { Node } from './node.js'
 
+interface AscertainOptions {
+  readonly archive: Archive
+  readonly readers: FileReaders
+  readonly names: Namespace
+}
+
 /** Sees to it that the node is what the server has, where its listing does not say so. */
 export async function ascertain(
   node: Node,
-  { readers, names }: { readonly readers: FileReaders; readonly names: Namespace },
+  { archive, readers, names }: AscertainOptions,
   signal: AbortSignal | undefined,
 ): Promise<void> {
+  if (node.file?.isToldWhenOpened) node.adopt(await archive.told(node.file, signal))
   if (node.file && node.file.sizeBytes === undefined) {
     await readers.measure(node.file, signal)
     await names.refresh(node, signal)

@@ -1,6 +1,7 @@
 import type { Archive, Capability } from '../archive/archive.js'
 import type { WriteBack } from '../data/write-back.js'
 import { FsError } from '../util/fs-error.js'
+import { longestNameBytes } from '../util/longest-name.js'
 import { keepFolder } from './folders.js'
 import type { InodeTable } from './inode-table.js'
 import type { LocalFile } from './local-file.js'
@@ -21,7 +22,6 @@ export interface ChangesOptions {
   readonly isReadOnly: boolean
 }
 
-const longestNameBytes = 255
 /** What git, Mercurial and Subversion keep a repository in: thousands of small files that are renamed and locked. */
 const repositoryNames: ReadonlySet<string> = new Set(['.git', '.hg', '.svn'])
 

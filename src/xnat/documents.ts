@@ -236,9 +236,10 @@ export function isSearch(text: string): boolean {
   return /^(stored_search|bundle|search)$/.test(rootOf(text)?.name ?? '')
 }
 
-/** What a saved search finds now. Its columns are those that it asks for. */
+/** What a saved search finds now: it is run for each question. Its columns are those that it asks for. */
 export function searchResultDocument(id: string): Document {
   return {
+    isCostly: true,
     path: `${savedSearchPath(id)}/results?format=csv`,
     problem: (text) => (/^\s*[<{]/.test(text) ? 'no table came' : undefined),
   }

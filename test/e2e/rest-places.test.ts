@@ -65,6 +65,26 @@ describe.each(drivers)('the places of REST by the driver %s', (driver) => {
     expect(await inMount(`ls ${favorites}`)).toBe('')
   })
 
+  it('what a listing does not ask for has its size for who opens it', async () => {
+    const folder = 'TEST/1/MR1/.xnat'
+    await inMount(`ls -l ${folder}`)
+    for (const name of ['history.json', 'dicomdump.csv']) {
+      const [counted, read, told] = (
+        await inMount(
+          `wc -c < ${folder}/${name}; cat ${folder}/${name} | wc -c; stat -c %s ${folder}/${name}`,
+        )
+      )
+        .trim()
+        .split('\n')
+      expect([name, Number(counted), Number(told)]).toEqual([name, Number(read), Number(read)])
+      expect(Number(read)).toBeGreaterThan(100)
+    }
+    const scan = 'TEST/1/MR1/scans/3/.xnat/dicomdump.csv'
+    const copied = await inMount(`copy=$(mktemp) && cp ${scan} "$copy" && cat "$copy" && rm "$copy"`)
+    expect(copied).toBe(await inMount(`cat ${scan}`))
+    expect(copied).toContain('T2 axial')
+  })
+
   it('documents of many kinds are read with their true sizes', async () => {
     const session = 'TEST/1/MR1'
     for (const path of [

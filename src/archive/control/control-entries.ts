@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Document } from '../../xnat/documents.js'
 import type { DirectoryEntry, Facts, FileEntry } from '../archive.js'
+import type { Sources } from '../sources.js'
 import type { ControlFilePlace, ControlKind, ControlPlace } from './control-place.js'
 import { bytesOf } from './text.js'
 import type { Text } from './text.js'
@@ -8,13 +9,31 @@ import type { Text } from './text.js'
 /** A document of the server as a file, with the size and digest of what it says now. */
 export function textEntry(parent: DirectoryEntry, name: string, document: Document, text: Text): FileEntry {
   const isResult = !document.change
-  return fileEntry(parent, name, `text ${document.path}`, text, { document, isResult })
+  const entry = fileEntry(parent, name, `text ${document.path}`, text, { document, isResult })
+  return document.isCostly ? { ...entry, isToldWhenOpened: true } : entry
 }
 
 /** A document of which nobody has asked what it says: as long as that costs the server more than to tell its name. */
 export function unreadEntry(parent: DirectoryEntry, name: string, document: Document): FileEntry {
   const entry = textEntry(parent, name, document, nothing)
   return { ...entry, sizeBytes: undefined, digest: undefined, version: 'unread', isUnread: true }
+}
+
+/** A document of an item: one that costs the server much only as far as somebody has opened it lately. */
+export async function documentEntry(
+  parent: DirectoryEntry,
+  name: string,
+  document: Document,
+  sources: Sources,
+): Promise<FileEntry> {
+  if (!document.isCostly) return textEntry(parent, name, document, await sources.text(document))
+  const known = sources.known(document)
+  return known ? textEntry(parent, name, document, known) : unreadEntry(parent, name, document)
+}
+
+/** The same file with what it says now. */
+export function withText(file: FileEntry, text: Text): FileEntry {
+  return { ...file, ...measured(text), version: versionOf(text), listing: text, isUnread: false }
 }
 
 /** A text that is known here only. */

@@ -1,6 +1,7 @@
+import { longestNameBytes } from '../../util/longest-name.js'
 import type { Capability, Order } from '../archive.js'
 import { kept } from '../../xnat/user-cache-client.js'
-import { longestNameBytes, unescapeName } from '../names.js'
+import { unescapeName } from '../names.js'
 import type { ControlFilePlace, ControlKind, ControlPlace } from './control-place.js'
 import { namedDocument } from './named-documents.js'
 import { serviceOf } from './service-orders.js'

@@ -15,6 +15,7 @@ import { escapeName, unescapeName } from '../names.js'
 import type { Sources } from '../sources.js'
 import {
   controlDirectoryEntry,
+  documentEntry,
   emptyEntry,
   localEntry,
   textEntry,
@@ -97,7 +98,6 @@ const rules: Readonly<Record<ControlKind, ControlRule>> = {
   saved: {
     list: async (directory, _, sources) => {
       const ids = await sources.savedSearches()
-      // A listing that told their sizes would run each of them.
       return ids.flatMap((id) =>
         Object.entries(savedDocuments(id)).map(([name, document]) =>
           unreadEntry(directory, escapeName(name), document),
@@ -108,7 +108,7 @@ const rules: Readonly<Record<ControlKind, ControlRule>> = {
       for (const id of await sources.savedSearches()) {
         if (id === unescapeName(name)) return aliasEntry(name, `${name}.xml`)
         const document = savedDocuments(id)[unescapeName(name)]
-        if (document) return textEntry(directory, name, document, await sources.text(document))
+        if (document) return documentEntry(directory, name, document, sources)
       }
       return undefined
     },
@@ -247,7 +247,7 @@ async function ownEntry(
 ): Promise<Entry | undefined> {
   const { documents, directories, list, find } = { ...always, ...rules[place.kind] }
   const document = ownValue(documents(place), name)
-  if (document) return textEntry(directory, name, document, await sources.text(document))
+  if (document) return documentEntry(directory, name, document, sources)
   const kind = ownValue(directories(place), name)
   if (kind) return controlDirectoryEntry(directory, name, within(place, kind))
   if (find) return find(directory, place, name, sources)
@@ -263,7 +263,7 @@ function textIfAny(
   document: Document,
   sources: Sources,
 ): Promise<Entry[]> {
-  if (document.isCostly) return Promise.resolve([unreadEntry(directory, name, document)])
+  if (document.isCostly) return documentEntry(directory, name, document, sources).then((entry) => [entry])
   const codes = document.isOptional ? [...unseen, 'bad-response' as const] : unseen
   return sources.orNone(codes, async () => [
     textEntry(directory, name, document, await sources.text(document)),

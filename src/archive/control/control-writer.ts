@@ -7,6 +7,7 @@ import { unassigned } from '../../xnat/prearchive-client.js'
 import type { PrearchivedAddress, PrearchivedSession } from '../../xnat/prearchive-client.js'
 import { XnatError } from '../../xnat/xnat-error.js'
 import type { DirectoryEntry, FileEntry } from '../archive.js'
+import { otherwise } from '../errors.js'
 import type { ListingCache } from '../listing-cache.js'
 import { unescapeName } from '../names.js'
 import { isControlKey } from '../sources.js'
@@ -286,11 +287,6 @@ const saidByName = 'the name says it all; the file has to be empty'
 
 function includes(members: readonly Member[], { role, login }: Member): boolean {
   return members.some((member) => member.role === role && member.login === login)
-}
-
-/** The server says one thing and shows another. */
-function otherwise(reason: string): FsError {
-  return new FsError('EIO', reason, { nextStep: 'look at it in a browser, and try again' })
 }
 
 /** @throws FsError EINVAL when there is something against it */

@@ -2,7 +2,7 @@ import { FsError } from '../../util/fs-error.js'
 import { toFsError } from '../errors.js'
 import type { ByteRange, FetchedBytes, FileEntry } from '../archive.js'
 import type { Sources } from '../sources.js'
-import { versionOf } from './control-entries.js'
+import { versionOf, withText } from './control-entries.js'
 import type { ControlFilePlace } from './control-place.js'
 import { bytesOf } from './text.js'
 import type { Text } from './text.js'
@@ -31,6 +31,11 @@ export async function fetchText(
     body: chunksOf(bytes),
     discard: () => {},
   }
+}
+
+/** A file whose text nobody was asked for before it was opened. */
+export async function toldText(file: FileEntry, sources: Sources): Promise<FileEntry> {
+  return withText(file, await textNow(file, sources))
 }
 
 async function textNow(file: FileEntry, sources: Sources): Promise<Text> {
