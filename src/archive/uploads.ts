@@ -10,8 +10,8 @@ import type { FileBytes, Stored } from '../xnat/file-transfer.js'
 import type { Session } from '../xnat/session.js'
 import { shownPath, storePath, storedAs } from '../xnat/wire-path.js'
 import { XnatError } from '../xnat/xnat-error.js'
-import type { XnatErrorCode } from '../xnat/xnat-error.js'
 import type { FileEntry, StoreSource } from './archive.js'
+import { beforeAnother } from './attempts.js'
 import { storedPathOf, versionOf } from './catalog.js'
 import type { ExactPaths } from './exact-paths.js'
 import type { FreshFiles } from './fresh-files.js'
@@ -20,17 +20,6 @@ import type { ResourcePart } from './layout.js'
 import { StreamedUpload } from './streamed-upload.js'
 import type { UploadTarget } from './streamed-upload.js'
 
-/** How often an upload is sent in all when it fails in this way; otherwise once. */
-const attempts: Partial<Record<XnatErrorCode, number>> = {
-  locked: 20, // other clients write the same catalog: each of their changes is soon done, but there may be many
-  conflict: 2,
-  server: 2,
-  unreachable: 2,
-  timeout: 2,
-  throttled: 4,
-}
-const retryMs = 250
-const longestRetryMs = 2000
 /** A small file is read back for less than what a listing costs. */
 const smallFileBytes = 64 * 1024
 /** How long the proof of one file may wait for that of others. */
@@ -85,13 +74,12 @@ export class Uploads {
         const sent = await putFile(this.#session, part.address, target, upload, signal)
         return { ...sent, sizeBytes: source.sizeBytes }
       } catch (error) {
-        if (!(error instanceof XnatError) || attempt >= (attempts[error.code] ?? 1)) throw error
-        await sleep(Math.min(retryMs * attempt, longestRetryMs) * (0.5 + Math.random()), signal)
-        const md5 = await this.#arrivedAllTheSame(plan, stored, error)
+        const failure = await beforeAnother(attempt, error, signal)
+        const md5 = await this.#arrivedAllTheSame(plan, stored, failure)
         if (md5 !== undefined) return { sizeBytes: source.sizeBytes, md5 }
         // What blocks a name that is not listed are the remains of a broken upload, which nobody can see (§5).
         overwrite = true
-        this.#log.info(`store ${path}: sending it again after: ${error.message}`)
+        this.#log.info(`store ${path}: sending it again after: ${failure.message}`)
       }
     }
   }

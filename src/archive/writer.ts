@@ -6,7 +6,9 @@ import type { StoredFile } from '../xnat/catalog-xml.js'
 import type { XnatClient } from '../xnat/client.js'
 import { deleteFile } from '../xnat/file-transfer.js'
 import type { Session } from '../xnat/session.js'
+import { XnatError } from '../xnat/xnat-error.js'
 import type { DirectoryEntry, FileEntry, GrowingBytes, StartedStore, StoreSource } from './archive.js'
+import { untilDone } from './attempts.js'
 import { storedPathOf, versionOf } from './catalog.js'
 import { Entities, isEntity } from './entities.js'
 import type { NewTypes } from './entities.js'
@@ -96,25 +98,25 @@ export class Writer {
   removeFile(file: FileEntry, andWith: readonly FileEntry[], signal?: AbortSignal): Promise<void> {
     const { address, storedPath } = filePlaceOf(file)
     const allowed = new Map(andWith.map((other) => [storedPathOf(other), listedVersionOf(other)]))
-    const isThere = async (): Promise<readonly StoredFile[] | undefined> => {
+    const isThere = async (): Promise<boolean> => {
       const files = await this.#files.list(partOf(file))
-      return files.some((other) => other.storedPath === storedPath) ? files : undefined
-    }
-    return this.#locks.run(address.resource, async () => {
-      const files = await isThere()
-      if (!files) return // gone already, as wanted
+      if (!files.some((other) => other.storedPath === storedPath)) return false
       const others = othersTaken(file, files).filter(
         (other) => allowed.get(other.storedPath) !== versionOf(other),
       )
-      if (others.length > 0)
-        throw takesOthers(
-          storedPath,
-          others.map((other) => other.storedPath),
-        )
+      if (others.length === 0) return true
+      const paths = others.map((other) => other.storedPath)
+      throw takesOthers(storedPath, paths)
+    }
+    const remove = async (): Promise<void> => {
       const exact = await this.#exact.of(file)
       await withReason(this.#client, address, storedPath, () =>
         deleteFile(this.#session, address, exact, signal),
       )
+    }
+    return this.#locks.run(address.resource, async () => {
+      if (!(await isThere())) return // gone already, as wanted
+      if (!(await untilDone(remove, async () => !(await isThere()), signal))) return
       if (await isThere())
         throw new FsError('EIO', `the server says it deleted ${storedPath}, but still lists it`, {
           nextStep: 'look at it in a browser, and remove it again',
@@ -137,12 +139,18 @@ export class Writer {
     if (place.level !== 'resource') throw new FsError('ENOTEMPTY', `remove ${directory.name}: it has files`)
     const part = place.parts[0]!
     return this.#locks.run(part.address.resource, async () => {
-      const files = await this.#files.list(part)
-      if (files.length > 0)
-        throw new FsError('ENOTEMPTY', `remove ${directory.name}: the resource has ${files.length} files`)
-      await withReason(this.#client, part.address, directory.name, () =>
-        this.#client.deleteResource(part.address, signal),
-      )
+      const requireEmpty = async (): Promise<void> => {
+        const files = await this.#files.list(part)
+        if (files.length > 0)
+          throw new FsError('ENOTEMPTY', `remove ${directory.name}: the resource has ${files.length} files`)
+      }
+      const remove = (): Promise<void> =>
+        withReason(this.#client, part.address, directory.name, () =>
+          this.#client.deleteResource(part.address, signal),
+        )
+      const isGone = (): Promise<boolean> => requireEmpty().then(() => false, isUnknown)
+      await requireEmpty()
+      await untilDone(remove, isGone, signal)
       this.#forgetResources(part.address)
     })
   }
@@ -157,7 +165,9 @@ export class Writer {
   }
 
   async #makeResource(item: ItemAddress, label: string, signal?: AbortSignal): Promise<void> {
-    await this.#client.createResource(item, label, signal)
+    const isThere = async (): Promise<boolean> =>
+      (await this.#client.resources(item, signal)).some((resource) => resource.label === label)
+    await untilDone(() => this.#client.createResource(item, label, signal), isThere, signal)
     this.#forgetResources(item)
   }
 
@@ -194,6 +204,12 @@ function partOf(file: FileEntry): ResourcePart {
 
 export function listedVersionOf(file: FileEntry): string {
   return filePlaceOf(file).listedVersion
+}
+
+/** @throws the error where it says something else */
+function isUnknown(error: unknown): true {
+  if (error instanceof XnatError && error.code === 'not-found') return true
+  throw error
 }
 
 /** XNAT deletes every file whose path begins like this one, or matches it where it ends in a star (§6). */

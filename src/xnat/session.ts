@@ -134,7 +134,8 @@ export class Session {
       method: 'POST',
       path: '/data/JSESSION',
       headers: { authorization: `Basic ${basic}` },
-      repeatable: false,
+      // A server that is too busy, or was not reached, has refused no password.
+      repeatable: true,
     })
     const id = await this.#sessionId(response, credentials)
     this.#cookies = new Map(response.cookies.flatMap(nameAndValue))
