@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import { resourcePath } from '../xnat/address.js'
 import type { StoredFile } from '../xnat/catalog-xml.js'
 import type { HttpResponse } from '../xnat/http.js'
 import { keptPieceBytes } from '../xnat/file-transfer.js'
+import { packedFolderPath } from '../xnat/packed-paths.js'
 import { failureOf } from '../xnat/retry.js'
 import type { Session } from '../xnat/session.js'
 import { readPath } from '../xnat/wire-path.js'
@@ -45,8 +45,7 @@ export class Bundles {
     const order = new Map(listed.map(({ storedPath }, index) => [storedPath, index]))
     const orderOf = (file: FileEntry): number => order.get(pathOf(file)) ?? listed.length
     const inOrder = files.toSorted((a, b) => orderOf(a) - orderOf(b))
-    const address = `${resourcePath(place.parts[0]!.address, 'get')}/files`
-    const path = `${address}${folderPath === '' ? '' : `/${folderPath}/`}?format=zip&compression=0`
+    const path = packedFolderPath(place.parts[0]!.address, folderPath)
     return {
       files: inOrder,
       sizeBytes: listed.reduce((sum, { sizeBytes }) => sum + (sizeBytes ?? 0), 0),

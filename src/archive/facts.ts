@@ -1,4 +1,4 @@
-import { isNameableScan, itemPath, resourcePath } from '../xnat/address.js'
+import { isNameableScan, itemPath, listPath, resourcePath, storedFilePath } from '../xnat/address.js'
 import { readPath } from '../xnat/wire-path.js'
 import type { DirectoryEntry, Entry, Facts } from './archive.js'
 import { isTree, placeOf } from './layout.js'
@@ -28,16 +28,15 @@ function digestOf(entry: Entry): string | undefined {
 /** Of the path that a GET finds the file under; some names no URL can carry (xnat-wire.md §3.6). */
 function fileUri({ address, storedPath }: FilePlace): string | undefined {
   const path = readPath(storedPath)
-  return path === undefined ? undefined : `${resourcePath(address, 'get')}/files/${path}`
+  return path === undefined ? undefined : storedFilePath(address, path)
 }
 
 function treeUri({ level, parts, path }: TreePlace): string | undefined {
   const [part] = parts
   if (!part || level === 'merged' || level === 'merged-folder') return undefined
-  const resource = resourcePath(part.address, 'get')
-  if (path.length === 0) return resource
+  if (path.length === 0) return resourcePath(part.address, 'get')
   const folder = readPath(path.join('/'))
-  return folder === undefined ? undefined : `${resource}/files/${folder}/`
+  return folder === undefined ? undefined : storedFilePath(part.address, `${folder}/`)
 }
 
 function idOfTree({ level, parts }: TreePlace): string | undefined {
@@ -50,8 +49,8 @@ const kinds = ['scan', 'reconstruction', 'assessor', 'experiment', 'subject', 'p
 
 function itemUri({ level, item }: ItemPlace): string | undefined {
   if (item.scan !== undefined && !isNameableScan(item.scan)) return undefined
-  if (lists.has(level)) return `${itemPath(item)}/${level}`
-  if (level === 'side') return `${itemPath(item)}/resources`
+  if (lists.has(level)) return listPath(item, level)
+  if (level === 'side') return listPath(item, 'resources')
   return isItem(level) ? itemPath(item) : undefined
 }
 

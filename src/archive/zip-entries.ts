@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
-import { isNameableScan, itemPath, resourcePath } from '../xnat/address.js'
-import type { ItemAddress } from '../xnat/address.js'
+import { packedResourcesPath } from '../xnat/packed-paths.js'
 import type { DirectoryEntry, Entry, FileEntry, Place } from './archive.js'
 import { versionOf } from './catalog.js'
 import { isTree, placeOf } from './layout.js'
@@ -23,9 +22,6 @@ export function isZip({ place }: Entry): boolean {
 }
 
 const ending = '.zip'
-/** Longer ones are refused by servers and by what is before them. */
-const longestUrl = 6000
-
 /** The name of the directory of which this would be the zip. */
 export function packedName(name: string): string | undefined {
   return name.length > ending.length && name.endsWith(ending) ? name.slice(0, -ending.length) : undefined
@@ -39,7 +35,7 @@ export async function zipEntry(
 ): Promise<FileEntry | undefined> {
   const tree = placeOf(directory)
   if (!sources.zips || !isTree(tree)) return undefined
-  const url = urlOf(tree.parts)
+  const url = packedResourcesPath(tree.parts.map(({ address }) => address))
   if (url === undefined) return undefined
   return packedFiles(name, { url, parts: tree.parts, mtimeMs: directory.mtimeMs }, sources)
 }
@@ -117,29 +113,4 @@ function serialOf(listing: object): number {
 
 function newest(times: readonly number[]): number[] {
   return [times.reduce((a, b) => Math.max(a, b), 0)]
-}
-
-/** The numbers of resources are those of the site, so that they alone select them out of all items of a kind. */
-function urlOf(parts: readonly ResourcePart[]): string | undefined {
-  const [part, ...others] = parts
-  if (!part) return undefined
-  if (others.length === 0) return `${resourcePath(part.address, 'get')}/files?format=zip`
-  const numbers = parts.map(({ address }) => encodeURIComponent(address.resource)).join(',')
-  const path = pathOfAll(parts.map(({ address }) => address))
-  const url = path && `${path}/resources/${numbers}/files?format=zip`
-  return url !== undefined && url.length <= longestUrl ? url : undefined
-}
-
-function pathOfAll(items: readonly ItemAddress[]): string | undefined {
-  const { scan, reconstruction, assessor, side, ...owner } = items[0]!
-  const isOfOwner = (item: ItemAddress): boolean => item.experiment === owner.experiment && item.side === side
-  if (!items.every(isOfOwner)) return undefined
-  const kind = scan !== undefined ? 'scan' : reconstruction !== undefined ? 'reconstruction' : 'assessor'
-  const ids = [...new Set(items.map((item) => item[kind]))]
-  if (scan === undefined && reconstruction === undefined && assessor === undefined) return itemPath(owner)
-  if (owner.experiment === undefined || ids.includes(undefined)) return undefined
-  const isAll = kind === 'scan' && !ids.every((id) => isNameableScan(id!))
-  const names = isAll ? 'ALL' : ids.map((id) => encodeURIComponent(id!)).join(',')
-  const path = `${itemPath({ experiment: owner.experiment })}/${kind}s/${names}`
-  return side === undefined ? path : `${path}/${side}`
 }

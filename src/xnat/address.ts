@@ -95,6 +95,16 @@ export function resourcePath(address: ResourceAddress, use: Use = 'change'): str
   return `${itemPath(address, use)}/resources/${encodeURIComponent(address.resource)}`
 }
 
+/** @param path of a file in the resource, as URLs have it; a folder ends in `/` */
+export function storedFilePath(resource: ResourceAddress, path: string): string {
+  return `${resourcePath(resource, 'get')}/files/${path}`
+}
+
+/** The URL path of a list in an item, such as `scans` or `resources`. */
+export function listPath(item: ItemAddress, list: string): string {
+  return `${itemPath(item)}/${list}`
+}
+
 /** What XNAT escapes for XML in an ID before it looks for it (§1.2). */
 const escapedForXml = /[<>&"']|(?![\t\n\r\x85])\p{Cc}/u
 

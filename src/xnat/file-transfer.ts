@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { readFile as readLocalFile } from 'node:fs/promises'
 import { Readable } from 'node:stream'
-import { resourcePath } from './address.js'
+import { resourcePath, storedFilePath } from './address.js'
 import type { ResourceAddress } from './address.js'
 import { isEncoded } from './content-encoding.js'
 import type { HttpResponse, Priority } from './http.js'
@@ -77,7 +77,7 @@ export async function readFile(
 export function fileUrlPath(resource: ResourceAddress, storedPath: string): string {
   const path = readPath(storedPath)
   if (path === undefined) throw new XnatError('unnameable', `no URL names the stored file '${storedPath}'`)
-  return `${resourcePath(resource, 'get')}/files/${path}`
+  return storedFilePath(resource, path)
 }
 
 /** What was sent, and what came back. */

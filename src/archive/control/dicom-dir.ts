@@ -1,4 +1,4 @@
-import { itemPath } from '../../xnat/address.js'
+import { dicomDirPath } from '../../xnat/packed-paths.js'
 import type { DirectoryEntry, Entry } from '../archive.js'
 import { resourcePart, resourcesOf } from '../resources.js'
 import type { Sources } from '../sources.js'
@@ -16,6 +16,6 @@ export async function dicomDirEntry(
   if (!sources.zips) return undefined
   const resources = (await resourcesOf(item, sources)).filter(({ format }) => format === 'DICOM')
   const parts = resources.map((resource) => resourcePart(item, resource))
-  const packing = { url: `${itemPath(item)}/DICOMDIR`, parts, mtimeMs: directory.mtimeMs, hasIndex: true }
+  const packing = { url: dicomDirPath(item), parts, mtimeMs: directory.mtimeMs, hasIndex: true }
   return packedFiles(dicomDirName, packing, sources)
 }

@@ -4,6 +4,7 @@ import {
   prearchivedLogDocument,
   prearchivedResourcesDocument,
 } from '../../xnat/documents.js'
+import { packedPath } from '../../xnat/packed-paths.js'
 import {
   prearchivedPath,
   prearchivedResourcePath,
@@ -179,7 +180,7 @@ function listed<T>({ rows, children, selfLink, packedAt, unlisted }: ListRule<T>
         const path = packedAt!(placeOf(entry) as ControlPlace)
         const session = await sessionOf(place, sources)
         // Nothing tells of its files before it comes: it is as old as the last change of the session.
-        const url = `${path}?format=zip`
+        const url = packedPath(path)
         return packed(zip, { url, versions: [url, session], mtimeMs: session?.modifiedMs ?? 0 }, sources)
       }
     },
