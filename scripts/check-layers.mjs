@@ -1,6 +1,7 @@
 // Fails when a source file imports against the arrows of docs/architecture.md.
 //   cli → everything; fuse → vfs; vfs → data, archive/archive.ts; data → cache, archive/archive.ts;
 //   archive → xnat; all → util. The emulator knows nothing of the other folders but util.
+// Or when a URL of REST is built in another layer than xnat: they are there alone.
 import { readFileSync, readdirSync } from 'node:fs'
 import { dirname, join, normalize, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -30,6 +31,8 @@ for (const file of readdirSync(root, { recursive: true })) {
     continue
   }
   const text = readFileSync(join(root, file), 'utf8')
+  if (['archive', 'data', 'vfs', 'fuse'].includes(layer) && /['"`]\/data\//.test(text))
+    problems.push(`src/${file}: URLs are built in src/xnat`)
   for (const [, target] of text.matchAll(/(?:from|import)\s*\(?\s*'(\.{1,2}\/[^']+)'/g)) {
     const path = relative(root, normalize(join(root, dirname(file), target))).replace(/\.js$/, '')
     const into = path.split(sep)[0]

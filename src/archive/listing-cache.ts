@@ -75,6 +75,16 @@ export class ListingCache {
     return source as Source<T>
   }
 
+  /** The answer of a new question, for who must know what the server has now; believed by all from then on. */
+  ask<T>(
+    key: string,
+    ask: (signal: AbortSignal) => Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<Source<T>> {
+    this.forget((other) => other === key)
+    return this.load(key, ask, signal)
+  }
+
   /** What is known and believed, without asking. */
   peek(key: string): Source | undefined {
     const known = this.#sources.get(key)

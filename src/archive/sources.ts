@@ -215,12 +215,12 @@ export class Sources {
 
   /** The tools that keep something, for a project or for the site. */
   tools(project: string | undefined): Promise<string[]> {
-    return this.#use(`tools ${project ?? ''}`, (signal) => this.#client.settings.tools(project, signal))
+    return this.#use(toolsKey(project), (signal) => this.#client.settings.tools(project, signal))
   }
 
   /** The paths under which a tool keeps something. */
   settings(project: string | undefined, tool: string): Promise<string[]> {
-    return this.#use(`settings ${project ?? ''} ${tool}`, (signal) =>
+    return this.#use(settingsKey(project, tool), (signal) =>
       this.#client.settings.paths(project, tool, signal),
     )
   }
@@ -306,6 +306,14 @@ export function prearchivedFilesKey(resource: PrearchivedResourceAddress): strin
 
 export function cachedFilesKey(resource: string): string {
   return `cached ${resource}`
+}
+
+export function toolsKey(project: string | undefined): string {
+  return `tools ${project ?? ''}`
+}
+
+export function settingsKey(project: string | undefined, tool: string): string {
+  return `settings ${project ?? ''} ${tool}`
 }
 
 /** Matches what is told of the folders of the user. */

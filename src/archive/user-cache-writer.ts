@@ -13,7 +13,7 @@ import { otherwise } from './errors.js'
 import type { ListingCache } from './listing-cache.js'
 import { placeOf } from './layout.js'
 import { unescapeName } from './names.js'
-import { isCacheKey } from './sources.js'
+import { cachedFilesKey } from './sources.js'
 
 export interface UserCacheWriterOptions {
   readonly session: Session
@@ -55,8 +55,8 @@ export class UserCacheWriter {
       ? (replaces.place as CachedFilePlace).storedPath
       : cachedPath(place, unescapeName(name))
     requireUnchanged(name, await this.#find(resource, path, signal), replaces)
+    const url = cachedFilePath(resource, path)
     try {
-      const url = cachedFilePath(resource, path)
       const md5 = await putCached(session, { path: url, isInner: path.includes('/') }, source, signal)
       const back = await readFile(session, url, { signal })
       const hash = createHash('md5')
@@ -70,9 +70,11 @@ export class UserCacheWriter {
       const facts = { sizeBytes, answerVersion: `stored ${md5}`, digest: undefined }
       const listedVersion = cachedVersion(path, sizeBytes)
       corrections.note(cachedFileKey(resource, path), { listedVersion, facts })
-    } finally {
-      this.#forget()
+    } catch (error) {
+      this.#forget(resource)
+      throw error
     }
+    this.#noteStored(resource, { path, url, sizeBytes: source.sizeBytes })
     const entry = await lookup(directory, name, signal)
     if (entry?.kind === 'file') return entry
     throw otherwise(`store ${name}: the server has it, and does not list it under this name`)
@@ -90,8 +92,9 @@ export class UserCacheWriter {
       await this.#options.client.userCache.removeFile(resource, storedPath, signal)
       if (!(await this.#find(resource, storedPath, signal))) return
       throw otherwise(`remove ${file.name}: the server says it is done, and still lists it`)
-    } finally {
-      this.#forget()
+    } catch (error) {
+      this.#forget(resource)
+      throw error
     }
   }
 
@@ -99,7 +102,7 @@ export class UserCacheWriter {
     try {
       await this.#options.client.userCache.makeResource(unescapeName(name), signal)
     } finally {
-      this.#forget()
+      this.#forget(unescapeName(name))
     }
   }
 
@@ -116,17 +119,31 @@ export class UserCacheWriter {
         throw new FsError('ENOTEMPTY', `remove ${directory.name}: it has files`)
       if (folders.length === 0) await userCache.removeResource(resource, signal)
     } finally {
-      this.#forget()
+      this.#forget(resource)
     }
   }
 
+  /** By a new list, which is believed from then on. */
   async #find(resource: string, path: string, signal?: AbortSignal): Promise<CachedFile | undefined> {
-    const files = await this.#options.client.userCache.files(resource, signal)
-    return files.find((file) => file.path === path)
+    const { cache, client } = this.#options
+    const ask = (shared: AbortSignal): Promise<CachedFile[]> => client.userCache.files(resource, shared)
+    const { value } = await cache.ask(cachedFilesKey(resource), ask, signal)
+    return value.find((file) => file.path === path)
   }
 
-  #forget(): void {
-    this.#options.cache.forget(isCacheKey)
+  /** It was read back: the list has it, whatever else it has. */
+  #noteStored(resource: string, stored: CachedFile): void {
+    const withStored = (files: readonly CachedFile[]): CachedFile[] => [
+      ...files.filter(({ path }) => path !== stored.path),
+      stored,
+    ]
+    this.#options.cache.replace(cachedFilesKey(resource), withStored, stored)
+  }
+
+  /** A folder, and the list of them. */
+  #forget(resource: string): void {
+    const keys = [cachedFilesKey(resource), 'cached']
+    this.#options.cache.forget((key) => keys.includes(key))
   }
 }
 

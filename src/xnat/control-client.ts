@@ -5,6 +5,8 @@ import type { Document, DocumentChange } from './documents.js'
 import type { RestCalls } from './rest-calls.js'
 import { cell } from './rows.js'
 import type { Row } from './rows.js'
+import { withParameters } from './service-paths.js'
+import type { Parameter } from './service-paths.js'
 
 /** Somebody who has a role in a project. */
 export interface Member {
@@ -131,9 +133,9 @@ export class ControlClient {
     await this.#rest.command('DELETE', `${favoritesPath(xsiType)}/${rawSegment(id)}`, signal)
   }
 
-  /** @param path with its query */
-  order(path: string, signal?: AbortSignal): Promise<Buffer> {
-    return this.#rest.order(path, signal)
+  /** Has the server do something by itself. @returns what it answers */
+  order(path: string, parameters: readonly Parameter[], signal?: AbortSignal): Promise<Buffer> {
+    return this.#rest.order(withParameters(path, parameters), signal)
   }
 
   async deleteSearch(id: string, signal?: AbortSignal): Promise<void> {

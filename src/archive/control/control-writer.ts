@@ -10,11 +10,12 @@ import type { DirectoryEntry, FileEntry } from '../archive.js'
 import { otherwise } from '../errors.js'
 import type { ListingCache } from '../listing-cache.js'
 import { unescapeName } from '../names.js'
-import { isControlKey } from '../sources.js'
+import { isControlKey, settingsKey } from '../sources.js'
+import { changedAt } from './changed-by.js'
 import type { ControlFilePlace, ControlPlace } from './control-place.js'
 import { namedDocument } from './named-documents.js'
 import type { SearchRuns } from './search-runs.js'
-import { isServiceKind } from './service-orders.js'
+import { isServiceKind, serviceOf } from './service-orders.js'
 import { ServiceWriter, restingStates } from './service-writer.js'
 import type { ServiceWriterOptions } from './service-writer.js'
 import { settingPathIn } from './settings.js'
@@ -51,9 +52,7 @@ export class ControlWriter {
     } catch (error) {
       throw asRefusal(error, name)
     } finally {
-      // The document of an item changes what listings say of it.
-      const isWide = isServiceKind(place.kind) || (place.kind === 'item' && name.endsWith('.xml'))
-      this.#forget(isWide ? () => true : isControlKey)
+      this.#forget(serviceOf(place, name)?.changes ?? changedAt(place, name))
     }
   }
 
@@ -77,7 +76,7 @@ export class ControlWriter {
       else if (place.kind === 'pipelines') await this.#removePipeline(place.item.project!, label, signal)
       else await this.#deleteSearch(label.replace(/\.xml$/, ''), signal)
     } finally {
-      this.#forget(isControlKey)
+      this.#forget(changedAt(place, file.name))
     }
   }
 
@@ -179,7 +178,12 @@ export class ControlWriter {
 
   /** XNAT sends texts in Latin-1: that it has one, and not what it says, shows that it was set. */
   async #set(place: ControlPlace, name: string, bytes: Buffer, signal?: AbortSignal): Promise<void> {
-    await this.#change(name, namedDocument(place, name)!, bytes, signal)
+    try {
+      await this.#change(name, namedDocument(place, name)!, bytes, signal)
+    } catch (error) {
+      this.#forget((key) => key === settingsKey(place.item.project, place.subject!))
+      throw error
+    }
     if (await this.#isSet(place, unescapeName(name), signal)) return
     throw otherwise(`set ${name}: the server says it is done, and does not list it`)
   }
@@ -187,15 +191,24 @@ export class ControlWriter {
   async #removeSetting(place: ControlPlace, label: string, signal?: AbortSignal): Promise<void> {
     if (!(await this.#isSet(place, label, signal))) return // gone already, as wanted
     const { settings } = this.#options.client
-    await settings.disable(place.item.project, place.subject!, settingPathIn(place, label), signal)
+    try {
+      await settings.disable(place.item.project, place.subject!, settingPathIn(place, label), signal)
+    } catch (error) {
+      this.#forget((key) => key === settingsKey(place.item.project, place.subject!))
+      throw error
+    }
     if (!(await this.#isSet(place, label, signal))) return
     throw otherwise(`remove ${label}: the server says it is done, and still lists it`)
   }
 
+  /** By a new list, which is believed from then on. */
   async #isSet(place: ControlPlace, label: string, signal?: AbortSignal): Promise<boolean> {
-    const { settings } = this.#options.client
-    const paths = await settings.paths(place.item.project, place.subject!, signal)
-    return paths.includes(settingPathIn(place, label))
+    const { cache, client } = this.#options
+    const { project } = place.item
+    const tool = place.subject!
+    const ask = (shared: AbortSignal): Promise<string[]> => client.settings.paths(project, tool, shared)
+    const { value } = await cache.ask(settingsKey(project, tool), ask, signal)
+    return value.includes(settingPathIn(place, label))
   }
 
   async #addMember(place: ControlPlace, login: string, bytes: Buffer, signal?: AbortSignal): Promise<void> {

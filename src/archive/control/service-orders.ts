@@ -1,18 +1,18 @@
-import { rawSegment } from '../../xnat/address.js'
 import type { DirectoryEntry, Entry } from '../archive.js'
 import { escapeName, unescapeName } from '../names.js'
 import type { Sources } from '../sources.js'
+import { changedByService } from './changed-by.js'
+import type { ChangedKeys } from './changed-by.js'
 import { orderEntry, textEntry } from './control-entries.js'
 import type { ControlPlace, ServiceKind } from './control-place.js'
 import type { ControlRule } from './control-rule.js'
 import { aliasEntry } from '../entries.js'
+import { launchPath, servicePath } from '../../xnat/service-paths.js'
+import type { Parameter } from '../../xnat/service-paths.js'
 import { bareServiceDocument, featuresDocument } from '../../xnat/site-documents.js'
 
 /** What a mount has to be allowed, as its options have it. */
 export type Allowance = 'create' | 'delete' | 'rename' | 'raw-writes'
-
-/** One `key=value` of a question. */
-export type Parameter = readonly [key: string, value: string]
 
 /** Something that the server does when it is asked to, by POST of parameters (xnat-wire.md §11.4). */
 export interface Service {
@@ -23,6 +23,7 @@ export interface Service {
   readonly needsFor?: (parameters: readonly Parameter[]) => Allowance | undefined
   /** Keys without which the server would do nothing, or something else. */
   readonly required: readonly string[]
+  readonly changes: ChangedKeys
   /** It names sessions that wait (`src`), and takes them from there. */
   readonly takesSessions?: true
 }
@@ -35,21 +36,28 @@ const deletes = (key: string, pattern: RegExp): NonNullable<Service['needsFor']>
 const services: Readonly<Record<Exclude<ServiceKind, 'launches'>, Readonly<Record<string, Service>>>> = {
   services: {
     import: {
-      path: '/data/services/import',
+      path: servicePath('import'),
+      changes: changedByService.archive,
       needs: 'create',
       needsFor: deletes('overwrite', /^delete$/i),
       required: ['src'],
     },
     archive: {
-      path: '/data/services/archive',
+      path: servicePath('archive'),
+      changes: changedByService.archive,
       needs: 'create',
       needsFor: deletes('overwrite', /^delete$/i),
       required: ['src'],
       takesSessions: true,
     },
-    'validate-archive': { path: '/data/services/validate-archive', required: ['src'] },
+    'validate-archive': {
+      path: servicePath('validate-archive'),
+      changes: changedByService.nothing,
+      required: ['src'],
+    },
     'move-files': {
-      path: '/data/services/move-files',
+      path: servicePath('move-files'),
+      changes: changedByService.moved,
       needsFor: (parameters) =>
         parameters.some(([name, value]) => name === 'dest' && mayBeRaw(value)) ? 'raw-writes' : undefined,
       required: ['src', 'dest'],
@@ -57,22 +65,30 @@ const services: Readonly<Record<Exclude<ServiceKind, 'launches'>, Readonly<Recor
   },
   'service-prearchive': {
     move: {
-      path: '/data/services/prearchive/move',
+      path: servicePath('prearchive/move'),
+      changes: changedByService.prearchive,
       needs: 'rename',
       required: ['src', 'newProject'],
       takesSessions: true,
     },
     delete: {
-      path: '/data/services/prearchive/delete',
+      path: servicePath('prearchive/delete'),
+      changes: changedByService.prearchive,
       needs: 'delete',
       required: ['src'],
       takesSessions: true,
     },
-    rebuild: { path: '/data/services/prearchive/rebuild', required: ['src'], takesSessions: true },
+    rebuild: {
+      path: servicePath('prearchive/rebuild'),
+      changes: changedByService.prearchive,
+      required: ['src'],
+      takesSessions: true,
+    },
   },
   'service-refresh': {
     catalog: {
-      path: '/data/services/refresh/catalog',
+      path: servicePath('refresh/catalog'),
+      changes: changedByService.resources,
       needsFor: refreshNeeds,
       required: ['resource'],
     },
@@ -114,9 +130,8 @@ export function serviceOf(place: ControlPlace, name: string): Service | undefine
   if (kind === 'launches') {
     const label = unescapeName(name)
     if (!step.test(label) || item.project === undefined) return undefined
-    const experiment = `/experiments/${encodeURIComponent(item.experiment!)}`
-    const project = `/data/projects/${encodeURIComponent(item.project)}`
-    return { path: `${project}/pipelines/${rawSegment(label)}${experiment}`, needs: 'create', required: [] }
+    const path = launchPath(item.project, label, item.experiment!)
+    return { path, needs: 'create', required: [], changes: changedByService.anything }
   }
   if (!isServiceKind(kind)) return undefined
   const own = services[kind]
@@ -185,9 +200,4 @@ export function parametersOf(text: string): Parameter[] | undefined {
     return [part.slice(0, Math.max(at, 0)), part.slice(at + 1)]
   })
   return pairs.every(([key]) => /^[\w-]+$/.test(key)) ? pairs : undefined
-}
-
-export function urlOf({ path }: Service, parameters: readonly Parameter[]): string {
-  const question = parameters.map(([key, value]) => `${key}=${encodeURIComponent(value)}`).join('&')
-  return question === '' ? path : `${path}?${question}`
 }

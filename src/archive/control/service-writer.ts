@@ -2,10 +2,11 @@ import { FsError } from '../../util/fs-error.js'
 import type { XnatClient } from '../../xnat/client.js'
 import { unassigned } from '../../xnat/prearchive-client.js'
 import type { PrearchivedSession } from '../../xnat/prearchive-client.js'
+import type { Parameter } from '../../xnat/service-paths.js'
 import type { ControlPlace } from './control-place.js'
 import type { ServiceAnswers } from './service-answers.js'
-import { orderKey, parametersOf, serviceOf, urlOf } from './service-orders.js'
-import type { Allowance, Parameter, Service } from './service-orders.js'
+import { orderKey, parametersOf, serviceOf } from './service-orders.js'
+import type { Allowance, Service } from './service-orders.js'
 
 export interface ServiceWriterOptions {
   readonly client: XnatClient
@@ -49,7 +50,7 @@ export class ServiceWriter {
     if (lack) throw new FsError('EPERM', `${name}: ${lack.reason}`, lack)
     const sessions = service.takesSessions ? sessionsIn(parameters) : []
     for (const session of sessions) await this.#requireResting(name, session, signal)
-    answers.keep(orderKey(place, name), await client.control.order(urlOf(service, parameters), signal))
+    answers.keep(orderKey(place, name), await client.control.order(service.path, parameters, signal))
   }
 
   /** What it would do with a session at which the server is at work, nobody knows. */
