@@ -273,9 +273,12 @@ void release(fuse_req_t req, fuse_ino_t ino, fuse_file_info* file) {
   else tell();
 }
 
-// Nobody can promise room on the server. ENOSYS would say the same for ever, and posix_fallocate() writes zeros after
-// either.
-void fallocate(fuse_req_t req, fuse_ino_t, int, off_t, off_t, fuse_file_info*) { fuse_reply_err(req, EOPNOTSUPP); }
+// Only what makes a file longer. Without it posix_fallocate() writes a zero into each block, which takes long, and reads
+// what is there before, which a descriptor for writing cannot.
+void fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t length, fuse_file_info* file) {
+  if (mode != 0) fuse_reply_err(req, EOPNOTSUPP);
+  else submitOnHandle(req, Op::fallocate, ino, file, static_cast<double>(offset + length));
+}
 
 void ioctl(fuse_req_t req, fuse_ino_t, unsigned int, void*, fuse_file_info*, unsigned, const void*, size_t, size_t) {
   fuse_reply_err(req, ENOTTY);

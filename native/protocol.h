@@ -29,6 +29,7 @@ namespace xnatfs {
   X(write)                                                                                                           \
   X(flush)                                                                                                           \
   X(fsync)                                                                                                           \
+  X(fallocate)                                                                                                       \
   X(release)                                                                                                         \
   X(mknod)                                                                                                           \
   X(mkdir)                                                                                                           \

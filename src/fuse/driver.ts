@@ -82,6 +82,8 @@ export interface FuseOperations {
     signal?: AbortSignal,
   ): MaybePromise<Pieces | Errno>
   write(handle: number, offset: number, bytes: Uint8Array): MaybePromise<Errno>
+  /** Makes the file at least so long. */
+  fallocate(handle: number, endBytes: number, signal?: AbortSignal): MaybePromise<Errno>
   flush(handle: number, signal?: AbortSignal): MaybePromise<Errno>
   fsync(handle: number, signal?: AbortSignal): MaybePromise<Errno>
   release(handle: number): Errno

@@ -8,24 +8,12 @@ import { openFlags } from './native-binding.js'
 import type { NativeBinding, NativeSession, SessionMemory } from './native-binding.js'
 import { NativeDirectories } from './native-directories.js'
 import { BackingFiles } from './native-backing-files.js'
+import type { Handler, Request } from './native-request.js'
 import { SharedOpens } from './native-shared-opens.js'
 
 const { EIO, ENODATA, ENOENT } = constants.errno
 const { O_EXCL, O_RDONLY } = fsConstants
 const accessModeMask = 3
-
-/** A request; its numbers stand in the shared memory only until the next batch. */
-interface Request {
-  readonly token: number
-  readonly ino: number
-  readonly handle: number
-  /** Where its further numbers begin. */
-  readonly values: number
-  readonly name: string
-  readonly secondName: string
-}
-
-type Handler = (request: Request) => void
 
 /** Takes the kernel's requests from the native session, asks the operations, and sees to it that each is answered. */
 export class NativeRequests {
@@ -165,6 +153,10 @@ export class NativeRequests {
       open: (request) => this.#open(request),
       read: (request) => this.#read(request),
       write: (request) => this.#write(request),
+      fallocate: (request) => {
+        const endBytes = this.#value(request.values)
+        this.#finish(request, (signal) => operations.fallocate(request.handle, endBytes, signal))
+      },
       flush: (request) => this.#finish(request, (signal) => operations.flush(request.handle, signal)),
       fsync: (request) =>
         this.#finish(request, (signal) => {

@@ -124,6 +124,8 @@ export function createOperations(vfs: Vfs, log: Log): FuseOperations {
     read: (handle, offset, lengthBytes, signal) =>
       answer('read', () => vfs.read(handle, offset, lengthBytes, signal)),
     write: (handle, offset, bytes) => succeed('write', () => vfs.write(handle, offset, bytes)),
+    fallocate: (handle, endBytes, signal) =>
+      succeed('fallocate', () => vfs.fallocate(handle, endBytes, signal)),
     flush: (handle, signal) => succeed('flush', () => vfs.flush(handle, signal)),
     fsync: (handle, signal) => succeed('fsync', () => vfs.fsync(handle, signal)),
     release: (handle) => done('release', () => vfs.release(handle)),

@@ -1,3 +1,4 @@
+import { statfs } from 'node:fs/promises'
 import type { Archive, FileEntry } from '../archive/archive.js'
 import type { FileReader } from '../data/file-reader.js'
 import type { FileReaders } from '../data/file-readers.js'
@@ -78,6 +79,16 @@ export class LocalFiles {
   acknowledgeClose(node: Node, local: LocalFile): Promise<void> {
     const isEmpty = local.isNew && !local.origin && local.staging.sizeBytes === 0
     return isEmpty ? local.keep({ isDurable: true }) : this.acknowledge(node, local)
+  }
+
+  /** @throws FsError ENOSPC where the disk of the journal has no room for so much */
+  async requireRoom(bytes: number): Promise<void> {
+    const { stagingDirectory } = this.#options
+    const { bavail, bsize } = await statfs(stagingDirectory)
+    if (bytes <= bavail * bsize) return
+    throw new FsError('ENOSPC', `${stagingDirectory}: there is no room for ${bytes} bytes more`, {
+      nextStep: 'free some there, or mount with XDG_STATE_HOME on a larger disk',
+    })
   }
 
   /** Keeps a node and its local bytes where they are, although an upload may come to its end. @returns the end of that */

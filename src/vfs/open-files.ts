@@ -160,9 +160,8 @@ export class OpenFiles {
 
   write(number: number, offset: number, bytes: Uint8Array): MaybePromise<void> {
     const handle = this.#handles.get(number)
-    const { node, canWrite } = handle
-    if (!canWrite)
-      throw new FsError('EBADF', `${node.path} is not open for writing`, { nextStep: 'open it for that' })
+    const { node } = handle
+    this.#requireCanWrite(handle)
     if (node.order) return node.order.write(offset, bytes)
     this.#startWriting(handle) // one descriptor of several was closed; this is another
     if (node.local) return this.#writeLocal(node, node.local, offset, bytes)
@@ -177,6 +176,28 @@ export class OpenFiles {
       this.#options.streams.observe(local)
     }
     return written instanceof Promise ? written.then(finish) : finish()
+  }
+
+  /** Makes a file at least so long. Its bytes lie here first, so that here there has to be room for them. */
+  async fallocate(number: number, endBytes: number, signal?: AbortSignal): Promise<void> {
+    const { locals } = this.#options
+    const handle = this.#handles.get(number)
+    const { node } = handle
+    this.#requireCanWrite(handle)
+    if (node.order)
+      throw new FsError('ENOTSUP', `${node.path}: what gives orders to the server has no room`, {
+        nextStep: 'write it',
+      })
+    if (endBytes <= sizeOf(node)) return
+    this.#requireOpenedVersion(handle)
+    const release = locals.hold(node)
+    try {
+      await withSignal(locals.requireRoom(endBytes - sizeOf(node)), signal)
+      const local = node.local ?? (await locals.makeLocal(node))
+      if (local.staging.sizeBytes < endBytes) await this.truncate(node, endBytes)
+    } finally {
+      release()
+    }
   }
 
   async truncate(node: Node, sizeBytes: number): Promise<void> {
@@ -276,6 +297,11 @@ export class OpenFiles {
   }
 
   /** The kernel keeps one set of pages for all handles of a file: those of two versions would mix in it. */
+  #requireCanWrite({ node, canWrite }: FileHandle): void {
+    if (canWrite) return
+    throw new FsError('EBADF', `${node.path} is not open for writing`, { nextStep: 'open it for that' })
+  }
+
   #requireOpenedVersion({ node, file }: FileHandle): void {
     if (!file || file.version === node.file?.version) return
     throw new FsError('ESTALE', `${node.path} was changed on the server`, { nextStep: 'open it again' })

@@ -244,6 +244,10 @@ export class Vfs {
     return this.#files.read(handle, offset, lengthBytes, signal)
   }
 
+  fallocate(handle: number, endBytes: number, signal?: AbortSignal): Promise<void> {
+    return this.#files.fallocate(handle, endBytes, signal)
+  }
+
   write(handle: number, offset: number, bytes: Uint8Array): MaybePromise<void> {
     return this.#files.write(handle, offset, bytes)
   }

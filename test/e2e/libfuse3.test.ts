@@ -123,12 +123,12 @@ def code(action):
 def renameat2(a, b, flags):
     if libc.renameat2(-100, (m + a).encode(), -100, (m + b).encode(), flags) != 0:
         raise OSError(ctypes.get_errno(), "")
-def fallocate():
-    if libc.fallocate(fd, 0, ctypes.c_long(0), ctypes.c_long(4096)) != 0:
+def fallocate(mode):
+    if libc.fallocate(fd, mode, ctypes.c_long(0), ctypes.c_long(4096)) != 0:
         raise OSError(ctypes.get_errno(), "")
 fd = os.open(m + "/f", os.O_RDWR)
 print(code(lambda: renameat2("/f", "/g", 1)), code(lambda: renameat2("/f", "/g", 2)))
-print(code(fallocate), code(lambda: fcntl.ioctl(fd, 0x80086601, array.array("l", [0]))))
+print(code(lambda: fallocate(3)), code(lambda: fcntl.ioctl(fd, 0x80086601, array.array("l", [0]))))
 print(code(lambda: os.getxattr(m + "/f", "user.x")), code(lambda: os.mkfifo(m + "/fifo")))
 print(code(lambda: os.getxattr(m + "/f", "security.selinux")), code(lambda: os.getxattr(m + "/f", "system.posix_acl_access")))
 print(code(lambda: os.symlink("f", m + "/link")), code(lambda: os.link(m + "/f", m + "/link")))
@@ -138,7 +138,9 @@ os.lseek(fd, 0, os.SEEK_SET)
 print(os.copy_file_range(fd, os.open(m + "/g", os.O_WRONLY), 10), open(m + "/g").read())
 os.mknod(m + "/regular")
 print(os.stat(m + "/regular").st_size, code(lambda: os.open(m + "/f", os.O_CREAT | os.O_EXCL)))
-os.posix_fallocate(fd, 0, 5000)
+fallocate(0)
+os.posix_fallocate(os.open(m + "/f", os.O_WRONLY), 1000, 4000)
+os.posix_fallocate(fd, 0, 100)
 print(os.fstat(fd).st_size, os.statvfs(m).f_bavail > 1000)
 os.utime(m + "/f", ns=(1600000000123456000, 1600000001654321000))
 print(os.stat(m + "/f").st_atime_ns, os.stat(m + "/f").st_mtime_ns)

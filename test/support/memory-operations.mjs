@@ -174,6 +174,11 @@ export class MemoryOperations {
     node.bytes.set(bytes, offset)
     return 0
   }
+  fallocate(handle, endBytes) {
+    const node = this.handles.get(handle)
+    if (node.bytes.length < endBytes) this.#resize(node, endBytes)
+    return 0
+  }
   flush() {
     return 0
   }
