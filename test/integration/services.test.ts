@@ -200,6 +200,20 @@ describe('a pipeline', () => {
     expect(await text('TEST/1/MR1/.xnat/workflows/DicomToNifti.xml')).toContain('status="Queued"')
   })
 
+  it('of another project has another answer, though the experiment is the same', async () => {
+    await mount()
+    emulator.control.setFaults([
+      {
+        method: 'POST',
+        path: '**/TEST/pipelines/**',
+        fault: { kind: 'status', status: 200, html: 'of TEST' },
+      },
+    ])
+    await writeFile(fs, `${pipelines}/fixScanTypes`, '\n')
+    expect(await text(`${pipelines}/fixScanTypes`)).toContain('of TEST')
+    expect(await text('ODD/shared_1/shared_MR1/.xnat/pipelines/fixScanTypes')).toBe('')
+  })
+
   it('is not started without the option', async () => {
     await mount({})
     await expect(writeFile(fs, `${pipelines}/DicomToNifti`, '\n')).rejects.toMatchObject({ code: 'EPERM' })

@@ -138,9 +138,9 @@ export function serviceOf(place: ControlPlace, name: string): Service | undefine
   return Object.hasOwn(own, name) ? own[name] : undefined
 }
 
-/** Under which the last answer to an order is kept. */
+/** Under which the last answer to an order is kept. An experiment that is shared has pipelines of each of its projects. */
 export function orderKey({ kind, item }: ControlPlace, name: string): string {
-  return `${kind} ${item.experiment ?? ''} ${name}`
+  return JSON.stringify([kind, item.project, item.experiment, name])
 }
 
 function orderFile(directory: DirectoryEntry, place: ControlPlace, name: string, sources: Sources): Entry {
