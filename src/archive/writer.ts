@@ -98,9 +98,13 @@ export class Writer {
   removeFile(file: FileEntry, andWith: readonly FileEntry[], signal?: AbortSignal): Promise<void> {
     const { address, storedPath } = filePlaceOf(file)
     const allowed = new Map(andWith.map((other) => [storedPathOf(other), listedVersionOf(other)]))
+    let version: string | undefined
     const isThere = async (): Promise<boolean> => {
       const files = await this.#files.list(partOf(file))
-      if (!files.some((other) => other.storedPath === storedPath)) return false
+      const listed = files.find((other) => other.storedPath === storedPath)
+      if (!listed) return false
+      version ??= versionOf(listed)
+      if (versionOf(listed) !== version) throw otherByNow(storedPath)
       const others = othersTaken(file, files).filter(
         (other) => allowed.get(other.storedPath) !== versionOf(other),
       )
@@ -219,6 +223,12 @@ function othersTaken(file: FileEntry, files: readonly StoredFile[]): StoredFile[
   return files.filter(
     (other) => other.storedPath !== storedPath && (isPattern || other.storedPath.startsWith(storedPath)),
   )
+}
+
+function otherByNow(storedPath: string): FsError {
+  return new FsError('ESTALE', `remove ${storedPath}: it was changed on the server meanwhile, and is left`, {
+    nextStep: 'look what it is now, and remove it again',
+  })
 }
 
 /** Why a delete is refused. */

@@ -281,12 +281,7 @@ async function* multipart(head: Buffer, bytes: AsyncIterable<Buffer>, tail: Buff
 
 async function checkStored(response: HttpResponse): Promise<void> {
   const text = await response.text()
-  if (response.status >= 300) {
-    if (response.status === 500 && /Another thread or process modified/.test(text)) {
-      throw response.error('locked', 'another writer changed the catalog of this resource at the same time')
-    }
-    throw response.toErrorOf(text)
-  }
+  if (response.status >= 300) throw refusalOf(response, text)
   if (text.includes('"duplicates"')) throw response.error('conflict', 'the server has a file of this name')
   // Without permission to edit, XNAT answers 200 and stores nothing; only the Content-Type is missing (§5).
   if (response.header('content-type') === undefined) {
@@ -299,6 +294,7 @@ async function checkStored(response: HttpResponse): Promise<void> {
  * Deletes by prefix: every file of the resource whose stored path begins with that of the file goes (§6). The caller
  * must know from a fresh listing that there is one such file only.
  * @param exact the `exactPath` of the stored file
+ * @throws XnatError 'locked' when another writer changed the resource's catalog meanwhile
  */
 export async function deleteFile(
   session: Session,
@@ -308,8 +304,14 @@ export async function deleteFile(
 ): Promise<void> {
   const path = `${resourcePath(resource)}/files/${exact}`
   const response = await session.send({ method: 'DELETE', path, html: 'allowed', repeatable: false, signal })
-  if (response.status >= 300) throw await response.toError()
-  await response.bytes()
+  const text = await response.text()
+  if (response.status >= 300) throw refusalOf(response, text)
+}
+
+function refusalOf(response: HttpResponse, text: string): XnatError {
+  return response.status === 500 && /Another thread or process modified/.test(text)
+    ? response.error('locked', 'another writer changed the catalog of this resource at the same time')
+    : response.toErrorOf(text)
 }
 
 function partOf(response: HttpResponse, range: ByteRange | undefined): FileBytes {

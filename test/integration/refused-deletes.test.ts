@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
+import type { FaultRule } from '../../src/emulator/emulator.js'
 import { knownJournals } from '../../src/data/journal-directory.js'
 import { readEntries } from '../../src/data/journal-record.js'
 import { readFile, writeFile } from '../support/file-system.js'
@@ -134,3 +135,64 @@ async function deletes(): Promise<number> {
   const entries = await Promise.all((await knownJournals(at.root)).map(({ path }) => readEntries(path, fail)))
   return entries.flat().filter(({ record }) => record.isDeleted).length
 }
+
+/** A delete by prefix of `s/a` takes nothing of `s10` along. */
+describe.each(['close', 'back'] as const)('a folder beside one whose name begins alike (%s)', (writeMode) => {
+  it.each(['s100', 's10/b'])('is removed with its files while %s is being written', async (name) => {
+    await at.server.put('s/stored', 'x')
+    await at.server.put('s10/stored', 'stays')
+    const { mount, fs } = await at.start({ writeMode, writeBackDelay: 3600 })
+    await writeFile(fs, `${here}/s/mine`, 'x')
+    const file = await fs.open(`${here}/${name}`, 'w')
+    await file.write(Buffer.from('written'), 0)
+    for (const each of await fs.list(`${here}/s`)) await fs.unlink(`${here}/s/${each}`)
+    await fs.rmdir(`${here}/s`)
+    await file.close()
+    await mount.vfs.drain({ includeOpen: false })
+    expect(await at.server.texts()).toEqual({ 's10/stored': 'stays', [name]: 'written' })
+  })
+})
+
+/** xnat-wire.md §5: what XNAT says when somebody else was faster. */
+describe('a delete while others change the catalog', () => {
+  const html = '<h3>Another thread or process modified J_catalog.xml since I last read it</h3>'
+  const fault = (times: number, kind: Partial<FaultRule['fault']> = {}): FaultRule => ({
+    method: 'DELETE',
+    path: '**/files/**',
+    times,
+    fault: { kind: 'status', status: 500, html, ...kind } as FaultRule['fault'],
+  })
+
+  it.each([1, 3])('is asked for again after a new look (%d times)', async (times) => {
+    await at.server.put('a.txt', 'mine')
+    await at.server.put('b.txt', 'stays')
+    const { mount, fs } = await at.start()
+    at.emulator.control.setFaults([fault(times)])
+    await fs.unlink(`${here}/a.txt`)
+    expect(await at.server.texts()).toEqual({ 'b.txt': 'stays' })
+    expect(mount.lines.filter((line) => / (warn|error) /.test(line))).toEqual([])
+  })
+
+  it.each(['a.txt', 'a.txt.gz'])('is not asked for again when somebody has stored %s since', async (name) => {
+    await at.server.put('a.txt', 'mine')
+    const { fs } = await at.start()
+    at.emulator.control.setFaults([fault(1)])
+    const removing = fs.unlink(`${here}/a.txt`)
+    const deletes = (): number =>
+      at.emulator.control.requests().filter(({ method }) => method === 'DELETE').length
+    const refused = removing.catch((error: unknown) => error)
+    await vi.waitFor(() => expect(deletes()).toBe(1), { timeout: 20_000, interval: 5 })
+    await at.server.put(name, 'theirs')
+    expect(await refused).toMatchObject({ code: name === 'a.txt' ? 'ESTALE' : 'EBUSY' })
+    expect(await at.server.texts()).toMatchObject({ [name]: 'theirs' })
+    expect(deletes()).toBe(1)
+  })
+
+  it('whose answer is lost is looked for', async () => {
+    await at.server.put('a.txt', 'mine')
+    const { fs } = await at.start()
+    at.emulator.control.setFaults([fault(1, { kind: 'drop', afterBytes: 0 })])
+    await fs.unlink(`${here}/a.txt`)
+    expect(await at.server.texts()).toEqual({})
+  })
+})
