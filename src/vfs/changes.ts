@@ -96,6 +96,7 @@ export class Changes {
       else if (node.file) await this.#options.locals.removals.remove(parent, node.file)
       if (parent.overlay.get(name) === node) parent.overlay.delete(name)
       table.detach(node)
+      node.isLost = node.local === undefined
     } finally {
       release()
     }

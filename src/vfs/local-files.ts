@@ -25,7 +25,7 @@ import { isTemporaryName } from './temporary-names.js'
 /** When the bytes of a file must be on the server: when close() returns, or some time after. */
 export type WriteMode = 'close' | 'back'
 
-/** A larger file that somebody reads is removed without waiting for it to be brought here. */
+/** A larger file that somebody reads is removed or replaced without waiting for it to be brought here. */
 const mostBroughtBytes = 1024 ** 3
 
 export interface LocalFilesOptions {
@@ -224,9 +224,14 @@ export class LocalFiles {
     })
   }
 
-  /** Another file is about to take the place of a stored one on the server: who has that open reads on from here. */
+  /**
+   * Another file is about to take the place of a stored one on the server: who has that open reads on from here. Where it
+   * is large its readers get ESTALE.
+   */
   async bringHome(node: Node, signal?: AbortSignal): Promise<void> {
-    if (node.local || node.handles <= node.holds || !sizedFile(node.file)) return
+    const file = sizedFile(node.file)
+    if (node.local || node.handles <= node.holds || !file) return
+    if (file.sizeBytes > mostBroughtBytes) return this.#options.log.info(tooLarge(node))
     const local = await this.makeLocal(node)
     try {
       await local.staging.withBytes(() => Promise.resolve(), signal)
@@ -236,9 +241,8 @@ export class LocalFiles {
     }
   }
 
-  /** The same for one that is about to go there. Where it is large, or cannot be had, its readers get ESTALE. */
+  /** The same for one that is about to go there. Where it cannot be had its readers get ESTALE too. */
   async bringHomeRemoved(node: Node, signal?: AbortSignal): Promise<void> {
-    if ((node.file?.sizeBytes ?? 0) > mostBroughtBytes) return
     try {
       await this.bringHome(node, signal)
     } catch (error) {
@@ -296,6 +300,11 @@ export class LocalFiles {
     this.#locals.add(local)
     return local
   }
+}
+
+function tooLarge({ path }: Node): string {
+  const limit = `more than ${mostBroughtBytes / 1024 ** 3} GiB`
+  return `${path} of ${limit} goes while somebody has it open: what was not read yet cannot be read any more`
 }
 
 function baseOf(file: SizedFile, reader: FileReader): StagingBase {

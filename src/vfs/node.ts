@@ -40,6 +40,8 @@ export class Node {
   name: string
   #entry: Entry | undefined
   #local: LocalFile | undefined
+  /** It is gone from the server, and its bytes were not brought here: what its name has there now are others. */
+  isLost = false
   #isRemoved = false
   #onChange: (() => void) | undefined
   /** What is being written into a file that gives orders. */

@@ -132,6 +132,7 @@ export class OpenFiles {
     if (node.local) return node.local.staging.read(offset, lengthBytes, signal)
     if (node.order && handle.canWrite) return node.order.read(offset, lengthBytes)
     if (!file) return new Uint8Array(0)
+    if (node.isLost) throw removedMeanwhile(node)
     this.#requireOpenedVersion(handle)
     handle.reading ??= this.#options.readers.open(file, this.#surroundings(node))
     handle.ahead ??= new ReadAhead(file.sizeBytes)

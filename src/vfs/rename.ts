@@ -153,6 +153,7 @@ export class Renames {
     if (to.displaced) {
       if (to.displaced.local && node.writers > 0) local.adopt(to.displaced.local)
       table.detach(to.displaced)
+      to.displaced.isLost = to.displaced.local === undefined
       if (to.displaced.local) locals.settle(to.displaced, to.displaced.local)
     }
     locals.settle(node, local)

@@ -33,6 +33,38 @@ it.each(['close', 'back'] as const)(
   },
 )
 
+it.each([
+  ['removed', false, 'close'],
+  ['replaced', true, 'close'],
+  ['replaced', true, 'back'],
+] as const)(
+  'a file of more than 1 GiB that is %s is not fetched for it (%s, %s)',
+  async (_, isReplaced, writeMode) => {
+    await at.server.put('a', 'one')
+    const { mount, fs } = await at.start({ writeMode })
+    at.emulator.control.setFaults([
+      { method: 'GET', path: '/data/**', fault: { kind: 'listing-size', delta: 2 ** 30 } },
+    ])
+    const file = await fs.open(`${here}/a`, 'r')
+    await writeFile(fs, `${here}/b.part`, 'two')
+    const before = at.emulator.control.requests().length
+    await (isReplaced ? fs.rename(`${here}/b.part`, `${here}/a`) : fs.unlink(`${here}/a`))
+    const ofFile = at.emulator.control
+      .requests()
+      .slice(before)
+      .filter(({ path }) => path.split('?')[0]!.endsWith('/a'))
+    expect(ofFile[0]?.method).not.toBe('GET')
+    await expect(async () => file.read(0, 10)).rejects.toMatchObject({ code: 'ESTALE' })
+    await mount.vfs.drain({ includeOpen: true })
+    at.emulator.control.setFaults([])
+    expect(await at.server.texts()).toEqual(isReplaced ? { a: 'two' } : {})
+    await expect(async () => file.read(0, 10)).rejects.toMatchObject({ code: 'ESTALE' })
+    await file.close()
+    expect(await fs.list(here)).toEqual(isReplaced ? ['a'] : ['b.part'])
+    expect(mount.lines.join()).toMatch(/a of more than 1 GiB goes while somebody has it open/)
+  },
+)
+
 it('what was looked up before it was removed, and is opened or cut then, is looked up again', async () => {
   const { mount, fs } = await at.start({ writeMode: 'back', writeBackDelay: 3600 })
   await writeFile(fs, `${here}/a`, 'one')
