@@ -176,7 +176,8 @@ export class Sources {
   }
 
   /** A document as a file shows it. */
-  text(document: Document): Promise<Text> {
+  async text(document: Document): Promise<Text> {
+    if (document.unnameable) throw document.unnameable
     return this.#use(`text ${document.path}`, async (signal) =>
       textOf(await this.#client.control.document(document, signal)),
     )

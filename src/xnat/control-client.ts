@@ -7,6 +7,7 @@ import { cell } from './rows.js'
 import type { Row } from './rows.js'
 import { withParameters } from './service-paths.js'
 import type { Parameter } from './service-paths.js'
+import { XnatError } from './xnat-error.js'
 
 /** Somebody who has a role in a project. */
 export interface Member {
@@ -38,13 +39,20 @@ export class ControlClient {
   }
 
   /** Exactly the bytes that the server sends. */
-  document(document: Document, signal?: AbortSignal): Promise<Buffer> {
+  async document(document: Document, signal?: AbortSignal): Promise<Buffer> {
+    const { path, isValue, unnameable, unfound } = document
+    if (unnameable) throw unnameable
     const believed = (bytes: Buffer): Buffer => {
       const problem = document.problem(bytes.toString('utf8'))
       if (problem !== undefined) throw new Error(problem)
       return bytes
     }
-    return this.#rest.readBytes(document.path, believed, signal, document.isValue ? 'allowed' : 'never')
+    try {
+      return await this.#rest.readBytes(path, believed, signal, isValue ? 'allowed' : 'never')
+    } catch (error) {
+      if (unfound && error instanceof XnatError && error.code === 'not-found') throw unfound
+      throw error
+    }
   }
 
   async members(project: string, signal?: AbortSignal): Promise<Member[]> {

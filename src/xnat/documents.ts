@@ -1,7 +1,8 @@
-import { documentPath, itemPath, rawSegment, resourcePath } from './address.js'
+import { documentPath, entityPath, itemPath, rawSegment, resourcePath } from './address.js'
 import type { ItemAddress, ResourceAddress } from './address.js'
 import { prearchivedPath } from './prearchive-client.js'
 import type { PrearchivedAddress } from './prearchive-client.js'
+import { XnatError } from './xnat-error.js'
 
 /**
  * A document of XNAT's REST interface that is no list of items and no stored file. A URL that leads nowhere can answer
@@ -14,6 +15,10 @@ export interface Document {
   readonly isValue?: true
   /** Not every server has it, and one that has not may answer with something else. */
   readonly isOptional?: true
+  /** No URL names it: it is there, and cannot be asked for. */
+  readonly unnameable?: XnatError
+  /** Where XNAT finds nothing under its URL, this is why, and not that it is gone. */
+  readonly unfound?: XnatError
   /** Costs the server too much to ask for it where only its name is wanted. */
   readonly isCostly?: true
   /** Why this text is not the document, or undefined. */
@@ -41,7 +46,7 @@ export function itemDocument(item: ItemAddress): Document {
   const id =
     item.assessor ?? item.reconstruction ?? item.scan ?? item.experiment ?? item.subject ?? item.project
   return {
-    path: `${documentPath(item)}?format=xml`,
+    ...namedAs(item),
     problem: (text) => {
       const root = rootOf(text)
       if (!root) return 'no XML came'
@@ -55,6 +60,29 @@ export function itemDocument(item: ItemAddress): Document {
       },
       request: (xml) => ({ path: documentPath(item), xml }),
     },
+  }
+}
+
+/** A scan or reconstruction is looked for as URLs spell its ID (xnat-wire.md §1.2), which servers may mend. */
+function namedAs(item: ItemAddress): Pick<Document, 'path' | 'unnameable' | 'unfound'> {
+  try {
+    const path = `${documentPath(item)}?format=xml`
+    const isDoubtful = item.scan !== undefined || item.reconstruction !== undefined
+    const unfound = isDoubtful ? unnameableEntity(item) : undefined
+    return { path, ...(unfound && { unfound }) }
+  } catch (error) {
+    if (error instanceof XnatError) return { path: '', unnameable: error }
+    throw error
+  }
+}
+
+function unnameableEntity(item: ItemAddress): XnatError | undefined {
+  try {
+    entityPath(item)
+    return undefined
+  } catch (error) {
+    if (error instanceof XnatError) return error
+    throw error
   }
 }
 

@@ -163,4 +163,20 @@ describe('scans', () => {
       code: 'EPERM',
     })
   })
+
+  /** XNAT looks for a scan itself by its ID as the URL spells it. */
+  const undocumented = scanIds.filter((id) => !/^[\w+]+$/.test(id))
+  it.each(scanIds)('with the ID %j have their document, or ENOTSUP with a line that says why', async (id) => {
+    const name = shownAs(id, await fs.list('NAMES/TYPES/IDS/scans'))
+    const path = `NAMES/TYPES/IDS/scans/${name}/.xnat`
+    const isThere = !undocumented.includes(id)
+    expect((await fs.list(path)).includes('scan.xml')).toBe(isThere)
+    if (isThere) expect((await readFile(fs, `${path}/scan.xml`)).toString()).toContain(`ID="${id}"`)
+    else {
+      await expect(readFile(fs, `${path}/scan.xml`)).rejects.toMatchObject({
+        code: 'ENOTSUP',
+        message: expect.stringContaining('no URL') as string,
+      })
+    }
+  })
 })

@@ -254,8 +254,8 @@ async function ownEntry(
   return (await list(directory, place, sources)).find((entry) => entry.name === name)
 }
 
-/** What this user may not see, or the server has not, is not listed; who asks for it by name is told why. */
-const unseen: readonly XnatErrorCode[] = ['forbidden', 'not-found']
+/** What this user may not see, the server has not, or no URL names, is not listed; who asks for it by name is told why. */
+const unseen: readonly XnatErrorCode[] = ['forbidden', 'not-found', 'unnameable']
 
 function textIfAny(
   directory: DirectoryEntry,
