@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "call.h"
+#include "digest.h"
+#include "values.h"
 #include "whole-files.h"
 
 namespace xnatfs {
@@ -22,12 +24,6 @@ void throwLast(napi_env env, const char* where) {
   if (!isPending) napi_throw_type_error(env, nullptr, where);
 }
 
-napi_value property(napi_env env, napi_value object, const char* name) {
-  napi_value value = nullptr;
-  napi_get_named_property(env, object, name, &value);
-  return value;
-}
-
 bool flagOf(napi_env env, napi_value object, const char* name) {
   bool value = false;
   napi_get_value_bool(env, property(env, object, name), &value);
@@ -37,15 +33,6 @@ bool flagOf(napi_env env, napi_value object, const char* name) {
 double numberOf(napi_env env, napi_value object, const char* name) {
   double value = 0;
   napi_get_value_double(env, property(env, object, name), &value);
-  return value;
-}
-
-std::string textOf(napi_env env, napi_value object, const char* name) {
-  size_t size = 0;
-  napi_value text = property(env, object, name);
-  if (napi_get_value_string_utf8(env, text, nullptr, 0, &size) != napi_ok) return "";
-  std::string value(size, '\0');
-  napi_get_value_string_utf8(env, text, value.data(), size + 1, &size);
   return value;
 }
 
@@ -60,8 +47,8 @@ void* memoryOf(napi_env env, napi_value array, napi_typedarray_type wanted, size
 
 SessionOptions readOptions(napi_env env, napi_value options) {
   SessionOptions result;
-  result.mount.mountpoint = textOf(env, options, "mountpoint");
-  result.mount.source = textOf(env, options, "source");
+  result.mount.mountpoint = textOf(env, property(env, options, "mountpoint"));
+  result.mount.source = textOf(env, property(env, options, "source"));
   result.mount.isReadOnly = flagOf(env, options, "isReadOnly");
   result.mount.allowOther = flagOf(env, options, "allowOther");
   result.entryTimeoutSeconds = numberOf(env, options, "entryTimeoutMs") / 1000;
@@ -326,6 +313,7 @@ napi_value init(napi_env env, napi_value exports) {
   napi_value free;
   XNATFS_TRY(napi_create_function(env, "freeMemory", NAPI_AUTO_LENGTH, freeMemory, nullptr, &free));
   XNATFS_TRY(napi_set_named_property(env, exports, "freeMemory", free));
+  XNATFS_TRY(defineDigest(env, exports));
   XNATFS_TRY(defineWholeFiles(env, exports));
   napi_value version;
   XNATFS_TRY(napi_create_string_utf8(env, fuse_pkgversion(), NAPI_AUTO_LENGTH, &version));

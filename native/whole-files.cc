@@ -1,5 +1,8 @@
 #include "whole-files.h"
 
+#include "job.h"
+#include "values.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -22,12 +25,17 @@ constexpr off_t kLongestCompanion = 1024 * 1024;
 
 class OpenFile {
  public:
-  OpenFile(const std::string& path, int flags) : fd_(open(path.c_str(), flags | O_CLOEXEC, 0600)) {}
+  OpenFile(const std::string& path, int flags) : fd_(::open(path.c_str(), flags | O_CLOEXEC, 0600)) {}
   ~OpenFile() {
     if (fd_ >= 0) ::close(fd_);
   }
   OpenFile(const OpenFile&) = delete;
   OpenFile& operator=(const OpenFile&) = delete;
+  OpenFile() = default;
+  bool open(const std::string& path, int flags) {
+    fd_ = ::open(path.c_str(), flags | O_CLOEXEC, 0600);
+    return fd_ >= 0;
+  }
   int fd() const { return fd_; }
   // @returns whether all that was written has arrived, as far as close(2) can tell
   bool close() {
@@ -37,72 +45,7 @@ class OpenFile {
   }
 
  private:
-  int fd_;
-};
-
-// A task for the pool, and the promise of what comes out. The pieces stay where they are: `keep` holds their arrays.
-class Job {
- public:
-  virtual ~Job() = default;
-  // On a thread of the pool.
-  virtual void run() = 0;
-  virtual napi_value result(napi_env env) = 0;
-
-  static napi_value start(napi_env env, std::unique_ptr<Job> job, napi_value keep) {
-    napi_value promise = nullptr, name = nullptr;
-    Job* raw = job.get();
-    if (napi_create_promise(env, &raw->deferred_, &promise) != napi_ok ||
-        napi_create_reference(env, keep, 1, &raw->keep_) != napi_ok ||
-        napi_create_string_utf8(env, "xnatfs", NAPI_AUTO_LENGTH, &name) != napi_ok ||
-        napi_create_async_work(env, nullptr, name, execute, complete, raw, &raw->work_) != napi_ok ||
-        napi_queue_async_work(env, raw->work_) != napi_ok) {
-      napi_throw_error(env, nullptr, "cannot start a task");
-      return nullptr;
-    }
-    job.release();  // until complete()
-    return promise;
-  }
-
- protected:
-  // @returns false, for the caller to pass on
-  bool fail(int error, const char* call, const std::string& path) {
-    error_ = error;
-    call_ = call;
-    path_ = path;
-    return false;
-  }
-
- private:
-  static void execute(napi_env, void* data) { static_cast<Job*>(data)->run(); }
-  static void complete(napi_env env, napi_status status, void* data) {
-    std::unique_ptr<Job> job(static_cast<Job*>(data));
-    if (status != napi_ok && job->error_ == 0) job->fail(ECANCELED, "work", "");
-    napi_value result = job->error_ == 0 ? job->result(env) : nullptr;
-    if (job->error_ == 0 && !result) job->fail(ENOMEM, "work", "");
-    if (result) napi_resolve_deferred(env, job->deferred_, result);
-    else napi_reject_deferred(env, job->deferred_, job->failure(env));
-    napi_delete_reference(env, job->keep_);
-    napi_delete_async_work(env, job->work_);
-  }
-  // {errno, syscall, path}
-  napi_value failure(napi_env env) {
-    napi_value object, number, call, path;
-    napi_create_object(env, &object);
-    napi_create_int32(env, error_, &number);
-    napi_create_string_utf8(env, call_, NAPI_AUTO_LENGTH, &call);
-    napi_create_string_utf8(env, path_.c_str(), path_.size(), &path);
-    napi_set_named_property(env, object, "errno", number);
-    napi_set_named_property(env, object, "syscall", call);
-    napi_set_named_property(env, object, "path", path);
-    return object;
-  }
-
-  napi_deferred deferred_ = nullptr;
-  napi_ref keep_ = nullptr;
-  napi_async_work work_ = nullptr;
-  int error_ = 0;
-  const char* call_ = "";
-  std::string path_;
+  int fd_ = -1;
 };
 
 // @returns an errno; EIO where the file ends before
@@ -173,6 +116,52 @@ class ReadJob : public Job {
   std::string text_;
 };
 
+// @returns 0, also where it is there already, or an errno
+int makeDirectory(const std::string& path) {
+  if (mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return 0;
+  const size_t end = path.rfind('/');
+  if (errno != ENOENT || end == std::string::npos || end == 0) return errno;
+  const int error = makeDirectory(path.substr(0, end));
+  if (error != 0) return error;
+  return mkdir(path.c_str(), 0700) == 0 || errno == EEXIST ? 0 : errno;
+}
+
+// Does something to `path`, and once more when its directory was missing and is made. @returns 0 or an errno
+template <typename Task>
+int inDirectory(const std::string& path, Task task) {
+  if (task() == 0) return 0;
+  if (errno != ENOENT) return errno;
+  const int error = makeDirectory(path.substr(0, path.rfind('/')));
+  if (error != 0) return error;
+  return task() == 0 ? 0 : errno;
+}
+
+class ExistJob : public Job {
+ public:
+  std::vector<std::string> paths;
+
+  void run() override {
+    struct stat facts;
+    for (const std::string& path : paths) {
+      // Whatever else is wrong, who opens it learns.
+      exist_.push_back(stat(path.c_str(), &facts) == 0 || (errno != ENOENT && errno != ENOTDIR));
+    }
+  }
+  napi_value result(napi_env env) override {
+    napi_value list = nullptr;
+    napi_create_array(env, &list);
+    for (uint32_t i = 0; i < exist_.size(); i++) {
+      napi_value value;
+      napi_get_boolean(env, exist_[i], &value);
+      napi_set_element(env, list, i, value);
+    }
+    return list;
+  }
+
+ private:
+  std::vector<bool> exist_;
+};
+
 class PutJob : public Job {
  public:
   struct File {
@@ -199,10 +188,13 @@ class PutJob : public Job {
 
  private:
   bool put(const File& one) {
-    OpenFile file(one.temporary, O_WRONLY | O_CREAT | O_EXCL);
-    if (file.fd() < 0) return fail(errno, "open", one.temporary);
+    OpenFile file;
+    const int refused =
+        inDirectory(one.temporary, [&] { return file.open(one.temporary, O_WRONLY | O_CREAT | O_EXCL) ? 0 : -1; });
+    if (refused != 0) return fail(refused, "open", one.temporary);
     if (const int error = writeFrom(file.fd(), one.pieces)) return giveUp(error, "write", one);
-    if (rename(one.temporary.c_str(), one.path.c_str()) != 0) return giveUp(errno, "rename", one);
+    const int unnamed = inDirectory(one.path, [&] { return rename(one.temporary.c_str(), one.path.c_str()); });
+    if (unnamed != 0) return giveUp(unnamed, "rename", one);
     struct stat facts;
     if (fstat(file.fd(), &facts) != 0) return fail(errno, "fstat", one.path);
     states_.push_back(std::to_string(facts.st_ino) + " " + std::to_string(facts.st_size) + " " +
@@ -222,39 +214,6 @@ class PutJob : public Job {
 
 // --- from JavaScript ---
 
-std::string textOf(napi_env env, napi_value value) {
-  size_t size = 0;
-  if (napi_get_value_string_utf8(env, value, nullptr, 0, &size) != napi_ok) return "";
-  std::string text(size, '\0');
-  napi_get_value_string_utf8(env, value, text.data(), size + 1, &size);
-  return text;
-}
-
-napi_value property(napi_env env, napi_value object, const char* name) {
-  napi_value value = nullptr;
-  napi_get_named_property(env, object, name, &value);
-  return value;
-}
-
-// @returns false where it is no array of Uint8Array, or one of them is empty because it was let go of
-bool piecesOf(napi_env env, napi_value array, std::vector<iovec>* pieces) {
-  uint32_t count = 0;
-  if (napi_get_array_length(env, array, &count) != napi_ok) return false;
-  for (uint32_t i = 0; i < count; i++) {
-    napi_value piece, memory;
-    napi_typedarray_type type;
-    iovec at;
-    bool isFreed = false;
-    if (napi_get_element(env, array, i, &piece) != napi_ok ||
-        napi_get_typedarray_info(env, piece, &type, &at.iov_len, &at.iov_base, &memory, nullptr) != napi_ok ||
-        type != napi_uint8_array || napi_is_detached_arraybuffer(env, memory, &isFreed) != napi_ok || isFreed) {
-      return false;
-    }
-    pieces->push_back(at);
-  }
-  return true;
-}
-
 // (path, companion, pieces, touchBeforeMs) → promise of the companion's bytes
 napi_value readWhole(napi_env env, napi_callback_info info) {
   size_t count = 4;
@@ -269,6 +228,24 @@ napi_value readWhole(napi_env env, napi_callback_info info) {
   job->path = textOf(env, parameters[0]);
   job->companion = textOf(env, parameters[1]);
   return Job::start(env, std::move(job), parameters[2]);
+}
+
+// (paths) → promise of whether each is there
+napi_value areThere(napi_env env, napi_callback_info info) {
+  size_t count = 1;
+  napi_value list;
+  uint32_t length = 0;
+  if (napi_get_cb_info(env, info, &count, &list, nullptr, nullptr) != napi_ok || count != 1 ||
+      napi_get_array_length(env, list, &length) != napi_ok) {
+    napi_throw_type_error(env, nullptr, "what is looked for needs paths");
+    return nullptr;
+  }
+  auto job = std::make_unique<ExistJob>();
+  for (uint32_t i = 0; i < length; i++) {
+    napi_value path;
+    if (napi_get_element(env, list, i, &path) == napi_ok) job->paths.push_back(textOf(env, path));
+  }
+  return Job::start(env, std::move(job), list);
 }
 
 // ([{temporary, path, pieces}]) → promise of their states
@@ -301,8 +278,9 @@ napi_status defineWholeFiles(napi_env env, napi_value exports) {
   const napi_property_descriptor methods[] = {
       {"readWhole", nullptr, readWhole, nullptr, nullptr, nullptr, napi_default, nullptr},
       {"putWhole", nullptr, putWhole, nullptr, nullptr, nullptr, napi_default, nullptr},
+      {"areThere", nullptr, areThere, nullptr, nullptr, nullptr, napi_default, nullptr},
   };
-  return napi_define_properties(env, exports, 2, methods);
+  return napi_define_properties(env, exports, 3, methods);
 }
 
 }  // namespace xnatfs

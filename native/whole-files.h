@@ -6,7 +6,8 @@
 
 namespace xnatfs {
 
-// readWhole(path, companion, pieces, touchBeforeMs) and putWhole(files): see native-binding.ts. Both return a promise.
+// readWhole(path, companion, pieces, touchBeforeMs), putWhole(files) and areThere(paths): see native-binding.ts. All
+// return a promise.
 napi_status defineWholeFiles(napi_env env, napi_value exports);
 
 }  // namespace xnatfs

@@ -1,4 +1,5 @@
-import { createHash } from 'node:crypto'
+import { md5Here } from '../util/md5.js'
+import type { Md5 } from '../util/md5.js'
 import type { StoredFile } from '../xnat/catalog-xml.js'
 import type { HttpResponse } from '../xnat/http.js'
 import { keptPieceBytes } from '../xnat/file-transfer.js'
@@ -24,12 +25,14 @@ const ofResource: readonly XnatErrorCode[] = ['not-found', 'forbidden']
 /** Many files of one resource by one request: what the server packs into a zip (xnat-wire.md §4). */
 export class Bundles {
   readonly #session: Session
+  readonly #md5: Md5
   /** The server, or what is before it, has shown that it gives no archives, or none that are whole. */
   #isRefused = false
   #spoiled = 0
 
-  constructor(session: Session) {
+  constructor(session: Session, md5: Md5 = md5Here) {
     this.#session = session
+    this.#md5 = md5
   }
 
   /** Undefined where no request brings files of just this directory, or where the server is known to refuse it. */
@@ -83,11 +86,15 @@ export class Bundles {
     const response = await this.#send(path, signal)
     try {
       const sizeOf = (entry: string): number | undefined => find(entry)?.sizeBytes
-      for await (const { name, pieces } of readZip(response.body, sizeOf, keptPieceBytes)) {
-        const file = find(name)!
-        const hash = createHash('md5')
-        for (const piece of pieces) hash.update(piece)
-        if (hash.digest('hex') === file.digest) yield { file, pieces }
+      const entries = readZip(response.body, sizeOf, keptPieceBytes)
+      for (let next = entries.next(); ;) {
+        const { done, value } = await next
+        if (done) return
+        const md5 = this.#md5(value.pieces)
+        next = entries.next() // comes while this one is digested
+        next.catch(() => {}) // told when it is its turn
+        const file = find(value.name)!
+        if ((await md5) === file.digest) yield { file, pieces: value.pieces }
       }
     } finally {
       response.discard()

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { FsError } from '../util/fs-error.js'
 import type { Log } from '../util/log.js'
+import type { Md5 } from '../util/md5.js'
 import type { StoredFile } from '../xnat/catalog-xml.js'
 import { XnatClient } from '../xnat/client.js'
 import type { Session } from '../xnat/session.js'
@@ -77,6 +78,7 @@ export interface XnatArchiveOptions extends CapabilityOptions {
   readonly assessorType?: string | undefined
   /** Without it, no zip of a resource resolves. */
   readonly zips?: Zips | undefined
+  readonly md5?: Md5 | undefined
   readonly now?: () => number
 }
 
@@ -103,16 +105,8 @@ export class XnatArchive implements Archive {
   constructor(options: XnatArchiveOptions) {
     this.#options = options
     this.#client = new XnatClient(options.session)
-    const {
-      session,
-      log,
-      listingTtlMs,
-      mostStreams = 0,
-      listingStore: store,
-      onNews,
-      now = Date.now,
-    } = options
-    this.#cache = new ListingCache({ ttlMs: listingTtlMs, store, onNews, now })
+    const { session, log, listingTtlMs: ttlMs, listingStore: store, onNews, md5, now = Date.now } = options
+    this.#cache = new ListingCache({ ttlMs, store, onNews, now })
     this.#reachability = new Reachability(log, now)
     this.#listings = new StaleListings({ cache: this.#cache, store, reachability: this.#reachability })
     this.#directories = new BuiltDirectories({
@@ -121,7 +115,7 @@ export class XnatArchive implements Archive {
       corrections: this.#corrections,
       sources: (signal) => this.#sources(signal),
     })
-    this.#bundles = new Bundles(session)
+    this.#bundles = new Bundles(session, md5)
     const shared = { client: this.#client, cache: this.#cache }
     const allows = allowedBy(options)
     this.#control = new ControlWriter({ ...shared, runs: this.#runs, answers: this.#answers, allows })
@@ -137,7 +131,7 @@ export class XnatArchive implements Archive {
       client: this.#client,
       cache: this.#cache,
       log,
-      mostStreams,
+      mostStreams: options.mostStreams ?? 0,
       newTypes: { session: sessionType, assessor: assessorType },
     })
   }

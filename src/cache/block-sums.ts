@@ -40,9 +40,8 @@ export class BlockSums {
     return this.#sums.get(index) === crc32(bytes)
   }
 
-  /** @returns the record to append */
-  add(index: number, bytes: Uint8Array): Buffer {
-    const sum = crc32(bytes)
+  /** @param sum its CRC-32 where it is known @returns the record to append */
+  add(index: number, bytes: Uint8Array, sum = crc32(bytes)): Buffer {
     this.#sums.set(index, sum)
     return record(index, sum)
   }

@@ -77,6 +77,11 @@ export class CacheDisk {
     return this.canRead() && this.canWrite() ? undefined : this.#lastReason
   }
 
+  /** False for what is certainly not there: to be refused costs more than to look. */
+  async mayBeThere(paths: readonly string[]): Promise<readonly boolean[]> {
+    return (await this.wholeFiles?.areThere(paths)) ?? paths.map(() => true)
+  }
+
   /** Runs a task; what is absent or fails is `undefined`. */
   async read<T>(task: () => Promise<T>): Promise<T | undefined> {
     if (!this.canRead()) return undefined

@@ -223,10 +223,12 @@ export class DiskFile {
   }
 
   async #load(options?: AnswerOptions): Promise<void> {
-    const { disk } = this.#context
+    const { disk, server } = this.#context
     if (this.#isLoaded || !disk.canRead()) return
-    const complete = await disk.read(() => this.#loadComplete(options))
-    this.#sums = complete ?? (await disk.read(() => this.#loadPart()))
+    const paths = [this.#path + sumsSuffix, partDirectory(server, this.#id)]
+    const [isComplete, isPart] = options?.willRead ? [true, true] : await disk.mayBeThere(paths)
+    const complete = isComplete ? await disk.read(() => this.#loadComplete(options)) : undefined
+    this.#sums = complete ?? (isPart ? await disk.read(() => this.#loadPart()) : undefined)
     this.#isLoaded = true
   }
 

@@ -125,7 +125,8 @@ export class PartFile {
     const missing = [...blocks].filter(([index]) => !this.sums.has(index))
     for (const { first, pieces } of stretchesOf(missing)) {
       await writePieces(this.#data, pieces, first * this.sums.blockSizeBytes)
-      const records = pieces.map((bytes, i) => this.sums.add(first + i, bytes))
+      const known = await this.#disk.wholeFiles?.crc32(pieces)
+      const records = pieces.map((bytes, i) => this.sums.add(first + i, bytes, known?.[i]))
       await this.#records.appendFile(Buffer.concat(records))
       onStored(pieces.reduce((sum, { length }) => sum + length, 0))
     }

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import type { WholeFiles } from '../util/whole-files.js'
 import { blockCount, blockLength } from './block-cache.js'
 import type { ListedVersion, VersionKey } from './block-cache.js'
 import { BlockSums } from './block-sums.js'
@@ -57,37 +56,24 @@ export async function storeSmall(
     for (const { bytes } of blocks) hash.update(bytes)
     if (hash.digest('hex') !== key.digest) return undefined
   }
+  const { wholeFiles } = disk
+  const pieces = blocks.map(({ bytes }) => bytes)
+  const known = await wholeFiles?.crc32(pieces)
   const sums = new BlockSums(key, blockSizeBytes)
-  for (const [index, { bytes }] of blocks.entries()) sums.add(index, bytes)
+  for (const [index, bytes] of pieces.entries()) sums.add(index, bytes, known?.[index])
   const files = [
-    { path, pieces: blocks.map(({ bytes }) => bytes) },
+    { path, pieces },
     { path: path + sumsSuffix, pieces: [sums.encode()] },
   ]
-  const { wholeFiles } = disk
-  const [state] =
-    (wholeFiles && (await putAtOnce(wholeFiles, server, writer, files))) ??
-    (await putOneByOne(disk, server, writer, files))
+  const [state] = wholeFiles
+    ? await wholeFiles.put(files.map((file) => ({ ...file, temporary: temporaryPath(server, writer) })))
+    : await putOneByOne(disk, server, writer, files)
   return { sums, state: state! }
 }
 
 interface Bytes {
   readonly path: string
   readonly pieces: readonly Uint8Array[]
-}
-
-/** @returns undefined where a directory is missing */
-async function putAtOnce(
-  wholeFiles: WholeFiles,
-  server: string,
-  writer: string,
-  files: readonly Bytes[],
-): Promise<readonly string[] | undefined> {
-  try {
-    return await wholeFiles.put(files.map((file) => ({ ...file, temporary: temporaryPath(server, writer) })))
-  } catch (error) {
-    if (!isAbsent(error)) throw error
-    return undefined
-  }
 }
 
 async function putOneByOne(

@@ -4,6 +4,7 @@ import { FetchTurns } from '../data/fetch-turns.js'
 import { FileReaders } from '../data/file-readers.js'
 import { Counters } from '../util/counters.js'
 import type { Log } from '../util/log.js'
+import type { Md5 } from '../util/md5.js'
 import { Vfs } from '../vfs/vfs.js'
 import type { Reach } from '../xnat/dispatcher.js'
 import { Http } from '../xnat/http.js'
@@ -35,6 +36,7 @@ export interface AssemblyPlan {
   readonly backsFromBytes?: number
   /** Called when something may have become known of a file. */
   readonly onNews?: () => void
+  readonly md5?: Md5 | undefined
   /** The journal directory of this mount. */
   readonly stagingDirectory: string
   readonly reach?: Reach
@@ -84,11 +86,13 @@ export function assemble(plan: AssemblyPlan): Assembly {
     sessionType: flags.sessionType,
     assessorType: flags.assessorType,
     zips,
+    md5: plan.md5,
   })
   const readers = new FileReaders({
     archive,
     cache: cache.blocks,
     log,
+    md5: plan.md5,
     spoolDirectory: stagingDirectory,
     counters,
     turns: cache.leases && new FetchTurns({ leases: cache.leases, cache: cache.blocks, log }),

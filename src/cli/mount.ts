@@ -80,7 +80,7 @@ export class RunningMount {
     log: Log,
     cache: MountCache,
     journal: OpenJournal,
-    backsFromBytes: number,
+    driver: FuseDriver,
   ) {
     this.#plan = plan
     this.#log = log
@@ -91,7 +91,8 @@ export class RunningMount {
       log,
       cache,
       stagingDirectory: journal.directory,
-      backsFromBytes,
+      md5: driver.md5,
+      backsFromBytes: driver.backsFromBytes(),
       onNews: () => this.#fuse?.cache?.expireOpens(),
       credentials: plan.logIn.credentials,
       latest: () => latestLogIns(plan.url, plan.logIn),
@@ -113,9 +114,8 @@ export class RunningMount {
     const removeMade = await prepareMountpoint(mountpoint, (text) => log.warn(text))
     const journal = await OpenJournal.open(await journalRoot(), { url, user }, mountpoint)
     const { freeMemory, wholeFiles } = driver
-    const backsFromBytes = driver.backsFromBytes()
     const cache = await MountCache.open({ url, user, flags: plan.flags, log, freeMemory, wholeFiles })
-    const mount = new RunningMount(plan, log, cache, journal, backsFromBytes)
+    const mount = new RunningMount(plan, log, cache, journal, driver)
     try {
       if (plan.reach.isInsecure) log.warn(insecureWarning(url))
       mount.#user = await mount.#logIn()

@@ -122,7 +122,8 @@ export class BundleRun implements PrefetchRun {
 
   async #carryOut(bundle: Bundle): Promise<RunEnd> {
     const { signal } = this.#stop
-    const giveBack = this.#options.memory.expect(largestOf(bundle)) // one file is unpacked at once
+    // One file comes while the one before it is being proved.
+    const giveBack = this.#options.memory.expect(2 * largestOf(bundle))
     const stopListening = this.#options.budget.whenFreed(() => this.#wake())
     try {
       for await (const bundled of bundle.fetch(signal)) {

@@ -1,12 +1,14 @@
 import type { Archive } from '../archive/archive.js'
 import type { BlockCache } from '../cache/block-cache.js'
 import type { Log } from '../util/log.js'
+import type { Md5 } from '../util/md5.js'
 import type { FetchTurns } from './fetch-turns.js'
 
 export interface FileReaderOptions {
   readonly archive: Pick<Archive, 'fetch' | 'contradict' | 'isReachable'>
   readonly cache: BlockCache
   readonly log: Log
+  readonly md5?: Md5 | undefined
   /** The version that earlier answers for this listed version belonged to, if any: only its blocks may be mixed. */
   readonly answerVersion: string | undefined
   /** No cache need be asked for it. */

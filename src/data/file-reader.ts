@@ -297,6 +297,7 @@ export class FileReader {
       budget: this.#options.cache.budget,
       fetch: async () => (last = await this.#fetch(undefined, urgency, run.signal)),
       onOtherSize: (sizeBytes, answerVersion) => this.#contradict(sizeBytes, answerVersion),
+      md5: this.#options.md5,
       log: this.#options.log,
       sleep: this.#sleep,
       signal: run.signal,

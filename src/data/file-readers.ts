@@ -5,6 +5,7 @@ import type { BlockCache } from '../cache/block-cache.js'
 import { inBackground } from '../util/background.js'
 import { Counters } from '../util/counters.js'
 import type { Log } from '../util/log.js'
+import type { Md5 } from '../util/md5.js'
 import { BulkFetch } from './bulk-fetch.js'
 import type { FilesOf } from './bulk-fetch.js'
 import { blocksOf } from './byte-ranges.js'
@@ -20,6 +21,7 @@ export interface FileReadersOptions {
   readonly archive: Pick<Archive, 'fetch' | 'bundle' | 'contradict' | 'isReachable'>
   readonly cache: BlockCache
   readonly log: Log
+  readonly md5?: Md5 | undefined
   /** For the bytes of large files whose server sends files whole only. */
   readonly spoolDirectory: string
   readonly counters?: Counters

@@ -1,10 +1,11 @@
-import { createHash } from 'node:crypto'
 import type { Trust } from '../cache/block-cache.js'
 import type { FetchedBytes } from '../archive/archive.js'
 import { Attempts } from '../util/attempts.js'
 import { FsError } from '../util/fs-error.js'
 import type { MemoryBudget } from '../util/memory-budget.js'
 import type { Log } from '../util/log.js'
+import { md5Here } from '../util/md5.js'
+import type { Md5 } from '../util/md5.js'
 import { isAlone } from '../util/pieces.js'
 
 export interface WholeFileRequest {
@@ -17,6 +18,7 @@ export interface WholeFileRequest {
   readonly fetch: () => Promise<FetchedBytes>
   /** Another size than listed came, from a server that does not announce sizes. @returns the error to throw */
   readonly onOtherSize: (sizeBytes: number, answerVersion: string) => FsError
+  readonly md5?: Md5 | undefined
   readonly log: Log
   readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>
   readonly signal: AbortSignal
@@ -38,12 +40,15 @@ async function fetchProved(
   request: WholeFileRequest,
 ): Promise<{ readonly blocks: readonly Buffer[]; readonly trust: Trust }> {
   const blocks = await download(request)
-  const { digest, name } = request
-  if (digest === undefined || md5(blocks) === digest) return { blocks, trust: 'proven' }
+  const { digest, name, md5 = md5Here } = request
+  if (digest === undefined) return { blocks, trust: 'proven' }
+  const found = await md5(blocks)
+  if (found === digest) return { blocks, trust: 'proven' }
   // Either the transfer went wrong, or the file was changed in place and its catalog not: another one tells.
   const again = await download(request)
-  if (md5(again) === digest) return { blocks: again, trust: 'proven' }
-  if (md5(again) !== md5(blocks)) {
+  const foundAgain = await md5(again)
+  if (foundAgain === digest) return { blocks: again, trust: 'proven' }
+  if (foundAgain !== found) {
     throw new FsError(
       'EIO',
       `read ${name}: two transfers brought different bytes, neither those of the catalog`,
@@ -100,10 +105,4 @@ async function collect(request: WholeFileRequest, bytes: FetchedBytes): Promise<
 
 function isStale(error: unknown): boolean {
   return error instanceof FsError && error.code === 'ESTALE'
-}
-
-function md5(blocks: readonly Buffer[]): string {
-  const hash = createHash('md5')
-  for (const block of blocks) hash.update(block)
-  return hash.digest('hex')
 }

@@ -4,6 +4,7 @@
  */
 import type { Attributes } from '../vfs/attributes.js'
 import type { DirectoryItem } from '../vfs/vfs.js'
+import type { Md5 } from '../util/md5.js'
 import type { Pieces } from '../util/pieces.js'
 import type { WholeFiles } from '../util/whole-files.js'
 
@@ -149,6 +150,7 @@ export interface FuseDriver {
   readonly freeMemory?: (memory: ArrayBuffer) => void
   /** Where a driver has brought something that can. */
   readonly wholeFiles?: WholeFiles
+  readonly md5?: Md5
   /** From which size on it gains by a `backingPath`, which costs something to name; Infinity: it cannot use one. */
   backsFromBytes(): number
   /** Whether it can work on this machine; if not, why, and what to do. */

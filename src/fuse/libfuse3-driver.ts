@@ -14,7 +14,9 @@ import { mountAt, unmounted } from './mountpoint.js'
 import { loadNativeBinding } from './native-binding.js'
 import type { NativeBinding, NativeSession, SessionMemory } from './native-binding.js'
 import { NativeRequests } from './native-requests.js'
+import { pooledMd5 } from './native-digests.js'
 import { wholeFiles } from './native-whole-files.js'
+import type { Md5 } from '../util/md5.js'
 import type { WholeFiles } from '../util/whole-files.js'
 
 /** A thread that waits on the caller's processor is woken soonest; more than four gained nothing (measured). */
@@ -36,6 +38,10 @@ export class Libfuse3Driver implements FuseDriver {
 
   get wholeFiles(): WholeFiles {
     return wholeFiles(loadNativeBinding())
+  }
+
+  get md5(): Md5 {
+    return pooledMd5(loadNativeBinding())
   }
 
   backsFromBytes(): number {

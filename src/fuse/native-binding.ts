@@ -23,6 +23,10 @@ export interface NativeBinding {
   /** As `WholeFiles`, but for what they reject with: {errno, syscall, path}. */
   readonly readWhole: WholeFiles['read']
   readonly putWhole: WholeFiles['put']
+  readonly areThere: WholeFiles['areThere']
+  /** As `Md5`, and of each piece by itself; absent where this Node.js does not offer what they need. */
+  readonly md5?: (pieces: readonly Uint8Array[]) => Promise<string>
+  readonly crc32?: (pieces: readonly Uint8Array[]) => Promise<readonly number[]>
   readonly Session: new (
     options: SessionOptions,
     memory: SessionMemory,

@@ -1,5 +1,6 @@
 import { getSystemErrorName } from 'node:util'
 import type { WholeFiles } from '../util/whole-files.js'
+import { pooledCrc32 } from './native-digests.js'
 import type { NativeBinding } from './native-binding.js'
 
 /** What the addon says of a failure. */
@@ -10,11 +11,14 @@ interface NativeFailure {
 }
 
 /** By the addon: a thread of libuv's pool does it all. */
-export function wholeFiles({ readWhole, putWhole }: NativeBinding): WholeFiles {
+export function wholeFiles(binding: NativeBinding): WholeFiles {
+  const { readWhole, putWhole, areThere } = binding
   return {
     read: (path, companion, pieces, touchBeforeMs) =>
       readWhole(path, companion, pieces, touchBeforeMs).catch(fail),
     put: (files) => putWhole(files).catch(fail),
+    areThere,
+    crc32: pooledCrc32(binding),
   }
 }
 

@@ -1,6 +1,16 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 
+/** Lower-case hex MD5 of bytes that lie in pieces. They must stay as they are until it is there. */
+export type Md5 = (pieces: readonly Uint8Array[]) => string | Promise<string>
+
+/** By the thread that asks. */
+export function md5Here(pieces: readonly Uint8Array[]): string {
+  const hash = createHash('md5')
+  for (const piece of pieces) hash.update(piece)
+  return hash.digest('hex')
+}
+
 /**
  * Lower-case hex MD5 of a local file, as XNAT's catalogs have it.
  * @param sizeBytes only so much of its beginning
@@ -20,5 +30,5 @@ export async function md5OfSource(source: {
   readonly bytes?: Buffer
 }): Promise<string> {
   const { path, sizeBytes, bytes } = source
-  return bytes ? createHash('md5').update(bytes).digest('hex') : md5OfFile(path, sizeBytes)
+  return bytes ? md5Here([bytes]) : md5OfFile(path, sizeBytes)
 }

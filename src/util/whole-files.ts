@@ -13,6 +13,13 @@ export interface WholeFiles {
    * @returns what is in the file beside it
    */
   read(path: string, companion: string, pieces: readonly Uint8Array[], touchBeforeMs: number): Promise<Buffer>
-  /** Gives each its name when all of it is written, one after the other. @returns their states (cache/file-state.ts) */
+  /**
+   * Gives each its name when all of it is written, one after the other. Directories that are missing are made.
+   * @returns their states (cache/file-state.ts)
+   */
   put(files: readonly FileToPut[]): Promise<readonly string[]>
+  /** Whether each of these is there. Does not fail: what cannot be told may be there. */
+  areThere(paths: readonly string[]): Promise<readonly boolean[]>
+  /** Of each piece by itself. They must stay as they are until it is there. */
+  crc32(pieces: readonly Uint8Array[]): readonly number[] | Promise<readonly number[]>
 }

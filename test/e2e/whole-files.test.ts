@@ -1,11 +1,15 @@
-import { mkdtemp, readFile, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { mkdir, mkdtemp, readFile, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { nodeFs } from '../../src/cache/cache-disk.js'
 import { fileState } from '../../src/cache/file-state.js'
 import { loadNativeBinding } from '../../src/fuse/native-binding.js'
+import { pooledCrc32, pooledMd5 } from '../../src/fuse/native-digests.js'
 import { wholeFiles } from '../../src/fuse/native-whole-files.js'
+import { md5Here } from '../../src/util/md5.js'
 
 const files = wholeFiles(loadNativeBinding())
 
@@ -91,15 +95,84 @@ describe('files that are put in place at once', () => {
     expect(await readFile(at('a'), 'utf8')).toBe('of a')
   })
 
+  it('have directories made for them, for their owner only', async () => {
+    await put(['tmp/t1', 'files/ab/a'], ['tmp/t2', 'files/ab/b'])
+    expect(await readdir(at('files/ab'))).toEqual(['a', 'b'])
+    expect(await readdir(at('tmp'))).toEqual([])
+    for (const name of ['tmp', 'files', 'files/ab']) expect((await stat(at(name))).mode & 0o777).toBe(0o700)
+  })
+
   it('leave nothing behind when one cannot have its name, and those after it are not written', async () => {
-    const failure = put(['t1', 'missing/a'], ['t2', 'b'])
-    await expect(failure).rejects.toMatchObject({ code: 'ENOENT', syscall: 'rename' })
-    expect(await readdir(folder)).toEqual([])
+    await mkdir(at('taken'))
+    const failure = put(['t1', 'taken'], ['t2', 'b'])
+    await expect(failure).rejects.toMatchObject({ code: 'EISDIR', syscall: 'rename' })
+    expect(await readdir(folder)).toEqual(['taken'])
+  })
+
+  it('are refused where a file is in the place of a directory', async () => {
+    await writeFile(at('f'), '')
+    await expect(put(['t1', 'f/a'])).rejects.toMatchObject({ code: 'ENOTDIR', syscall: 'rename' })
+    await expect(put(['f/tmp/t1', 'a'])).rejects.toMatchObject({ code: 'ENOTDIR', syscall: 'open' })
+    expect(await readdir(folder)).toEqual(['f'])
   })
 
   it('do not write into a file that is there under the passing name', async () => {
     await writeFile(at('t1'), 'of somebody else')
     await expect(put(['t1', 'a'])).rejects.toMatchObject({ code: 'EEXIST' })
     expect(await readFile(at('t1'), 'utf8')).toBe('of somebody else')
+  })
+})
+
+describe('whether something is there', () => {
+  it('is told of files and directories, and what cannot be told may be', async () => {
+    await writeFile(at('f'), '')
+    const paths = ['f', '', 'missing', 'missing/f', 'f/f', 'x'.repeat(300)].map(at)
+    expect(await files.areThere(paths)).toEqual([true, true, false, false, false, true])
+    expect(() => files.areThere('f' as never)).toThrow(TypeError)
+  })
+})
+
+describe('the CRC-32 of pieces', () => {
+  const pieces = [Buffer.from('123456789'), Buffer.alloc(0), Buffer.alloc(200_000, 7)]
+
+  it('is that of each, by a thread of the pool where they are many, or here', async () => {
+    const sums = pooledCrc32(loadNativeBinding())(pieces)
+    expect(sums).toBeInstanceOf(Promise)
+    expect(await sums).toEqual([0xcbf43926, 0, crc32(pieces[2]!)])
+    expect(pooledCrc32(loadNativeBinding())(pieces.slice(0, 2))).toEqual([0xcbf43926, 0])
+    expect(pooledCrc32({})(pieces)).toEqual(await sums)
+  })
+})
+
+describe('the MD5 of bytes in pieces', () => {
+  const md5 = pooledMd5(loadNativeBinding())
+  const bytes = Buffer.from(Array.from({ length: 200_000 }, (_, i) => (i * i) % 251))
+
+  it.each([[[]], [[10]], [[0, 200_000]], [[1, 64, 99_999, 150_000]]])(
+    'is the same, cut at %j',
+    async (cuts) => {
+      const ends = [...cuts, bytes.length]
+      const pieces = ends.map((end, i) => bytes.subarray(ends[i - 1] ?? 0, end))
+      expect(await md5(pieces)).toBe(createHash('md5').update(bytes).digest('hex'))
+    },
+  )
+
+  it('is made by a thread of the pool where there are many', () => {
+    expect(md5([bytes])).toBeInstanceOf(Promise)
+    expect(md5([bytes.subarray(0, 1000)])).toBe(md5Here([bytes.subarray(0, 1000)]))
+  })
+
+  it('is made here where the pool cannot', async () => {
+    const refuse = (): Promise<string> => Promise.reject(new Error('MD5 is forbidden'))
+    expect(await pooledMd5({ md5: refuse })([bytes])).toBe(md5Here([bytes]))
+    expect(pooledMd5({})([bytes])).toBe(md5Here([bytes]))
+  })
+
+  it('of what is no memory is refused', () => {
+    const { freeMemory, md5: native } = loadNativeBinding()
+    const own = new Uint8Array(100)
+    freeMemory(own.buffer)
+    expect(() => native!([own])).toThrow(TypeError)
+    expect(() => native!([Buffer.from('x'), 'text' as never])).toThrow(TypeError)
   })
 })

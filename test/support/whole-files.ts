@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs'
 import { readFile, stat, utimes } from 'node:fs/promises'
+import { crc32 } from 'node:zlib'
 import { nodeFs } from '../../src/cache/cache-disk.js'
-import { writePieces } from '../../src/cache/cache-layout.js'
+import { withDirectory, writePieces } from '../../src/cache/cache-layout.js'
 import { openFileState } from '../../src/cache/file-state.js'
 import type { FileToPut, WholeFiles } from '../../src/util/whole-files.js'
 
@@ -24,13 +26,17 @@ export const plainWholeFiles: WholeFiles = {
     for (const file of files) states.push(await put(file))
     return states
   },
+  async areThere(paths) {
+    return paths.map((path) => existsSync(path))
+  },
+  crc32: (pieces) => pieces.map((piece) => crc32(piece)),
 }
 
 async function put({ temporary, path, pieces }: FileToPut): Promise<string> {
-  const handle = await nodeFs.open(temporary, 'wx', 0o600)
+  const handle = await withDirectory(nodeFs, temporary, () => nodeFs.open(temporary, 'wx', 0o600))
   try {
     await writePieces(handle, pieces, 0)
-    await nodeFs.rename(temporary, path)
+    await withDirectory(nodeFs, path, () => nodeFs.rename(temporary, path))
     return await openFileState(handle)
   } finally {
     await handle.close()

@@ -1,0 +1,37 @@
+#include "values.h"
+
+namespace xnatfs {
+
+std::string textOf(napi_env env, napi_value value) {
+  size_t size = 0;
+  if (napi_get_value_string_utf8(env, value, nullptr, 0, &size) != napi_ok) return "";
+  std::string text(size, '\0');
+  napi_get_value_string_utf8(env, value, text.data(), size + 1, &size);
+  return text;
+}
+
+napi_value property(napi_env env, napi_value object, const char* name) {
+  napi_value value = nullptr;
+  napi_get_named_property(env, object, name, &value);
+  return value;
+}
+
+bool piecesOf(napi_env env, napi_value array, std::vector<iovec>* pieces) {
+  uint32_t count = 0;
+  if (napi_get_array_length(env, array, &count) != napi_ok) return false;
+  for (uint32_t i = 0; i < count; i++) {
+    napi_value piece, memory;
+    napi_typedarray_type type;
+    iovec at;
+    bool isFreed = false;
+    if (napi_get_element(env, array, i, &piece) != napi_ok ||
+        napi_get_typedarray_info(env, piece, &type, &at.iov_len, &at.iov_base, &memory, nullptr) != napi_ok ||
+        type != napi_uint8_array || napi_is_detached_arraybuffer(env, memory, &isFreed) != napi_ok || isFreed) {
+      return false;
+    }
+    pieces->push_back(at);
+  }
+  return true;
+}
+
+}  // namespace xnatfs
