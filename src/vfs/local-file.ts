@@ -12,6 +12,7 @@ import { DoubtfulUploads } from './doubtful-uploads.js'
 import { KeptBytes } from './kept-bytes.js'
 import type { Describe } from './kept-bytes.js'
 import { LocalStream } from './local-stream.js'
+import { originPath } from './node.js'
 import type { Hidden, Node, Origin } from './node.js'
 import { leaveHidden } from './removals.js'
 import { isTemporaryName } from './temporary-names.js'
@@ -98,6 +99,10 @@ export class LocalFile implements Outgoing {
 
   get path(): string {
     return this.node.path
+  }
+
+  get isLeavingOrigin(): boolean {
+    return this.#isLeavingOrigin
   }
 
   get storedRevision(): number | undefined {
@@ -243,11 +248,6 @@ export class LocalFile implements Outgoing {
     return this.#kept.keep({ ...options, isWanted })
   }
 
-  /** Waits for uploads that are under way; not for one that deletes the old name, which may wait for others itself. */
-  async sent(): Promise<void> {
-    if (!this.#isLeavingOrigin) await Promise.allSettled(this.#uploads)
-  }
-
   /** Waits for uploads that are under way, from their first step to their last. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#uploads)
@@ -329,7 +329,7 @@ export class LocalFile implements Outgoing {
       ...(replaces && { replaces }),
       ...(displaces !== undefined && { displaces }),
       ...(isOriginThere && {
-        origin: { path: `${origin.parent.path}/${origin.name}`, file: origin.hidden.hidden },
+        origin: { path: originPath(origin), file: origin.hidden.hidden },
       }),
       ...(doubtful.length > 0 && { doubtful }),
     }

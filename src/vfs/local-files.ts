@@ -18,6 +18,7 @@ import type { InodeTable } from './inode-table.js'
 import { LocalFile } from './local-file.js'
 import type { LocalFileOptions } from './local-file.js'
 import type { Namespace } from './namespace.js'
+import { originPath } from './node.js'
 import type { Hidden, Node } from './node.js'
 import { Removals } from './removals.js'
 import { isTemporaryName } from './temporary-names.js'
@@ -156,8 +157,15 @@ export class LocalFiles {
 
   /** The file of just this path may wait itself for what is deleted there. */
   async #uploadsBelow(path: string): Promise<number> {
-    const locals = [...this.#locals].filter((local) => local.path !== path && local.path.startsWith(path))
-    await Promise.all(locals.map((local) => local.sent()))
+    // One that deletes its old name may wait for others itself.
+    const others = [...this.#locals].filter((local) => !local.isLeavingOrigin && local.path !== path)
+    const waits = others.map(async (local) => {
+      const { origin } = local
+      if (local.isDirty() && origin && originPath(origin).startsWith(path))
+        await this.#options.writeBack.flush(local)
+      else if (local.path.startsWith(path)) await local.settled()
+    })
+    await Promise.allSettled(waits)
     return this.#storedCount
   }
 
@@ -229,10 +237,10 @@ export class LocalFiles {
    * is large its readers get ESTALE.
    */
   async bringHome(node: Node, signal?: AbortSignal): Promise<void> {
-    const file = sizedFile(node.file)
-    if (node.local || node.handles <= node.holds || !file) return
-    if (file.sizeBytes > mostBroughtBytes) return this.#options.log.info(tooLarge(node))
-    const local = await this.makeLocal(node)
+    if (node.handles <= node.holds || !(node.local ?? sizedFile(node.file))) return
+    if (node.local?.staging.isComplete) return
+    if ((node.file?.sizeBytes ?? 0) > mostBroughtBytes) return this.#options.log.info(tooLarge(node))
+    const local = node.local ?? (await this.makeLocal(node))
     try {
       await local.staging.withBytes(() => Promise.resolve(), signal)
     } catch (error) {

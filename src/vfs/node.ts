@@ -29,6 +29,10 @@ export interface Origin {
   readonly storedRevision: number | undefined
 }
 
+export function originPath({ parent, name }: Origin): string {
+  return `${parent.path}/${name}`
+}
+
 /**
  * One file or directory known to the kernel. Nodes of directories hold what differs here from the archive: names that
  * are not on the server (yet), and names that are no longer here.

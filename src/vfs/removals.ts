@@ -3,6 +3,7 @@ import { FsError } from '../util/fs-error.js'
 import { keepFolders } from './folders.js'
 import type { LocalFile } from './local-file.js'
 import type { Namespace } from './namespace.js'
+import { isHidden } from './node.js'
 import type { Hidden, Node } from './node.js'
 
 export interface RemovalsOptions {
@@ -16,7 +17,10 @@ export interface RemovalsOptions {
   readonly settle: (node: Node, local: LocalFile) => void
   /** Keeps local bytes although an upload may come to its end meanwhile. @returns the end of that */
   readonly hold: (node: Node) => () => void
-  /** Waits for uploads of files whose paths begin so. @returns how many this mount has stored so far, of all files */
+  /**
+   * Waits for uploads of files whose paths begin so, or began so before a rename that the server is told of now.
+   * @returns how many files this mount has stored so far, wherever
+   */
   readonly uploadsBelow: (path: string) => Promise<number>
 }
 
@@ -56,6 +60,7 @@ export class Removals {
         return await attempt()
       } catch (error) {
         if (!(error instanceof FsError) || error.code !== 'EBUSY' || attempts === mostAttempts) throw error
+        await leavingWith(parent, file)
         const now = await uploadsBelow(path)
         if (now === stored) throw error
         stored = now
@@ -147,7 +152,7 @@ interface TakenAlong {
 
 /** It is this mount's, or about to be replaced by bytes that are here, as after a kill. */
 function mayGo({ storedVersion, local }: Node, { version }: FileEntry): boolean {
-  if (storedVersion !== undefined) return storedVersion === version
+  if (storedVersion === version) return true
   return local !== undefined && local.isDirty() && local.replaces?.version === version
 }
 
@@ -156,6 +161,12 @@ interface Rescued {
   readonly local: LocalFile
   readonly entry: FileEntry
   readonly undo: () => void
+}
+
+/** Waits for what is being deleted already of that which a delete would take along. */
+async function leavingWith({ overlay }: Node, { name }: FileEntry): Promise<void> {
+  for (const [other, there] of overlay)
+    if (other !== name && other.startsWith(name) && isHidden(there)) await there.leaving?.catch(() => {})
 }
 
 /** Deletes what is still stored under a name that is gone here, unless another file has got the name. */

@@ -82,6 +82,41 @@ describe('a file that is deleted while one whose name begins with its own is on 
   })
 })
 
+describe('a file that is deleted while what goes with it is leaving', () => {
+  it.each(['close', 'back'] as const)('is deleted when that was renamed (%s)', async (writeMode) => {
+    const { mount, fs } = await at.start({ ...back, writeMode })
+    await writeFile(fs, `${here}/scan1`, 'one')
+    await writeFile(fs, `${here}/scan10`, 'ten')
+    await mount.vfs.drain({ includeOpen: false })
+    await fs.rename(`${here}/scan10`, `${here}/other`)
+    await fs.unlink(`${here}/scan1`)
+    await mount.vfs.drain({ includeOpen: false })
+    expect(await at.server.texts()).toEqual({ other: 'ten' })
+  })
+
+  it('is deleted when that is being deleted', async () => {
+    const { mount, fs } = await at.start(back)
+    await writeFile(fs, `${here}/scan1`, 'one')
+    await writeFile(fs, `${here}/scan10`, 'ten')
+    await mount.vfs.drain({ includeOpen: false })
+    at.emulator.control.setFaults([{ method: 'DELETE', path: '/data/**', fault: { kind: 'delay', ms: 300 } }])
+    await Promise.all([fs.unlink(`${here}/scan10`), fs.unlink(`${here}/scan1`)])
+    expect(await at.server.texts()).toEqual({})
+  })
+
+  it('is deleted when it was renamed over that', async () => {
+    const { mount, fs } = await at.start(back)
+    await writeFile(fs, `${here}/scan1`, 'one')
+    await writeFile(fs, `${here}/scan10`, 'ten')
+    await mount.vfs.drain({ includeOpen: false })
+    await writeFile(fs, `${here}/scan1`, 'newer')
+    await fs.rename(`${here}/scan1`, `${here}/scan10`)
+    await mount.vfs.drain({ includeOpen: false })
+    expect(mount.lines.filter((line) => line.includes(' error '))).toEqual([])
+    expect(await at.server.texts()).toEqual({ scan10: 'newer' })
+  })
+})
+
 describe('a file that was renamed over one whose name begins with its own', () => {
   /** XNAT deletes both with the shorter name. */
   async function rename(): Promise<Awaited<ReturnType<typeof at.start>>> {

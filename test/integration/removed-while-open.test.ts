@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { readFile, writeFile } from '../support/file-system.js'
 import { useRemounts } from '../support/remounts.js'
 
@@ -64,6 +64,33 @@ it.each([
     expect(mount.lines.join()).toMatch(/a of more than 1 GiB goes while somebody has it open/)
   },
 )
+
+describe.each(['close', 'back'] as const)('a file of which a part was changed (%s)', (writeMode) => {
+  it('can be read on when it is removed', async () => {
+    await at.server.put('a', 'one of the server')
+    const { fs } = await at.start({ writeMode })
+    const file = await fs.open(`${here}/a`, 'r+')
+    await file.write(Buffer.from('ONE'), 0)
+    await fs.unlink(`${here}/a`)
+    expect(await at.server.texts()).toEqual({})
+    expect((await file.read(0, 100)).toString()).toBe('ONE of the server')
+    await file.close()
+    expect(await at.server.texts()).toEqual({})
+  })
+
+  it('can be read on when another one replaces it', async () => {
+    await at.server.put('a', 'one of the server')
+    await at.server.put('b', 'two')
+    const { mount, fs } = await at.start({ writeMode })
+    const file = await fs.open(`${here}/a`, 'r+')
+    await file.write(Buffer.from('ONE'), 0)
+    await fs.rename(`${here}/b`, `${here}/a`)
+    await mount.vfs.drain({ includeOpen: true })
+    expect((await file.read(0, 100)).toString()).toBe('ONE of the server')
+    await file.close()
+    expect(await at.server.texts()).toEqual({ a: 'two' })
+  })
+})
 
 it('what was looked up before it was removed, and is opened or cut then, is looked up again', async () => {
   const { mount, fs } = await at.start({ writeMode: 'back', writeBackDelay: 3600 })
