@@ -37,6 +37,11 @@ export async function resourcesOf(item: ItemAddress, sources: Sources): Promise<
   return ofCategory(await sources.allResources(experiment), 'resources')
 }
 
+/** Who looks for a scan by its name, and does not list them, is on the way to its resources. */
+export function askAhead({ item }: ItemPlace, sources: Sources): void {
+  sources.allResources(item.experiment!).catch(() => {}) // who asks for them is told
+}
+
 export function resourceListing(directory: DirectoryEntry, resources: readonly Resource[]): DirectoryListing {
   const place = placeOf(directory) as ItemPlace
   const children = resources.map((resource): Child => {

@@ -52,6 +52,7 @@ import type { ListingStore } from './listing-store.js'
 import { unescapeName } from './names.js'
 import { packedFilesEntry } from './questions.js'
 import { Reachability } from './reachability.js'
+import { askAhead } from './resources.js'
 import { listingsWithin } from './refresh-scope.js'
 import { Sources, filesKey, isFilesOf } from './sources.js'
 import { requireCurrent } from './require-current.js'
@@ -161,6 +162,7 @@ export class XnatArchive implements Archive {
     const listing = this.list(directory, signal)
     if (!(listing instanceof Promise))
       return listing.get(name) ?? this.#unlisted(directory, listing, name, signal)
+    if (level === 'scans') askAhead(place, this.#sources(undefined))
     return listing.then((built) => built.get(name) ?? this.#unlisted(directory, built, name, signal))
   }
 

@@ -241,6 +241,7 @@ export class RunningMount {
     const { url } = this.#plan
     try {
       const name = await new XnatClient(this.#layers.session).whoAmI()
+      if (this.#plan.part === '') this.#listRoot()
       await this.#cache.user?.remember(name, url)
       return name
     } catch (error) {
@@ -251,6 +252,12 @@ export class RunningMount {
       )
       return known
     }
+  }
+
+  /** Every path begins with it: by the first one it is there. */
+  #listRoot(): void {
+    const { archive } = this.#layers
+    void (async () => archive.list(archive.root))().catch(() => {}) // who looks is told
   }
 
   /** A refusal at the beginning is the answer of `xnatfs mount`. */

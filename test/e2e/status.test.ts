@@ -74,6 +74,14 @@ describe('what is seen of a mount', () => {
     expect(rows).toContainEqual(expect.objectContaining({ mountpoint: mount.path, user: server.user }))
   })
 
+  it('a mount has asked for the projects before anybody looks, and who looks asks for nothing more', async () => {
+    await start()
+    const listings = async (): Promise<number> => (await status()).requests.listing.count
+    await expect.poll(listings).toBe(1)
+    expect(await readdir(mount.path)).toContain('TEST')
+    expect(await listings()).toBe(1)
+  })
+
   it('says that older listings are shown, and what went wrong', async () => {
     await start('--listing-ttl', '0')
     await readdir(join(mount.path, qc))
