@@ -5,7 +5,7 @@ import { readEntries, removeEntry, superseded } from '../data/journal-record.js'
 import type { JournalEntry } from '../data/journal-record.js'
 import { causeChain } from '../util/log.js'
 import type { Log } from '../util/log.js'
-import { isTemporaryName } from '../vfs/temporary-names.js'
+import { isBackupName } from '../vfs/temporary-names.js'
 import type { Vfs } from '../vfs/vfs.js'
 import { privateDirectory, stateDirectory } from './directories.js'
 import { CliError, exitCodes } from './exit.js'
@@ -82,9 +82,9 @@ export class OpenJournal {
 
 /**
  * What was renamed comes later: another file may have got its old name since, and is resumed under it. What has a
- * temporary name comes last: whether it can be the original again depends on what becomes of the original's name.
+ * backup's name comes last: whether it can be the original again depends on what becomes of the original's name.
  */
 function turnOf({ record }: JournalEntry): number {
   if (record.origin === undefined) return 0
-  return isTemporaryName(record.name) ? 2 : 1
+  return isBackupName(record.name) ? 2 : 1
 }

@@ -1,6 +1,5 @@
-import type { Archive, FileEntry } from '../archive/archive.js'
+import type { FileEntry } from '../archive/archive.js'
 import { entryId } from '../data/journal-record.js'
-import type { JournalRecord } from '../data/journal-record.js'
 import type { StagingFile } from '../data/staging-file.js'
 import type { HeldBytes, StagingState } from '../data/staging-state.js'
 import type { Outgoing } from '../data/write-back.js'
@@ -12,29 +11,11 @@ import { DoubtfulUploads } from './doubtful-uploads.js'
 import { KeptBytes } from './kept-bytes.js'
 import type { Describe } from './kept-bytes.js'
 import { LocalStream } from './local-stream.js'
+import type { LocalFileOptions } from './local-file-options.js'
 import { originPath } from './node.js'
 import type { Hidden, Node, Origin } from './node.js'
 import { leaveHidden } from './removals.js'
-import { isTemporaryName } from './temporary-names.js'
-
-export interface LocalFileOptions {
-  readonly archive: Pick<Archive, 'store' | 'lookup' | 'refresh' | 'isReachable'>
-  readonly node: Node
-  readonly staging: StagingFile
-  /** The stored file that an upload replaces, as it was when it was opened; undefined = it is new. */
-  readonly replaces: FileEntry | undefined
-  readonly mtimeMs: number
-  /** The bytes are those of a journal entry that another process has left. `isStored`: the server has them too. */
-  readonly resumed?: { readonly record: JournalRecord; readonly isStored: boolean } | undefined
-  /** Frees what the bytes below the staging file need. */
-  readonly releaseBase: () => void
-  /** The bytes are safe in the journal, so the old name may be deleted before the new one is stored. */
-  readonly removesOriginFirst: boolean
-  /** Deletes a stored file. */
-  readonly removeStored: (parent: Node, file: FileEntry) => Promise<void>
-  /** Called after each upload that succeeded. */
-  readonly onStored: () => void
-}
+import { isBackupName, isTemporaryName } from './temporary-names.js'
 
 /** Of local bytes that are not here any more. */
 const olderRevision = -1
@@ -126,9 +107,19 @@ export class LocalFile implements Outgoing {
     return this.hasFailed && error instanceof FsError && passing.has(error.code)
   }
 
+  /**
+   * It is on its way to another name, and the server hears nothing of it before: neither of a new file of such a name, nor
+   * of a stored one that was renamed as backups are.
+   */
+  get staysHere(): boolean {
+    const { name } = this.node
+    if (this.replaces || !isTemporaryName(name)) return false
+    return this.origin === undefined || isBackupName(name)
+  }
+
   /** The server lacks bytes, or still has them under a name that the file no longer has. */
   isDirty(): boolean {
-    return this.hasUnstoredBytes || (this.origin !== undefined && !isTemporaryName(this.node.name))
+    return this.hasUnstoredBytes || (this.origin !== undefined && !this.staysHere)
   }
 
   get hasUnstoredBytes(): boolean {

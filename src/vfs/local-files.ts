@@ -16,12 +16,11 @@ import { SingleFlight } from '../util/single-flight.js'
 import { ascertain, removedMeanwhile, sizedFile } from './ascertain.js'
 import type { InodeTable } from './inode-table.js'
 import { LocalFile } from './local-file.js'
-import type { LocalFileOptions } from './local-file.js'
+import type { LocalFileOptions } from './local-file-options.js'
 import type { Namespace } from './namespace.js'
 import { originPath } from './node.js'
 import type { Hidden, Node } from './node.js'
 import { Removals } from './removals.js'
-import { isTemporaryName } from './temporary-names.js'
 
 /** When the bytes of a file must be on the server: when close() returns, or some time after. */
 export type WriteMode = 'close' | 'back'
@@ -57,7 +56,7 @@ export class LocalFiles {
     this.removals = new Removals({
       ...options,
       makeLocal: (node) => this.makeLocal(node),
-      acknowledge: (node, local) => this.acknowledge(node, local),
+      acknowledge: (local) => this.acknowledge(local),
       settle: (node, local) => this.settle(node, local),
       hold: (node) => this.hold(node),
       uploadsBelow: (path) => this.#uploadsBelow(path),
@@ -68,8 +67,8 @@ export class LocalFiles {
    * What has to be done before a program may believe that its bytes are safe: they are stored, or in the journal. A
    * temporary name is not sent at all.
    */
-  acknowledge(node: Node, local: LocalFile): Promise<void> {
-    const isSent = this.#options.writeMode === 'close' && !isTemporaryName(node.name)
+  acknowledge(local: LocalFile): Promise<void> {
+    const isSent = this.#options.writeMode === 'close' && !local.staysHere
     return isSent ? this.#options.writeBack.flush(local) : local.keep({ isDurable: true })
   }
 
@@ -77,9 +76,9 @@ export class LocalFiles {
    * The same for close(): a new file that is still empty is sent a little later. The shell closes the first descriptor
    * of `>` before a program writes to the second.
    */
-  acknowledgeClose(node: Node, local: LocalFile): Promise<void> {
+  acknowledgeClose(local: LocalFile): Promise<void> {
     const isEmpty = local.isNew && !local.origin && local.staging.sizeBytes === 0
-    return isEmpty ? local.keep({ isDurable: true }) : this.acknowledge(node, local)
+    return isEmpty ? local.keep({ isDurable: true }) : this.acknowledge(local)
   }
 
   /** @throws FsError ENOSPC where the disk of the journal has no room for so much */
@@ -117,10 +116,10 @@ export class LocalFiles {
     if (node.handles > 0 || node.local !== local) return
     if (local.isDirty()) {
       const isHopeless = local.hasFailed && !(writeMode === 'back' && local.isWorthAnotherTry())
-      if (!isTemporaryName(node.name) && !isHopeless) this.#sendLater(node, local)
+      if (!local.staysHere && !isHopeless) this.#sendLater(node, local)
       return
     }
-    if (isTemporaryName(node.name) && !node.isRemoved) return
+    if (local.staysHere && !node.isRemoved) return
     this.#letGo(node, local)
   }
 

@@ -18,7 +18,6 @@ import type { Namespace } from './namespace.js'
 import type { Node } from './node.js'
 import type { Orders } from './orders.js'
 import type { Streams } from './streams.js'
-import { isTemporaryName } from './temporary-names.js'
 
 export interface OpenFilesOptions {
   readonly archive: Archive
@@ -219,7 +218,7 @@ export class OpenFiles {
       this.#touch(node, local)
       // The close() of one who may write stores it. Without one, nobody else could, or would tell that it failed.
       for (const handle of this.#handles.values()) if (handle.node === node) this.#startWriting(handle)
-      if (node.writers === 0) await this.#options.locals.acknowledge(node, local)
+      if (node.writers === 0) await this.#options.locals.acknowledge(local)
     } finally {
       release()
     }
@@ -258,7 +257,7 @@ export class OpenFiles {
     if (!handle.canWrite || !local?.isDirty()) return
     // Another descriptor writes on: what this one has written is not sent yet, but outlives this process.
     const { locals } = this.#options
-    const done = node.writers > 0 ? local.keep({ isDurable: true }) : locals.acknowledgeClose(node, local)
+    const done = node.writers > 0 ? local.keep({ isDurable: true }) : locals.acknowledgeClose(local)
     await withSignal(done, signal)
   }
 
@@ -267,9 +266,7 @@ export class OpenFiles {
     const { local, order } = node
     if (order && canWrite) return this.#options.orders.give(node, order, signal)
     if (!local?.isDirty()) return
-    const done = isTemporaryName(node.name)
-      ? local.keep({ isDurable: true })
-      : this.#options.writeBack.flush(local)
+    const done = local.staysHere ? local.keep({ isDurable: true }) : this.#options.writeBack.flush(local)
     await withSignal(done, signal)
   }
 

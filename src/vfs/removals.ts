@@ -12,7 +12,7 @@ export interface RemovalsOptions {
   /** Prepares a stored file for changes. */
   readonly makeLocal: (node: Node) => Promise<LocalFile>
   /** Stores local bytes, or makes sure that they will be. */
-  readonly acknowledge: (node: Node, local: LocalFile) => Promise<void>
+  readonly acknowledge: (local: LocalFile) => Promise<void>
   /** Lets go of local bytes that nobody needs. */
   readonly settle: (node: Node, local: LocalFile) => void
   /** Keeps local bytes although an upload may come to its end meanwhile. @returns the end of that */
@@ -92,7 +92,7 @@ export class Removals {
       throw error
     }
     keepFolders(parent, archive)
-    for (const { node, local } of rescued) await acknowledge(node, local)
+    for (const { local } of rescued) await acknowledge(local)
     for (const { node, local } of rescued) this.#options.settle(node, local)
   }
 

@@ -4,7 +4,7 @@ import type { ChangesOptions } from './changes.js'
 import type { LocalFile } from './local-file.js'
 import { isHidden } from './node.js'
 import type { Node } from './node.js'
-import { isTemporaryName } from './temporary-names.js'
+import { isBackupName } from './temporary-names.js'
 
 interface Destination {
   readonly parent: Node
@@ -123,7 +123,7 @@ export class Renames {
     await this.#finishReplacing(node, local)
     // Waits for an upload that is under way, and brings the stored bytes here: they go with the old name.
     await local.staging.withBytes(() => Promise.resolve())
-    if (local.replaces && !local.isNew && !isTemporaryName(to.name)) {
+    if (local.replaces && !local.isNew && !isBackupName(to.name)) {
       await locals.removals.requirePossible(node.parent!, local.replaces)
     }
     // What loses its name takes its place in the journal along, and with it that its old name is to go.
@@ -138,7 +138,7 @@ export class Renames {
       // A file that is open for writing is stored by its close().
       if (node.writers === 0 && local.isDirty()) {
         if (to.displaced?.local) await this.#keepInPlaceOf(to.displaced.local, local)
-        await locals.acknowledge(node, local)
+        await locals.acknowledge(local)
       }
     } catch (error) {
       // Stored under its new name, but still there under the old one: as before means without the new one.

@@ -10,7 +10,7 @@ import type { LocalFile } from './local-file.js'
 import type { Namespace } from './namespace.js'
 import type { Hidden, Node } from './node.js'
 import type { LocalFiles } from './local-files.js'
-import { isTemporaryName } from './temporary-names.js'
+import { isBackupName } from './temporary-names.js'
 
 /** What a delete fails with that will fail tomorrow too. */
 const refusals: ReadonlySet<ErrnoName> = new Set(['EBUSY', 'EPERM', 'EACCES'])
@@ -43,7 +43,7 @@ export class Resume {
     this.#requireAnswers()
     if (record.isDeleted && (await this.#delete(entry, parent))) return { kind: 'needless' }
     if (!parent) return left(`its directory is not there any more`)
-    if (isTemporaryName(record.name) && (await this.#isUnderOldName(entry))) return { kind: 'needless' }
+    if (isBackupName(record.name) && (await this.#isUnderOldName(entry))) return { kind: 'needless' }
     if (parent.overlay.has(record.name)) return left('another unsent file has its name')
     const now = await this.#options.names.find(parent, record.name)
     this.#requireAnswers()

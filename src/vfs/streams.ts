@@ -1,7 +1,6 @@
 import type { Archive } from '../archive/archive.js'
 import { GrowingSource } from '../data/growing-source.js'
 import type { LocalFile } from './local-file.js'
-import { isTemporaryName } from './temporary-names.js'
 
 /** Smaller files are sent when they are closed: until then nobody knows whether they will be deleted or renamed. */
 const thresholdBytes = 32 * 1024 * 1024
@@ -29,7 +28,7 @@ export class Streams {
     if (!isEnabled || local.stream.hasBegun || !(staging.sequentialBytes >= thresholdBytes)) return
     const { parent, name } = node
     // What the file replaces is still longer, perhaps, or lies elsewhere: the ordinary way knows what to do.
-    if (!parent || node.isRemoved || isTemporaryName(name) || !staging.isComplete || local.origin) return
+    if (!parent || node.isRemoved || local.staysHere || !staging.isComplete || local.origin) return
     const source = new GrowingSource({ path: staging.path, idleMs })
     const started = archive.startStore(parent.directory, name, local.replaces, source)
     if (!started) return

@@ -21,3 +21,8 @@ export function isTemporaryName(name: string): boolean {
   if (end !== undefined && looksRandom.test(end)) return true
   return patterns.some((pattern) => pattern.test(name))
 }
+
+/** To which tools rename a file that they are about to write anew, or to remove: it may be short-lived. */
+export function isBackupName(name: string): boolean {
+  return /~$|^\.nfs[0-9a-f]+$/.test(name)
+}

@@ -30,7 +30,6 @@ import { Renames } from './rename.js'
 import { Resume } from './resume.js'
 import type { Resumed } from './resume.js'
 import { Streams } from './streams.js'
-import { isTemporaryName } from './temporary-names.js'
 
 export interface VfsOptions extends AttributeDefaults {
   readonly archive: Archive
@@ -330,7 +329,7 @@ export class Vfs {
    */
   async drain(options: { readonly includeOpen: boolean }): Promise<void> {
     const send = async (local: LocalFile): Promise<void> => {
-      if (isTemporaryName(local.node.name) || (local.isBeingWritten() && !options.includeOpen)) return
+      if (local.staysHere || (local.isBeingWritten() && !options.includeOpen)) return
       const flush = (): Promise<void> => this.#writeBack.flush(local)
       try {
         // What is being sent already may fail for a reason that has passed: a full disk, a server that was away.
@@ -369,7 +368,7 @@ export class Vfs {
       id: local.id,
       path: local.path,
       sizeBytes: local.staging.sizeBytes,
-      isTemporary: isTemporaryName(local.node.name),
+      isTemporary: local.staysHere,
       reason: local.failure === undefined ? undefined : causeChain(local.failure),
     }))
   }
