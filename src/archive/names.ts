@@ -17,9 +17,13 @@ const escapeText = '(?:2F|7F|[01][0-9A-F]|C2%[89][0-9A-F])'
 const escaped = new RegExp(`%((?:25)*)${escapeText}`, 'g')
 const needsEscape = /[/\p{Cc}]/gu
 
+/** What nearly all labels are: ASCII without a slash or a percent sign. */
+const plain = /^[ -$&-.0-~]*$/
+
 export function escapeName(label: string): string {
   if (label === '.') return '%2E'
   if (label === '..') return '%2E%2E'
+  if (plain.test(label)) return label
   const text = label.replace(escapedDots, '%25$1').replace(escaped, (found) => `%25${found.slice(1)}`)
   return text.replace(needsEscape, escapeCharacter)
 }
@@ -78,6 +82,7 @@ export function nameSiblings(siblings: readonly Named[], reserved: ReadonlySet<s
 
 /** At most 255 bytes: the beginning, `~` and a digest of all of it. */
 function shorten(name: string): string {
+  if (name.length * 3 <= longestNameBytes) return name
   if (Buffer.byteLength(name) <= longestNameBytes) return name
   const suffix = `~${digestOf(name)}`
   const cut = Buffer.from(name)

@@ -42,9 +42,12 @@ export function cell(row: Row, column: string): string | undefined {
 
 /** The cells of these columns that are not empty. */
 export function cellsOf(row: Row, columns: readonly string[]): Row {
-  return Object.fromEntries(
-    columns.flatMap((column) => (cell(row, column) === undefined ? [] : [[column, row[column]!]])),
-  )
+  const cells: Record<string, string> = {}
+  for (const column of columns) {
+    const value = row[column]
+    if (value !== undefined && value !== '') cells[column] = value
+  }
+  return cells
 }
 
 /** A count or size. Undefined where the server has none: `""`, or a table that fills no cell (§2.3, §2.4). */
@@ -67,6 +70,7 @@ export function parseTimeMs(text: string | undefined): number | undefined {
 }
 
 function toRow(value: unknown): Row {
+  if (isRow(value)) return value
   const row: Record<string, string> = {}
   if (!isObject(value)) return row
   for (const [key, cellValue] of Object.entries(value)) {
@@ -74,6 +78,13 @@ function toRow(value: unknown): Row {
     else if (typeof cellValue === 'number' || typeof cellValue === 'boolean') row[key] = String(cellValue)
   }
   return row
+}
+
+/** As a rule: then nothing is copied, for there may be many. */
+function isRow(value: unknown): value is Row {
+  if (!isObject(value)) return false
+  for (const key in value) if (typeof value[key] !== 'string') return false
+  return true
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

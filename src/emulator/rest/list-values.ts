@@ -28,9 +28,24 @@ function fieldAt(fields: Fields, tail: string): Cell {
   return key === undefined ? null : fields[key]!
 }
 
-function split(path: string): { type: string; tail: string } {
+interface SplitPath {
+  readonly type: string
+  readonly tail: string
+}
+
+/** A path is the same for all rows. */
+const splits = new Map<string, SplitPath>()
+const splitsKept = 1000
+
+function split(path: string): SplitPath {
+  const known = splits.get(path)
+  if (known) return known
   const slash = path.indexOf('/')
-  return { type: canonicalType(path.slice(0, slash)) ?? path.slice(0, slash), tail: path.slice(slash + 1) }
+  const type = canonicalType(path.slice(0, slash)) ?? path.slice(0, slash)
+  const parts = { type, tail: path.slice(slash + 1) }
+  if (splits.size === splitsKept) splits.clear()
+  splits.set(path, parts)
+  return parts
 }
 
 export function projectValue(project: Project, path: string): Cell {

@@ -59,14 +59,14 @@ function compareRows(a: readonly Cell[], b: readonly Cell[], indexes: readonly n
 }
 
 const text = (cell: Cell | undefined): string => (cell == null ? '' : String(cell))
+const withoutNul = (value: string): string => (value.includes('\0') ? value.replaceAll('\0', '') : value)
 const line = (cell: Cell | undefined): string => text(cell).replace(/\r\n|\r|\n/g, ' ')
 
 function jsonText(table: Table, properties: TableProperties, columns: ColumnProperties): string {
   const keys = hashMapOrder(table.columns)
   const order = keys.map((key) => [`${quoteJson(key)}:`, table.columns.lastIndexOf(key)] as const)
   const rows = table.rows.map(
-    (row) =>
-      `{${order.map(([key, index]) => key + quoteJson(text(row[index]).replace(/\0/g, ''))).join(',')}}`,
+    (row) => `{${order.map(([key, index]) => key + quoteJson(withoutNul(text(row[index])))).join(',')}}`,
   )
   const columnList = Object.entries(columns).map(([name, values]) => {
     const pairs = Object.entries(values).map(([key, value]) => `,"${key}":"${value}"`)

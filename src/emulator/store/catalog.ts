@@ -88,10 +88,16 @@ export function catalogTime(ms: number): string {
 
 /** `2021-03-18 11:36:15.236`: java.sql.Timestamp.toString, no trailing zeros but one digit at least. */
 export function sqlTimestamp(ms: number): string {
-  const text = new Date(ms).toISOString()
-  const fraction = text.slice(20, 23).replace(/0+$/, '') || '0'
-  return `${text.slice(0, 10)} ${text.slice(11, 19)}.${fraction}`
+  if (ms !== lastWritten.ms) {
+    const text = new Date(ms).toISOString()
+    const fraction = text.slice(20, 23).replace(/0+$/, '') || '0'
+    lastWritten = { ms, text: `${text.slice(0, 10)} ${text.slice(11, 19)}.${fraction}` }
+  }
+  return lastWritten.text
 }
+
+/** What came together has one time in many cells. */
+let lastWritten = { ms: Number.NaN, text: '' }
 
 /** `Wed Jan 09 18:05:57 UTC 2019`: java.util.Date.toString. */
 export function javaDate(ms: number): string {

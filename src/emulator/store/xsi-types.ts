@@ -70,7 +70,7 @@ const byLowerCase = new Map(Object.keys(types).map((name) => [name.toLowerCase()
 
 /** The name in its proper spelling; undefined for an unknown type. */
 export function canonicalType(name: string): string | undefined {
-  return byLowerCase.get(name.toLowerCase())
+  return byLowerCase.get(name) ?? byLowerCase.get(name.toLowerCase())
 }
 
 export function isKnownType(name: string): boolean {
