@@ -195,7 +195,7 @@ export class LocalFile implements Outgoing {
 
   /** Sends what the server lacks. Those who ask for the same bytes meanwhile get the same answer. */
   async upload(): Promise<void> {
-    // Within an upload it is called for what a delete has taken along: see #leaveOrigin.
+    // Within an upload it is called for what a delete has taken along: see removeOrigin.
     if (this.#isLeavingOrigin) return this.#counted(this.#upload())
     const { revision } = this.staging
     if (this.#running?.revision === revision) return this.#running.upload
@@ -218,7 +218,7 @@ export class LocalFile implements Outgoing {
     try {
       if (this.#removesOriginFirst && this.#isLongerNameOfOrigin()) await this.#leaveOriginFirst()
       await this.staging.withBytes((held) => this.#send(held)).finally(() => this.stream.abandon())
-      await this.#leaveOrigin()
+      await this.removeOrigin()
       this.#failure = undefined
     } catch (error) {
       this.#failure = { revision: this.staging.revision, error }
@@ -237,6 +237,11 @@ export class LocalFile implements Outgoing {
   keep(options: Omit<Parameters<KeptBytes['keep']>[0], 'isWanted'>): Promise<void> {
     const isWanted = (): boolean => !this.node.isRemoved
     return this.#kept.keep({ ...options, isWanted })
+  }
+
+  /** No upload begins meanwhile, but for one that deletes an old name, and may wait for this very task. */
+  undisturbed<T>(task: () => Promise<T>): Promise<T> {
+    return this.origin ? task() : this.#turns.run(task)
   }
 
   /** Waits for uploads that are under way, from their first step to their last. */
@@ -261,11 +266,6 @@ export class LocalFile implements Outgoing {
       this.replaces = found.file
       this.#storedRevision = revision
     }
-  }
-
-  /** Deletes what the server has under the name the file was renamed from: it is deleted itself. */
-  removeOrigin(): Promise<void> {
-    return this.#leaveOrigin()
   }
 
   /** Nobody needs the bytes any more. */
@@ -370,14 +370,14 @@ export class LocalFile implements Outgoing {
     await this.settleDoubt() // the delete may take a file of this name along
     await this.staging.withBytes(() => Promise.resolve())
     await this.keep({ isDurable: true })
-    await this.#leaveOrigin()
+    await this.removeOrigin()
   }
 
   /**
-   * A file that has got the old name meanwhile is another one, and stays. Where the new name begins with the old one,
-   * the delete takes these bytes along, and they are stored once more (Removals): then this is called within itself.
+   * Deletes what is stored under the old name, if no other file has got that. Where the new name begins with the old
+   * one, the delete takes these bytes along, and they are stored once more (Removals): a call within itself.
    */
-  async #leaveOrigin(): Promise<void> {
+  async removeOrigin(): Promise<void> {
     const { origin } = this
     if (!origin || this.#isLeavingOrigin) return
     this.#isLeavingOrigin = true

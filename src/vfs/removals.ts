@@ -79,21 +79,31 @@ export class Removals {
   }
 
   async #removeWith(others: readonly TakenAlong[], parent: Node, file: FileEntry): Promise<void> {
-    const { archive, acknowledge } = this.#options
+    const { archive, acknowledge, makeLocal, settle } = this.#options
     const rescued: Rescued[] = []
-    try {
-      for (const other of others) rescued.push(await this.#rescue(parent, other))
-      await archive.remove(
-        file,
-        rescued.map(({ entry }) => entry),
-      )
-    } catch (error) {
-      for (const { undo } of rescued.toReversed()) undo()
-      throw error
-    }
+    for (const { node, listed } of others)
+      rescued.push({ node, listed, local: node.local ?? (await makeLocal(node)) })
+    // An upload that begins meanwhile would look for what it replaces while that is deleted.
+    await undisturbed(rescued, () => this.#removeRescued(rescued, parent, file))
     keepFolders(parent, archive)
     for (const { local } of rescued) await acknowledge(local)
-    for (const { node, local } of rescued) this.#options.settle(node, local)
+    for (const { node, local } of rescued) settle(node, local)
+  }
+
+  async #removeRescued(rescued: readonly Rescued[], parent: Node, file: FileEntry): Promise<void> {
+    const undos: (() => void)[] = []
+    const entries: FileEntry[] = []
+    try {
+      for (const other of rescued) {
+        const { entry, undo } = await this.#rescue(parent, other)
+        undos.push(undo)
+        entries.push(entry)
+      }
+      await this.#options.archive.remove(file, entries)
+    } catch (error) {
+      for (const undo of undos.toReversed()) undo()
+      throw error
+    }
   }
 
   async #takenAlong(parent: Node, file: FileEntry): Promise<TakenAlong[]> {
@@ -120,24 +130,24 @@ export class Removals {
   }
 
   /** Brings the bytes home, as those of a file that the server does not have. */
-  async #rescue(parent: Node, { node, listed }: TakenAlong): Promise<Rescued> {
-    const { makeLocal, settle } = this.#options
-    const local = node.local ?? (await makeLocal(node))
-    // An upload that is under way comes to its end first: what is stored is what counts.
+  async #rescue(
+    parent: Node,
+    { node, listed, local }: Rescued,
+  ): Promise<{ readonly entry: FileEntry; readonly undo: () => void }> {
     await local.staging.withBytes(() => Promise.resolve())
     const entry = local.replaces ?? listed
     const restore = local.snapshot()
     const undo = (): void => {
       restore()
       if (parent.overlay.get(node.name) === node && !local.isDirty()) parent.overlay.delete(node.name)
-      settle(node, local)
+      this.#options.settle(node, local)
     }
     try {
       local.retarget(undefined)
       local.mayLieUnder(entry)
       parent.overlay.set(node.name, node)
       await local.keep({ isDurable: true })
-      return { node, local, entry, undo }
+      return { entry, undo }
     } catch (error) {
       undo()
       throw error
@@ -150,17 +160,20 @@ interface TakenAlong {
   readonly listed: FileEntry
 }
 
+interface Rescued extends TakenAlong {
+  readonly local: LocalFile
+}
+
+/** Runs a task while no upload of these files begins. */
+function undisturbed(files: readonly Rescued[], task: () => Promise<void>): Promise<void> {
+  const [first, ...others] = files
+  return first ? first.local.undisturbed(() => undisturbed(others, task)) : task()
+}
+
 /** It is this mount's, or about to be replaced by bytes that are here, as after a kill. */
 function mayGo({ storedVersion, local }: Node, { version }: FileEntry): boolean {
   if (storedVersion === version) return true
   return local !== undefined && local.isDirty() && local.replaces?.version === version
-}
-
-interface Rescued {
-  readonly node: Node
-  readonly local: LocalFile
-  readonly entry: FileEntry
-  readonly undo: () => void
 }
 
 /** Waits for what is being deleted already of that which a delete would take along. */

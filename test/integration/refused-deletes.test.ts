@@ -82,6 +82,26 @@ describe('a file that is deleted while one whose name begins with its own is on 
   })
 })
 
+it('what goes with a delete and is written at that time is there as it was written', async () => {
+  const { mount, fs } = await at.start({ writeMode: 'close' })
+  await writeFile(fs, `${here}/scan1`, 'one')
+  await writeFile(fs, `${here}/scan10`, 'ten')
+  at.emulator.control.setFaults([{ path: '/data/**', fault: { kind: 'delay', ms: 150 } }])
+  const remove = mount.archive.remove.bind(mount.archive)
+  let writing: Promise<unknown> | undefined
+  vi.spyOn(mount.archive, 'remove').mockImplementationOnce((...of) => {
+    const removing = remove(...of)
+    writing = fs.open(`${here}/scan10`, 'r+').then(async (file) => {
+      await file.write(Buffer.from('TEN and more'), 0)
+      await file.close()
+    })
+    return removing
+  })
+  await fs.unlink(`${here}/scan1`)
+  await writing
+  expect(await at.server.texts()).toEqual({ scan10: 'TEN and more' })
+})
+
 describe('a file that is deleted while what goes with it is leaving', () => {
   it.each(['close', 'back'] as const)('is deleted when that was renamed (%s)', async (writeMode) => {
     const { mount, fs } = await at.start({ ...back, writeMode })
