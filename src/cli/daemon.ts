@@ -79,6 +79,17 @@ export function receivePlan(): Promise<MountPlan> {
   })
 }
 
+/** In the background process: aborts when the starting one ends, as by Ctrl-C, before it has been told how it went. */
+export function starterGone(): AbortSignal {
+  const gone = new AbortController()
+  process.once('disconnect', () => {
+    const reason = 'the command that starts it was ended'
+    const nextStep = 'start it again if that was not meant'
+    gone.abort(new CliError(exitCodes.failure, { thing: 'mount', reason, nextStep }))
+  })
+  return gone.signal
+}
+
 /** In the background process: tells the starting one how it went, and lets it go. */
 export async function report(result: DaemonReport): Promise<void> {
   await new Promise<void>((resolve) => {

@@ -134,9 +134,11 @@ class Demo {
       ['-o', 'pipefail', '-c', `xnatfs() { "$XNATFS_NODE" "$XNATFS_MAIN" "$@"; }\n${line}`],
       {
         env: {
-          ...process.env,
+          ...withoutOwn(process.env),
           NETRC: join(this.#folder, 'netrc'),
           XDG_CACHE_HOME: join(this.#folder, 'cache'),
+          XDG_CONFIG_HOME: join(this.#folder, 'config'),
+          XDG_STATE_HOME: join(this.#folder, 'state'),
           XNATFS_NODE: process.execPath,
           XNATFS_MAIN: process.argv[1],
         },
@@ -152,6 +154,11 @@ class Demo {
     if (code !== 0) throw failed(line, `ended with ${code}`)
     return text
   }
+}
+
+/** What is meant for a server of the user's own is neither sent to this one nor in its way. */
+function withoutOwn(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('XNAT_')))
 }
 
 function failed(thing: string, reason: string): CliError {

@@ -1,4 +1,7 @@
+import { Command } from 'commander'
+import { closestWord } from './closest-word.js'
 import { CliError, exitCodes } from './exit.js'
+import { addOptions } from './options.js'
 
 /** What `mount` (8) and /etc/fstab say to themselves and to systemd, and not to us. */
 const notForUs =
@@ -35,8 +38,29 @@ function longOptions(list: string): string[] {
       const equals = option.indexOf('=')
       const name = equals < 0 ? option : option.slice(0, equals)
       const long = otherNames[name] ?? `--${name.replaceAll('_', '-')}`
+      requireKnown(option, long)
       return equals < 0 ? [long] : [`${long}=${option.slice(equals + 1)}`]
     })
+}
+
+/** @throws CliError in the words that were written, where that is no option of `mount` */
+function requireKnown(option: string, long: string): void {
+  const known = addOptions(new Command(), 'mount').options
+  const found = known.find((candidate) => candidate.long === long)
+  if (found && (found.required || !option.includes('='))) return
+  const meant = closestWord(
+    long,
+    known.flatMap((candidate) => candidate.long ?? []),
+  )
+  throw new CliError(exitCodes.usage, {
+    thing: `-o ${option}`,
+    reason: found ? 'takes no value' : 'is no option of mount',
+    nextStep: found
+      ? `write it as -o ${option.slice(0, option.indexOf('='))}`
+      : meant === undefined
+        ? '`xnatfs mount --help` lists them; a dash may be written as _'
+        : `write ${meant.slice(2).replaceAll('-', '_')} if that is meant`,
+  })
 }
 
 /** `xnatfs <url> <directory> -o …` is what mount(8) makes of `mount -t fuse.xnatfs <url> <directory>`, by mount.fuse3. */

@@ -3,7 +3,7 @@ import { chdir } from 'node:process'
 import { inspect } from 'node:util'
 import { causeChain, Log } from '../util/log.js'
 import { foreignLogIn } from './credentials.js'
-import { receivePlan, report, startDaemon } from './daemon.js'
+import { receivePlan, report, startDaemon, starterGone } from './daemon.js'
 import type { DaemonLog } from './daemon.js'
 import { defaultLogFile } from './directories.js'
 import { CliError, exitCodes } from './exit.js'
@@ -59,15 +59,19 @@ export async function serveInBackground(): Promise<ExitCode> {
   compilePatiently()
   const plan = await receivePlan()
   chdir('/') // never inside a mountpoint
+  const log = logTo(plan.flags)
+  const unwanted = starterGone()
   let mount: RunningMount
   try {
-    mount = await RunningMount.start(plan, logTo(plan.flags))
+    mount = await RunningMount.start(plan, log, unwanted)
   } catch (error) {
     const { exitCode, refusal } = toCliError(error)
-    await report({ kind: 'failed', exitCode, refusal })
+    if (unwanted.aborted) log.info(`${plan.mountpoint} is not mounted: ${causeChain(error)}`)
+    else await report({ kind: 'failed', exitCode, refusal })
     return exitCode
   }
-  await report({ kind: 'ready' })
+  if (unwanted.aborted) void mount.stop(true)
+  else await report({ kind: 'ready' })
   return serveUntilEnd(plan, mount)
 }
 

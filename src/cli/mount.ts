@@ -101,8 +101,12 @@ export class RunningMount {
     this.#stopped = new Promise((resolve) => (this.#resolveStopped = resolve))
   }
 
-  /** Mounts. Resolves when the mount answers. @throws CliError */
-  static async start(plan: MountPlan, log: Log): Promise<RunningMount> {
+  /**
+   * Mounts. Resolves when the mount answers.
+   * @param unwanted aborts when nobody waits for it any more
+   * @throws CliError
+   */
+  static async start(plan: MountPlan, log: Log, unwanted?: AbortSignal): Promise<RunningMount> {
     const choice = await chooseDriver(plan.flags.driver)
     if (!choice.driver) {
       const reason = `does not work here: ${choice.reason}`
@@ -125,6 +129,7 @@ export class RunningMount {
       await mount.#startMetrics()
       if (plan.part !== '') await mount.#enter(plan.part)
       if (!plan.flags.readOnly) await journal.resume(mount.#layers.vfs, log)
+      unwanted?.throwIfAborted()
       await mount.#mount(driver)
       log.info(`${url} as ${mount.#user} is mounted on ${mountpoint} (driver ${driver.name}: ${why})`)
       return mount

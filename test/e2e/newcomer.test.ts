@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -68,6 +68,17 @@ describe('somebody new', () => {
       stderr: expect.stringMatching(/^xnatfs: umuont: there is no such command; `xnatfs --help` lists/),
     })
     expect((await call('help', 'umount')).stdout).toMatch(/send what is unsent/)
+  })
+
+  it('has a configuration and a password of his own, which the demonstration leaves alone', async () => {
+    const config = join(env['XDG_CONFIG_HOME']!, 'xnatfs')
+    await mkdir(config, { recursive: true })
+    await writeFile(join(config, 'config.toml'), 'read-only = true\nurl = "https://xnat.example.org"\n')
+    const { code, stdout } = await xnatfs(['demo'], {
+      env: { ...env, XNAT_HOST: 'https://xnat.example.org', XNAT_PASS: 'of-another-server' },
+    })
+    expect([code, stdout]).toEqual([0, expect.stringContaining('the server has the same bytes')])
+    expect((await readdir(folder)).toSorted()).toEqual(['config', 'xnatfs'])
   })
 
   it('serves on a port that another has', async () => {
@@ -146,6 +157,28 @@ describe('somebody new', () => {
     } finally {
       await rm('/tmp/xnatfs-nameless', { recursive: true, force: true })
       await rm(installed, { recursive: true })
+    }
+  })
+
+  it('ends the command by Ctrl-C before the server has answered, and has no mount a little later', async () => {
+    await server.setFaults([{ method: 'POST', path: '/data/JSESSION', fault: { kind: 'delay', ms: 1000 } }])
+    const child = spawn(process.execPath, [program, 'mount', path, '--url', server.url], {
+      env: { ...process.env, ...env },
+    })
+    const ended = new Promise((resolve) => child.once('exit', (_, signal) => resolve(signal)))
+    try {
+      // The mountpoint is made by the process in the background, which has all it needs then.
+      await expect.poll(() => readdir(folder), { timeout: 20_000 }).toContain('xnat')
+      child.kill('SIGINT')
+      expect(await ended).toBe('SIGINT')
+      await expect.poll(() => readdir(folder), { timeout: 20_000 }).not.toContain('xnat')
+      expect(await mountAt(path)).toBeUndefined()
+      const log = join(folder, 'state/xnatfs/log')
+      expect(await readFile(join(log, (await readdir(log))[0]!), 'utf8')).toMatch(
+        /is not mounted: mount: the command that starts it was ended/,
+      )
+    } finally {
+      await server.setFaults([])
     }
   })
 

@@ -98,7 +98,9 @@ function checkKernel({ kernel, isRoot }: Machine, choice: DriverChoice, isReadOn
       `Linux ${kernel}: listings with attributes (readdirplus), but reads of 128 KiB only`,
       newer,
     )
-  if (choice.driver?.name !== 'libfuse3')
+  if (!choice.driver)
+    return ok(name, `Linux ${kernel}: listings with attributes (readdirplus), reads of 1 MiB`)
+  if (choice.driver.name !== 'libfuse3')
     return warn(
       name,
       `Linux ${kernel} has listings with attributes and reads of 1 MiB, and this driver uses neither`,

@@ -20,6 +20,19 @@ describe('options as in /etc/fstab', () => {
   })
 
   it.each([
+    [
+      'frobnicate',
+      '-o frobnicate: is no option of mount; `xnatfs mount --help` lists them; a dash may be written as _',
+    ],
+    ['alow_other', '-o alow_other: is no option of mount; write allow_other if that is meant'],
+    ['ro=5', '-o ro=5: takes no value; write it as -o ro'],
+  ])('are refused in the words that were written: %s', (option, words) => {
+    expect(() => withoutMountOptions(['mount', 'm', '-o', `noauto,${option}`])).toThrow(
+      expect.objectContaining({ exitCode: 2, message: words }),
+    )
+  })
+
+  it.each([
     ['https://h /m -o rw,noauto', 'mount https://h /m -o rw,noauto'],
     ['https://h /m -sn -v -t xnatfs -o ro', 'mount https://h /m -o ro'],
   ])('come from mount(8): %s', (given, meant) => {
