@@ -1,10 +1,12 @@
 import type { ItemAddress } from '../xnat/address.js'
 import type { DirectoryEntry, Entry } from './archive.js'
+import { isListOf } from './control/answers.js'
 import { controlAlias } from './control/control-aliases.js'
 import { itemDocuments } from './control/item-documents.js'
 import { aliasEntry } from './entries.js'
 import { controlName, isTree, levels, placeOf } from './layout.js'
 import type { ItemPlace } from './layout.js'
+import { escapeName } from './names.js'
 import { parseQuery } from './query.js'
 import type { Queried } from './query.js'
 
@@ -44,10 +46,13 @@ export async function questionEntry(
 }
 
 /** In a resource, where names are many: known without asking anybody. */
-export function packedFilesEntry(directory: DirectoryEntry, name: string): Entry | undefined {
+export function filesQuestion(directory: DirectoryEntry, name: string): Entry | undefined {
   const place = placeOf(directory)
-  const isTop = isTree(place) && place.path.length === 0
-  return isTop && name === 'files?format=zip' ? aliasEntry(name, `../${directory.name}.zip`) : undefined
+  if (!name.startsWith('files?') || !isTree(place) || place.path.length > 0) return undefined
+  const format = formatOf(name.slice('files?'.length))
+  if (format === 'zip') return aliasEntry(name, `../${directory.name}.zip`)
+  const isListed = format !== undefined && place.level === 'resource'
+  return isListed ? aliasEntry(name, answerAt('files', format)) : undefined
 }
 
 /** The directory of what filters of REST select. */
@@ -70,8 +75,21 @@ async function documentAt(
   const found = await find(name)
   const document = found && (format === '' || format === 'xml') ? documentOf(found) : undefined
   if (document !== undefined) return `${name}/${controlName}/${document}`
-  const isBeside = controlAlias(placeOf(directory).level, name) !== undefined
-  return isBeside ? `${controlName}/${name}?${question}` : undefined
+  const isItem = found !== undefined && documentOf(found) !== undefined
+  if (isItem) return format === 'json' ? `${name}/${answerAt('', format)}` : undefined
+  const { level, item, isView } = placeOf(directory) as ItemPlace
+  // Other documents have a form that they are kept in, and are had in that without naming it.
+  const isBeside = controlAlias(level, name) !== undefined && name !== 'projects'
+  if (isBeside) return `${controlName}/${name}?${question}`
+  if (isListOf(level, name)) return answerAt(name, format)
+  const { side } = item
+  const isOfSide = level === 'side' && side !== undefined && !isView && isListOf('scan', name)
+  return isOfSide ? `../${answerAt(escapeName(`${side}/${name}`), format)}` : undefined
+}
+
+/** What the server answers to the list of an item, or of it, as JSON where nothing else is asked for. */
+function answerAt(list: string, format: string): string {
+  return `${controlName}/${list}?format=${format === '' ? 'json' : format}`
 }
 
 /** The file in its `.xnat` that is the document of an item. */

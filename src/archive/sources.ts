@@ -178,14 +178,14 @@ export class Sources {
   /** A document as a file shows it. */
   async text(document: Document): Promise<Text> {
     if (document.unnameable) throw document.unnameable
-    return this.#use(`text ${document.path}`, async (signal) =>
+    return this.#use(textKey(document), async (signal) =>
       textOf(await this.#client.control.document(document, signal)),
     )
   }
 
   /** The document as it was told lately, without asking. */
   known(document: Document): Text | undefined {
-    return this.#cache.peek(`text ${document.path}`)?.value as Text | undefined
+    return this.#cache.peek(textKey(document))?.value as Text | undefined
   }
 
   members(project: string): Promise<Member[]> {
@@ -307,6 +307,10 @@ export function prearchivedFilesKey(resource: PrearchivedResourceAddress): strin
 
 export function cachedFilesKey(resource: string): string {
   return `cached ${resource}`
+}
+
+export function textKey({ path }: Document): string {
+  return `text ${path}`
 }
 
 export function toolsKey(project: string | undefined): string {

@@ -31,7 +31,7 @@ import { missingCapability } from './capabilities.js'
 import type { CapabilityOptions } from './capabilities.js'
 import { fileKey, folderEntry, storedPathOf, versionOf } from './catalog.js'
 import { isCached, isControl } from './control/control-place.js'
-import type { ControlPlace } from './control/control-place.js'
+import type { ControlFilePlace, ControlPlace } from './control/control-place.js'
 import { allowedBy, orderOf } from './control/control-lacks.js'
 import { controlEntry } from './control/control-tree.js'
 import { ControlWriter } from './control/control-writer.js'
@@ -50,11 +50,11 @@ import { linkTarget } from './link-target.js'
 import { ListingCache } from './listing-cache.js'
 import type { ListingStore } from './listing-store.js'
 import { unescapeName } from './names.js'
-import { packedFilesEntry } from './questions.js'
+import { filesQuestion } from './questions.js'
 import { Reachability } from './reachability.js'
 import { askAhead } from './resources.js'
 import { listingsWithin } from './refresh-scope.js'
-import { Sources, filesKey, isFilesOf } from './sources.js'
+import { Sources, filesKey, isFilesOf, textKey } from './sources.js'
 import { requireCurrent } from './require-current.js'
 import { StaleListings } from './stale-listings.js'
 import { Writer, takesOthers } from './writer.js'
@@ -222,6 +222,8 @@ export class XnatArchive implements Archive {
   }
 
   told(file: FileEntry, signal?: AbortSignal): Promise<FileEntry> {
+    const { document } = placeOf(file) as ControlFilePlace
+    if (document?.isAskedAnew) this.#cache.distrust((key) => key === textKey(document))
     return toldText(file, this.#sources(signal))
   }
 
@@ -375,7 +377,7 @@ export class XnatArchive implements Archive {
     name: string,
     signal: AbortSignal | undefined,
   ): MaybePromise<Entry | undefined> {
-    if (isTree(placeOf(directory))) return packedFilesEntry(directory, name) // the most lookups
+    if (isTree(placeOf(directory))) return filesQuestion(directory, name) // the most lookups
     return this.#run(directory, signal, (sources) => unlistedEntry(directory, listing, name, sources))
   }
 

@@ -21,6 +21,8 @@ export interface Document {
   readonly unfound?: XnatError
   /** Costs the server too much to ask for it where only its name is wanted. */
   readonly isCostly?: true
+  /** What is changed through the mount changes it: who opens it is told what it says then. */
+  readonly isAskedAnew?: true
   /** Why this text is not the document, or undefined. */
   problem(text: string): string | undefined
   /** How it is changed, if it can be. */

@@ -116,6 +116,12 @@ describe.each(drivers)('the places of REST by the driver %s', (driver) => {
       ['/projects/TEST', '/projects/TEST?format=xml'],
       ['/projects/TEST/users', '/projects/TEST/users?format=csv'],
       ['/prearchive', '/prearchive?format=csv'],
+      ['/projects', '/projects?format=json'],
+      ['/projects/TEST/subjects', '/projects/TEST/subjects?format=csv'],
+      [
+        '/projects/TEST/subjects/1/experiments/MR1/scans',
+        '/projects/TEST/subjects/1/experiments/MR1/scans?format=xml',
+      ],
     ] as const) {
       expect(await inMount(`test -d 'data${uri}' && cat 'data${asked}'`)).toBe(
         (await curl(asked)).replace(/\n?$/, '\n'),

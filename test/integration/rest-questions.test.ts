@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { useControlSite } from '../support/control-site.js'
+import { useControlSite, withNewline } from '../support/control-site.js'
 import { bodyOf, put, rest } from '../support/emulator-rest.js'
-import { readFile } from '../support/file-system.js'
+import { readFile, writeFile } from '../support/file-system.js'
 import { mapRows } from '../support/rest-map.js'
 import type { MapRow } from '../support/rest-map.js'
 
@@ -47,6 +47,8 @@ beforeAll(async () => {
   await put(emulator, '/data/user/cache/resources/folder')
   await put(emulator, '/data/user/cache/resources/folder/files/file?inbody=true', 'bytes')
   values['ACCESSION'] = await site.sessionId()
+  const assessors = await server(`/data/experiments/${values['ACCESSION']}/assessors?format=csv`)
+  values['ASSESSOR'] = /\bXNAT_E\d+(?=[^\n]*\bASSESS1\b)/.exec(assessors)![0]
   values['NAME OF A PIPELINE'] = JSON.parse(await server('/data/projects/TEST/pipelines?format=json'))
     .ResultSet.Result[0].Name as string
   const authorization = `Basic ${Buffer.from(`${emulator.user}:${emulator.password}`).toString('base64')}`
@@ -99,7 +101,13 @@ function filled({ uri, path }: MapRow, template: string): string {
 function uriOf(row: MapRow): string {
   const [path, question] = row.uri.split('?')
   const asked = questions[row.uri] ?? question
-  const uri = path!.replace(/^\/experiments\/\{E\}/, '/experiments/{ACCESSION}')
+  const [experiment, ofAssessor] = [
+    '/experiments/{ACCESSION}',
+    '/experiments/{ACCESSION}/assessors/{ASSESSOR}',
+  ]
+  const uri = path!
+    .replace(/^\/experiments\/\{E\}\/assessors\/\{A\}/, ofAssessor)
+    .replace(/^\/experiments\/\{E\}/, experiment)
   return filled(row, asked === undefined ? uri : `${uri}?${asked}`)
 }
 
@@ -152,6 +160,48 @@ describe('a URI of REST, pasted as it is', () => {
       const question = await opened(`data${uriOf(row)}?`)
       expect([row.uri, question]).toEqual([row.uri, await opened(placeOf(row))])
     }
+  })
+})
+
+describe('a list of REST', () => {
+  const lists = rows.filter(
+    (row) =>
+      !isDocument(row) && !row.uri.includes('?') && /^(\/projects|\/subjects|\/experiments)/.test(row.uri),
+  )
+  const listed = lists.filter(({ uri }) => !/\/(DIR|config\/\{TOOL\})$/.test(uri))
+
+  it.each(listed)('is what curl gets, in each form of it: $uri', async (row) => {
+    const uri = uriOf(row)
+    for (const format of ['json', 'csv', 'xml']) {
+      const sent = await bodyOf(site.emulator, `/data${uri}?format=${format}`)
+      const read = await opened(`data${uri}?format=${format}`)
+      expect([format, read]).toEqual([format, { text: withNewline(sent.toString('latin1')) }])
+    }
+    const json = await opened(`data${uri}?format=json`)
+    expect(await opened(`REST${uri}?`)).toEqual(json)
+  })
+
+  it.each(rows.filter((row) => isItem(row) && !row.path.endsWith('catalog.xml')))(
+    'and an item as JSON: $uri',
+    async (row) => {
+      const sent = await bodyOf(site.emulator, `/data${uriOf(row)}?format=json`)
+      expect(await opened(`data${uriOf(row)}?format=json`)).toEqual({
+        text: withNewline(sent.toString('latin1')),
+      })
+    },
+  )
+
+  it('tells at once what was changed through the mount', async () => {
+    const uri = 'data/projects/TEST/resources/docs/files?format=csv'
+    expect(await opened(uri)).not.toMatchObject({ text: expect.stringContaining('new.txt') as string })
+    await writeFile(site.fs, 'TEST/resources/docs/new.txt', 'new')
+    expect(await opened(uri)).toMatchObject({ text: expect.stringContaining('new.txt') as string })
+  })
+
+  it('that no URL has is not there', async () => {
+    for (const name of ['scans?format=json', 'nothing?format=csv', 'users?format=json?', 'files?format=exe'])
+      await expect(site.fs.stat(`TEST/${name}`)).rejects.toMatchObject({ code: 'ENOENT' })
+    await expect(opened('.xnat/scans?format=json')).rejects.toMatchObject({ code: 'ENOENT' })
   })
 })
 

@@ -23,6 +23,7 @@ import {
   within,
 } from './control-entries.js'
 import type { ControlKind, ControlOwner, ControlPlace } from './control-place.js'
+import { answerEntry } from './answers.js'
 import { controlQuestion } from './control-questions.js'
 import { itemDirectories, itemDocuments } from './item-documents.js'
 import type { Directories, Documents } from './item-documents.js'
@@ -49,7 +50,9 @@ const rules: Readonly<Record<ControlKind, ControlRule>> = {
     documents: (place) => itemDocuments[place.of](place),
     directories: ({ of }) => itemDirectories[of] ?? {},
     find: async (directory, place, name, sources) =>
-      place.of === 'scan' && name === dicomDirName ? dicomDirEntry(directory, place, sources) : undefined,
+      place.of === 'scan' && name === dicomDirName
+        ? dicomDirEntry(directory, place, sources)
+        : answerEntry(directory, place, name),
   },
   roles: {
     list: async (directory, place, sources) => {

@@ -1,0 +1,50 @@
+import { itemJsonDocument, listDocument } from '../../xnat/answer-documents.js'
+import type { AnswerFormat } from '../../xnat/answer-documents.js'
+import type { DirectoryEntry, Entry } from '../archive.js'
+import { unescapeName } from '../names.js'
+import { unreadEntry } from './control-entries.js'
+import type { ControlOwner, ControlPlace } from './control-place.js'
+import { itemDocuments } from './item-documents.js'
+
+const ofFiles = ['resources', 'files']
+const ofSides = ['', 'in/', 'out/'].flatMap((side) => ofFiles.map((list) => side + list))
+
+/** What REST lists of each level, as its paths have it. */
+const lists: Readonly<Record<ControlOwner, readonly string[]>> = {
+  root: ['projects', 'subjects', 'experiments', 'users', 'scan_types', 'scanners', 'investigators', 'config'],
+  project: [
+    'subjects',
+    'experiments',
+    'users',
+    'groups',
+    'pars',
+    'scan_types',
+    'pipelines',
+    'config',
+    ...ofFiles,
+  ],
+  subject: ['experiments', 'projects', ...ofFiles],
+  experiment: ['scans', 'assessors', 'reconstructions', 'projects', ...ofFiles],
+  assessor: ['projects', ...ofSides],
+  scan: ofFiles,
+  reconstruction: ofSides,
+  resource: ['files'],
+}
+
+export function isListOf(level: string, list: string): boolean {
+  return Object.hasOwn(lists, level) && lists[level as ControlOwner].includes(list)
+}
+
+/** `scans?format=csv` in the `.xnat` of an experiment, and `?format=json` for the experiment itself: what curl gets. */
+export function answerEntry(directory: DirectoryEntry, place: ControlPlace, name: string): Entry | undefined {
+  const [, list, form] = /^([^?]*)\?format=(json|csv|xml)$/.exec(unescapeName(name)) ?? []
+  if (list === undefined) return undefined
+  const { of, item, resource } = place
+  const format = form as AnswerFormat
+  if (list === '' && format === 'json' && of !== 'root' && of !== 'resource')
+    return unreadEntry(directory, name, itemJsonDocument(item))
+  // Where there is a file of it already, the name leads to that.
+  const isFile = Object.hasOwn(itemDocuments[of](place), `${list}.${format}`)
+  if (!isListOf(of, list) || isFile) return undefined
+  return unreadEntry(directory, name, listDocument({ item, resource, list }, format))
+}

@@ -1,0 +1,64 @@
+import { itemPath, listPath, ownedPath, resourcePath } from './address.js'
+import type { ItemAddress } from './address.js'
+import { rootOf } from './documents.js'
+import type { Document } from './documents.js'
+import { parseItemFields, parseRows } from './rows.js'
+
+/** Answers of REST about what the mount has as directories, in the forms that REST has of them. */
+export type AnswerFormat = 'json' | 'csv' | 'xml'
+
+export interface ListAddress {
+  readonly item: ItemAddress
+  /** Whose files are listed. */
+  readonly resource?: string | undefined
+  /** As `scans`, or `out/resources` of an assessor. */
+  readonly list: string
+}
+
+/** @throws XnatError 'unnameable' when no URL names it */
+export function listDocument(address: ListAddress, format: AnswerFormat): Document {
+  return { ...asked(pathOf(address), format), problem: problems[format] }
+}
+
+/** The document of an item in another form than XML. */
+export function itemJsonDocument(item: ItemAddress): Document {
+  const problem = problemOf((text) => parseItemFields(text), 'no item came')
+  return { ...asked(itemPath(item), 'json'), problem }
+}
+
+function asked(path: string, format: AnswerFormat): Pick<Document, 'path' | 'isCostly' | 'isAskedAnew'> {
+  return { path: `${path}?format=${format}`, isCostly: true, isAskedAnew: true }
+}
+
+/** Where XNAT has no such list, it answers with the item (xnat-wire.md §1.2). */
+const problems: Readonly<Record<AnswerFormat, Document['problem']>> = {
+  json: problemOf((text) => parseRows(text), 'no list came'),
+  csv: (text) => (/^\s*[<{[]/.test(text) ? 'no table came' : undefined),
+  xml: (text) => (rootOf(text)?.name === 'ResultSet' ? undefined : 'no list came'),
+}
+
+function problemOf(parse: (text: string) => unknown, problem: string): Document['problem'] {
+  return (text) => {
+    try {
+      parse(text)
+      return undefined
+    } catch {
+      return problem
+    }
+  }
+}
+
+function pathOf({ item, resource, list }: ListAddress): string {
+  const { project, subject, experiment } = item
+  if (experiment === undefined && subject !== undefined && project !== undefined) {
+    // Files are listed by URIs that begin as the question does (xnat-wire.md §2.4).
+    const own = resource === undefined ? '' : `/resources/${encodeURIComponent(resource)}`
+    return `${ownedPath(item)}${own}/${list}`
+  }
+  if (resource !== undefined) return `${resourcePath({ ...item, resource }, 'get')}/${list}`
+  if (project === undefined && subject === undefined && experiment === undefined) return `/data/${list}`
+  const [, side, inSide] = /^(in|out)\/(.*)$/.exec(list) ?? []
+  return inSide === undefined
+    ? listPath(item, list)
+    : listPath({ ...item, side: side as 'in' | 'out' }, inSide)
+}
