@@ -108,8 +108,32 @@ describe.runIf(isEmulated)('xnat-wire.md §11.4: what the server does by itself'
     const [uri] = answer.text.split('\r\n')
     expect(uri).toMatch(new RegExp(`^/data/prearchive/projects/${server.project}/\\d{8}_\\d{9}/NEW1$`))
     expect((await table(server, `${uri!}/scans/2/resources/DICOM/files`)).rows).toHaveLength(12)
+    const elsewhere = await send(zip, `?dest=/prearchive/projects/${server.project}&session=NEW2`)
+    expect(elsewhere.text).toMatch(
+      new RegExp(`^/data/prearchive/projects/${server.project}/\\d{8}_\\d{9}/NEW2\r\n$`),
+    )
     expect((await send('no zip')).status).toBe(400)
     expect((await server.request('POST', '/data/services/import')).status).toBe(400)
+  })
+
+  test('a zip of DICOM is archived at once where its destination is the archive', async () => {
+    const scan = '/data/projects/TEST/subjects/1/experiments/MR1/scans/2'
+    const zip = (await server.request('GET', `${scan}/resources/DICOM/files?format=zip`)).body
+    const send = (query: string, user = 'admin') =>
+      server.request('POST', `/data/services/import?${query}`, {
+        body: zip,
+        headers: { 'content-type': 'application/zip', ...as(user) },
+      })
+    const place = `/archive/projects/${server.project}/subjects/IN/experiments/IN1`
+    expect((await send(`dest=${place}`, 'outsider')).status).toBe(403)
+    expect((await send('dest=/archive')).status).toBe(400)
+    expect((await send('dest=/elsewhere')).status).toBe(400)
+    const answer = await send(`dest=${place}`)
+    expect([answer.status, answer.text]).toEqual([200, `/data${place}\r\n`])
+    const files = await table(server, `/data${place}/scans/2/resources/DICOM/files`)
+    expect(files.rows).toHaveLength(12)
+    expect((await send(`dest=${place}`)).status).toBe(409)
+    expect((await send(`dest=${place}&overwrite=append`)).status).toBe(200)
   })
 
   test('a step is started for an experiment by who may edit it', async () => {

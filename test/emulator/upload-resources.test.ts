@@ -71,6 +71,8 @@ describe('xnat-wire.md §5: parameters', () => {
     await createResource(server, project, 'PARAMS')
     const files = `${project}/resources/PARAMS/files`
     await put(server, `${files}/x?format=NIFTI&content=MASK&tags=a,b&description=words`, 'x')
+    const catalog = (await server.request('GET', files.replace(/\/files$/, ''))).text
+    expect(catalog.match(/<cat:tag>[^<]*/g)).toEqual(['<cat:tag>a', '<cat:tag>b'])
     const { rows } = await table(server, files)
     expect(rows[0]).toMatchObject({ file_format: 'NIFTI', file_content: 'MASK' })
     expect(rows[0]!['file_tags']!.split(',').toSorted()).toEqual(expect.arrayContaining(['a', 'b']))

@@ -151,7 +151,7 @@ async function storeEntries(
     format: context.query.get('format'),
     content: context.query.get('content'),
     description: context.query.get('description'),
-    tags: context.query.all('tags'),
+    tags: context.query.all('tags').flatMap((tags) => tags.split(',')),
   })
   const duplicates: string[] = []
   for (const upload of uploads) {

@@ -6,20 +6,33 @@ import { ArchiveBuilder } from '../data/archive-builder.js'
 import { groupBy, readHeader, scanId, sourceFiles, type Header } from '../data/import-dicom.js'
 import { StatusError, stringAnswer, type Answer } from '../http/answer.js'
 import { MEDIA } from '../http/media.js'
+import type { Query } from '../http/query.js'
 import { canEditIn } from '../store/access.js'
 import type { PrearchiveSession } from '../store/model.js'
 import { scanTypeOf, sessionTypeOf } from '../store/xsi-types.js'
+import { archiveSession } from './prearchive-services.js'
 import { prearchivedFolder } from './prearchive.js'
 import type { RestContext, RestResource } from './resource.js'
 import { statusLog } from './transaction-status.js'
 import { uploadedFiles, writeStream } from './upload-body.js'
 import { eachMember } from './zip-reader.js'
 
+const DESTINATION =
+  /^\/(?:data\/)?(prearchive|archive)(?:\/projects\/([^/]+)(?:\/subjects\/([^/]+)(?:\/experiments\/([^/]+))?)?)?\/?$/
+
+/** Where the sessions go, and what they are called there; undefined is what their headers say. */
+interface Destination {
+  readonly isArchive: boolean
+  readonly project: string | undefined
+  readonly subject: string | undefined
+  readonly session: string | undefined
+}
+
 const SOURCE = /^\/(?:data\/)?user\/cache\/resources\/([^/]+)\/files\/(.+)$/
 
 /**
  * `/services/import`: a zip of DICOM files, in the body or one that a user has at the server (`src=`), becomes sessions of the
- * prearchive; the answer names them (Importer).
+ * prearchive, or of the archive where that is their destination (`dest=`); the answer names them (Importer).
  */
 export function importService(context: RestContext): RestResource {
   return { variants: [MEDIA.json, MEDIA.html, MEDIA.xml, MEDIA.plain], post: () => importZip(context) }
@@ -28,7 +41,8 @@ export function importService(context: RestContext): RestResource {
 async function importZip(context: RestContext): Promise<Answer> {
   const { services, query } = context
   const folder = join(services.temporary, randomUUID())
-  const project = query.get('PROJECT_ID') ?? query.get('project') ?? null
+  const destination = destinationOf(query)
+  const { project = null } = destination
   if (project !== null && !canEditIn(services.database.project(project), context.user))
     throw new StatusError(403, `Unable to import into ${project}`)
   const zip = await zipOf(context)
@@ -43,7 +57,7 @@ async function importZip(context: RestContext): Promise<Answer> {
     if (headers.length === 0) throw new StatusError(400, 'No DICOM files were found.')
     const uris: string[] = []
     for (const study of groupBy(headers, ({ studyUid }) => studyUid).values())
-      uris.push(await addSession(context, project, study))
+      uris.push(await addStudy(context, destination, study))
     await services.database.commit()
     const transaction = query.get('http-session-listener')
     if (transaction !== undefined)
@@ -57,6 +71,32 @@ async function importZip(context: RestContext): Promise<Answer> {
     await rm(folder, { recursive: true, force: true })
     await zip.discard()
   }
+}
+
+function destinationOf(query: Query): Destination {
+  const dest = query.get('dest')
+  const [, where, project, subject, session] = dest === undefined ? [] : (DESTINATION.exec(dest) ?? [])
+  if (dest !== undefined && where === undefined) throw new StatusError(400, `Unknown destination ${dest}`)
+  const named = {
+    isArchive: where === 'archive',
+    project: query.get('PROJECT_ID') ?? query.get('project') ?? project,
+    subject: query.get('SUBJECT_ID') ?? query.get('subject') ?? subject,
+    session: query.get('EXPT_LABEL') ?? query.get('session') ?? session,
+  }
+  if (named.isArchive && named.project === undefined)
+    throw new StatusError(400, 'Cannot archive sessions without a project.')
+  return named
+}
+
+/** @returns the place of the session that comes of it */
+async function addStudy(
+  context: RestContext,
+  destination: Destination,
+  headers: readonly Header[],
+): Promise<string> {
+  const session = await addSession(context, destination, headers)
+  if (destination.isArchive) return archiveSession(context, session, context.query.get('overwrite'))
+  return `/data/prearchive/projects/${session.project ?? 'Unassigned'}/${session.timestamp}/${session.name}`
 }
 
 async function zipOf(context: RestContext): Promise<{ path: string; discard: () => Promise<void> }> {
@@ -91,15 +131,14 @@ async function unpack(zip: string, folder: string): Promise<void> {
 
 async function addSession(
   context: RestContext,
-  project: string | null,
+  destination: Destination,
   headers: readonly Header[],
-): Promise<string> {
+): Promise<PrearchiveSession> {
   const { database, archiveRoot, prearchiveRoot, now } = context.services
-  const { query } = context
   const first = headers[0]!
   const modality = first.text('x00080060') ?? 'OT'
-  const subject = query.get('SUBJECT_ID') ?? query.get('subject') ?? label(first.patientId)
-  const name = query.get('EXPT_LABEL') ?? query.get('session') ?? label(`${subject}_${modality}1`)
+  const { project = null, subject = label(first.patientId) } = destination
+  const { session: name = label(`${subject}_${modality}1`) } = destination
   const session: PrearchiveSession = {
     project,
     timestamp: timestampOf(now()),
@@ -132,7 +171,7 @@ async function addSession(
     })
   }
   database.prearchive.push(session)
-  return `/data/prearchive/projects/${project ?? 'Unassigned'}/${session.timestamp}/${name}`
+  return session
 }
 
 function label(text: string): string {

@@ -70,7 +70,8 @@ export function archiveService(context: RestContext): RestResource {
   }
 }
 
-async function archiveSession(
+/** @returns where it lies now */
+export async function archiveSession(
   context: RestContext,
   session: PrearchiveSession,
   overwrite: string | undefined,
