@@ -31,11 +31,11 @@ import { missingCapability } from './capabilities.js'
 import type { CapabilityOptions } from './capabilities.js'
 import { fileKey, folderEntry, storedPathOf, versionOf } from './catalog.js'
 import { isCached, isControl } from './control/control-place.js'
-import type { ControlFilePlace, ControlPlace } from './control/control-place.js'
+import type { ControlPlace } from './control/control-place.js'
 import { allowedBy, orderOf } from './control/control-lacks.js'
 import { controlEntry } from './control/control-tree.js'
 import { ControlWriter } from './control/control-writer.js'
-import { fetchText, toldText } from './control/fetch-text.js'
+import { ToldTexts, fetchText } from './control/fetch-text.js'
 import { SearchRuns } from './control/search-runs.js'
 import { ServiceAnswers } from './control/service-answers.js'
 import { cacheFolder } from './control/user-cache.js'
@@ -54,7 +54,7 @@ import { filesQuestion } from './questions.js'
 import { Reachability } from './reachability.js'
 import { askAhead } from './resources.js'
 import { listingsWithin } from './refresh-scope.js'
-import { Sources, filesKey, isFilesOf, textKey } from './sources.js'
+import { Sources, filesKey, isFilesOf } from './sources.js'
 import { requireCurrent } from './require-current.js'
 import { StaleListings } from './stale-listings.js'
 import { Writer, takesOthers } from './writer.js'
@@ -96,6 +96,7 @@ export class XnatArchive implements Archive {
   readonly #userCache: UserCacheWriter
   readonly #runs = new SearchRuns()
   readonly #answers = new ServiceAnswers()
+  readonly #told: ToldTexts
   readonly #bundles: Bundles
   readonly #corrections = new Corrections()
   /** Versions that are told apart by what was stored here are those of this mount only. */
@@ -108,6 +109,7 @@ export class XnatArchive implements Archive {
     this.#client = new XnatClient(options.session)
     const { session, log, listingTtlMs: ttlMs, listingStore: store, onNews, md5, now = Date.now } = options
     this.#cache = new ListingCache({ ttlMs, store, onNews, now })
+    this.#told = new ToldTexts(this.#cache, now)
     this.#reachability = new Reachability(log, now)
     this.#listings = new StaleListings({ cache: this.#cache, store, reachability: this.#reachability })
     this.#directories = new BuiltDirectories({
@@ -222,9 +224,7 @@ export class XnatArchive implements Archive {
   }
 
   told(file: FileEntry, signal?: AbortSignal): Promise<FileEntry> {
-    const { document } = placeOf(file) as ControlFilePlace
-    if (document?.isAskedAnew) this.#cache.distrust((key) => key === textKey(document))
-    return toldText(file, this.#sources(signal))
+    return this.#told.of(file, this.#sources(signal))
   }
 
   store(

@@ -57,6 +57,18 @@ describe('what costs the server much', () => {
   })
 })
 
+describe('a list as the server answers it', () => {
+  it('is asked for once by who opens it, and anew by the next one after a change', async () => {
+    await site.fs.list('TEST')
+    const path = 'data/projects/TEST/subjects?format=csv'
+    const list = 'GET /data/projects/TEST/subjects'
+    expect(await askedBy(() => site.fs.stat(path))).toEqual([])
+    expect(await askedBy(() => site.text(path))).toEqual([list])
+    await site.fs.mkdir('TEST/NEW')
+    expect(await site.text(path)).toContain('NEW')
+  })
+})
+
 describe('writing', () => {
   it('a setting costs the change and the list that proves it, and looking at it again its text', async () => {
     const folder = 'TEST/.xnat/config/tool'

@@ -1,6 +1,8 @@
 import { FsError } from '../../util/fs-error.js'
 import { toFsError } from '../errors.js'
 import type { ByteRange, FetchedBytes, FileEntry } from '../archive.js'
+import type { ListingCache } from '../listing-cache.js'
+import { textKey } from '../sources.js'
 import type { Sources } from '../sources.js'
 import { versionOf, withText } from './control-entries.js'
 import type { ControlFilePlace } from './control-place.js'
@@ -33,9 +35,34 @@ export async function fetchText(
   }
 }
 
-/** A file whose text nobody was asked for before it was opened. */
-export async function toldText(file: FileEntry, sources: Sources): Promise<FileEntry> {
-  return withText(file, await textNow(file, sources))
+/** The kernel opens a file twice whose size it learns by that: the server is asked once. */
+const sameOpenMs = 1000
+
+/** What is said by files whose text nobody was asked for before they are opened. */
+export class ToldTexts {
+  readonly #cache: ListingCache
+  readonly #now: () => number
+  #last: { readonly key: string; readonly epoch: number; readonly atMs: number } | undefined
+
+  constructor(cache: ListingCache, now: () => number) {
+    this.#cache = cache
+    this.#now = now
+  }
+
+  async of(file: FileEntry, sources: Sources): Promise<FileEntry> {
+    const { document } = file.place as ControlFilePlace
+    if (document?.isAskedAnew) this.#distrust(textKey(document))
+    return withText(file, await textNow(file, sources))
+  }
+
+  #distrust(key: string): void {
+    const { epoch } = this.#cache
+    // Every change through the mount is a new epoch.
+    const isSame = this.#last?.key === key && this.#last.epoch === epoch
+    if (isSame && this.#now() < this.#last!.atMs + sameOpenMs) return
+    this.#cache.distrust((other) => other === key)
+    this.#last = { key, epoch: this.#cache.epoch, atMs: this.#now() }
+  }
 }
 
 async function textNow(file: FileEntry, sources: Sources): Promise<Text> {
