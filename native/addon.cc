@@ -51,6 +51,7 @@ SessionOptions readOptions(napi_env env, napi_value options) {
   result.mount.source = textOf(env, property(env, options, "source"));
   result.mount.isReadOnly = flagOf(env, options, "isReadOnly");
   result.mount.allowOther = flagOf(env, options, "allowOther");
+  result.heldBytes = static_cast<size_t>(numberOf(env, options, "heldBytes"));
   result.entryTimeoutSeconds = numberOf(env, options, "entryTimeoutMs") / 1000;
   result.negativeTimeoutSeconds = numberOf(env, options, "negativeTimeoutMs") / 1000;
   result.threads = static_cast<size_t>(std::fmax(1, std::fmin(16, numberOf(env, options, "threads"))));
@@ -205,6 +206,20 @@ napi_value offerOpens(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+// (inode, handle, pieces), the attributes in row 0: what is offered of it
+napi_value furnishOpens(napi_env env, napi_callback_info info) {
+  const Call call(env, info, 3);
+  if (!call) return nullptr;
+  std::vector<iovec> pieces;
+  if (!call.pieces(2, &pieces)) {
+    call.fail("the bytes of a file must be an array of Uint8Array");
+    return nullptr;
+  }
+  const struct stat attributes = attributesOf(call.session().js().attributes);
+  call.session().sharedOpens().furnish(call.natural(0), call.natural(1), attributes, pieces);
+  return nullptr;
+}
+
 // (inode) → a handle that is open and was not adopted, or 0
 napi_value withdrawOpens(napi_env env, napi_callback_info info) {
   const Call call(env, info, 1);
@@ -271,6 +286,7 @@ napi_value stats(napi_env env, napi_callback_info info) {
   setNumber(env, result, "noticesWaiting", static_cast<double>(session.noticesWaiting()));
   setNumber(env, result, "passthroughOpens", static_cast<double>(counters.passthroughOpens));
   setNumber(env, result, "sharedOpens", static_cast<double>(counters.sharedOpens));
+  setNumber(env, result, "furnishedReads", static_cast<double>(counters.furnishedReads));
   setNumber(env, result, "servedReads", static_cast<double>(counters.servedReads));
   setNumber(env, result, "hasPassthrough", session.isPassthrough() ? 1 : 0);
   return result;
@@ -286,6 +302,7 @@ napi_value init(napi_env env, napi_value exports) {
                           method("acquireBacking", acquireBacking), method("releaseBacking", releaseBacking),
                           method("serve", serve), method("releaseServed", releaseServed),
                           method("stopServing", stopServing), method("offerOpens", offerOpens),
+                          method("furnishOpens", furnishOpens),
                           method("withdrawOpens", withdrawOpens), method("adoptOpens", adoptOpens),
                           method("expireOpens", expireOpens),
                           method("stats", stats)}) {

@@ -1,6 +1,7 @@
 // One call from JavaScript: its session and its parameters, checked.
 #pragma once
 
+#include <sys/stat.h>
 #include <sys/uio.h>
 
 #include <array>
@@ -103,6 +104,9 @@ class Call {
   Session* session_ = nullptr;
   std::array<napi_value, 6> parameters_{};
 };
+
+// One row of attributes (protocol.h).
+struct stat attributesOf(const double* row);
 
 // The methods of a session that answer requests (replies.cc).
 std::vector<napi_property_descriptor> replyMethods();

@@ -136,7 +136,12 @@ Event onNode(fuse_req_t req, Op op, fuse_ino_t ino) {
   return event;
 }
 
-void getattr(fuse_req_t req, fuse_ino_t ino, fuse_file_info*) { submit(req, onNode(req, Op::getattr, ino)); }
+void getattr(fuse_req_t req, fuse_ino_t ino, fuse_file_info*) {
+  Session& session = sessionOf(req);
+  if (session.sharedOpens().getattr(req, ino, session.options().entryTimeoutSeconds))
+    session.counters().requests[static_cast<size_t>(Op::getattr)]++;
+  else submit(req, onNode(req, Op::getattr, ino));
+}
 
 void setattr(fuse_req_t req, fuse_ino_t ino, struct stat* to, int which, fuse_file_info*) {
   Event event = onNode(req, Op::setattr, ino);
@@ -241,11 +246,13 @@ void create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, fu
 
 void read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, fuse_file_info* file) {
   Session& session = sessionOf(req);
-  const ssize_t sent = session.servedFiles().read(req, file->fh, size, offset, [&] { session.passTurn(); });
+  ssize_t sent = session.sharedOpens().read(req, ino, file->fh, size, offset);
+  const bool isFurnished = sent >= 0;
+  if (!isFurnished) sent = session.servedFiles().read(req, file->fh, size, offset, [&] { session.passTurn(); });
   if (sent >= 0) {
     Counters& counters = session.counters();
     counters.requests[static_cast<size_t>(Op::read)]++;
-    counters.servedReads++;
+    (isFurnished ? counters.furnishedReads : counters.servedReads)++;
     counters.bytesRead += static_cast<uint64_t>(sent);
     return;
   }

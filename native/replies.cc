@@ -11,19 +11,6 @@
 namespace xnatfs {
 namespace {
 
-constexpr size_t kNobody = 0xffffffff;  // FUSE_UNKNOWN_INO
-
-// Sends one answer by `send`, a function from the request to libfuse's result.
-template <typename Send>
-napi_value answer(const Call& call, Send send) {
-  Session& session = call.session();
-  fuse_req_t req = session.take(call.natural(0));
-  if (!req) return call.answer(false);
-  const bool isTaken = send(req) == 0;
-  if (!isTaken) session.counters().undoneReplies++;
-  return call.answer(isTaken);
-}
-
 void setTime(timespec* time, double milliseconds) {
   const double seconds = std::floor(milliseconds / 1000);
   time->tv_sec = static_cast<time_t>(seconds);
@@ -34,6 +21,8 @@ void setTime(timespec* time, double milliseconds) {
     time->tv_sec++;
   }
 }
+
+}  // namespace
 
 struct stat attributesOf(const double* row) {
   struct stat result {};
@@ -49,6 +38,21 @@ struct stat attributesOf(const double* row) {
   result.st_blocks = (result.st_size + 511) / 512;
   result.st_blksize = static_cast<blksize_t>(row[8]);
   return result;
+}
+
+namespace {
+
+constexpr size_t kNobody = 0xffffffff;  // FUSE_UNKNOWN_INO
+
+// Sends one answer by `send`, a function from the request to libfuse's result.
+template <typename Send>
+napi_value answer(const Call& call, Send send) {
+  Session& session = call.session();
+  fuse_req_t req = session.take(call.natural(0));
+  if (!req) return call.answer(false);
+  const bool isTaken = send(req) == 0;
+  if (!isTaken) session.counters().undoneReplies++;
+  return call.answer(isTaken);
 }
 
 fuse_entry_param entryOf(const Session& session, const double* row) {

@@ -62,6 +62,7 @@ namespace xnatfs {
 struct SessionOptions {
   MountPlan mount;
   double entryTimeoutSeconds = 0;
+  size_t heldBytes = 0;
   double negativeTimeoutSeconds = 0;
   size_t threads = 2;
   bool wantsPassthrough = false;
@@ -84,12 +85,13 @@ struct Counters {
   std::array<std::atomic<uint64_t>, kOpCount> requests{};
   std::atomic<uint64_t> bytesRead{0}, bytesWritten{0}, batches{0}, lateReplies{0}, undoneReplies{0},
       notifications{0}, copiedWrites{0}, passthroughOpens{0}, servedReads{0},
-      sharedOpens{0};
+      sharedOpens{0}, furnishedReads{0};
 };
 
 class Session {
  public:
-  explicit Session(SessionOptions options) : options_(std::move(options)), servedFiles_(options_.threads) {}
+  explicit Session(SessionOptions options)
+      : options_(std::move(options)), servedFiles_(options_.threads), sharedOpens_(options_.heldBytes) {}
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 

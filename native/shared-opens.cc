@@ -1,9 +1,10 @@
 #include "shared-opens.h"
 
 #include <algorithm>
+#include <unordered_set>
+#include <utility>
 
 namespace xnatfs {
-
 void SharedOpens::offer(uint64_t ino, std::chrono::milliseconds time) {
   std::lock_guard<std::mutex> lock(mutex_);
   const auto until = Clock::now() + time;
@@ -29,9 +30,87 @@ void SharedOpens::sweep() {
       continue;
     }
     offered_.erase(shared.ino);  // of handles that are not offered none is kept without opens
+    dropBytes(one->second);
     one = handles_.erase(one);
   }
   sweepAt_ = std::max<size_t>(1024, handles_.size() * 2);
+}
+
+SharedOpens::Shared* SharedOpens::offered(uint64_t ino) {
+  const auto known = offered_.find(ino);
+  return known == offered_.end() ? nullptr : &handles_.at(known->second);
+}
+
+void SharedOpens::dropBytes(Shared& shared) {
+  bytesHeld_ -= shared.bytes.size();
+  shared.bytes = std::string();
+}
+
+// Handles that are gone, and all but one mention of the others.
+void SharedOpens::forgetOld() {
+  std::unordered_set<uint64_t> seen;
+  const auto isOver = [&](uint64_t handle) {
+    const auto known = handles_.find(handle);
+    return known == handles_.end() || known->second.bytes.empty() || !seen.insert(handle).second;
+  };
+  furnished_.erase(std::remove_if(furnished_.begin(), furnished_.end(), isOver), furnished_.end());
+}
+
+void SharedOpens::furnish(uint64_t ino, uint64_t reader, const struct stat& attributes,
+                          const std::vector<iovec>& pieces) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  Shared* shared = offered(ino);
+  if (!shared) return;
+  dropBytes(*shared);
+  shared->isFurnished = true;
+  shared->attributes = attributes;
+  size_t size = 0;
+  for (const iovec& piece : pieces) size += piece.iov_len;
+  if (!makeRoom(size)) return;
+  shared->reader = reader;
+  shared->bytes.reserve(size);
+  for (const iovec& piece : pieces) shared->bytes.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
+  bytesHeld_ += shared->bytes.size();
+  furnished_.push_back(offered_.at(ino));
+  if (furnished_.size() > 2 * handles_.size() + 1024) forgetOld();
+}
+
+// Only what is offered no more gives way: who goes through more files than there is room for, again and again, would
+// find none of them otherwise.
+bool SharedOpens::makeRoom(size_t size) {
+  const auto now = Clock::now();
+  while (bytesHeld_ + size > mostBytes_ && !furnished_.empty()) {
+    const auto oldest = handles_.find(furnished_.front());
+    if (oldest != handles_.end()) {
+      const bool isWanted = !oldest->second.bytes.empty() && isGood(oldest->second, now);
+      if (isWanted) return false;
+      dropBytes(oldest->second);
+    }
+    furnished_.pop_front();
+  }
+  return bytesHeld_ + size <= mostBytes_;
+}
+
+bool SharedOpens::getattr(fuse_req_t req, uint64_t ino, double longestSeconds) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const Shared* shared = offered(ino);
+  const auto now = Clock::now();
+  if (!shared || !shared->isFurnished || !isGood(*shared, now)) return false;
+  const std::chrono::duration<double> left = shared->until - now;
+  fuse_reply_attr(req, &shared->attributes, std::min(left.count(), longestSeconds));
+  return true;
+}
+
+ssize_t SharedOpens::read(fuse_req_t req, uint64_t ino, uint64_t handle, size_t size, off_t offset) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const auto known = offered_.find(ino);
+  if (known == offered_.end()) return -1;
+  const Shared& shared = handles_.at(known->second);
+  if (shared.bytes.empty() || (handle != known->second && handle != shared.reader)) return -1;
+  const size_t start = std::min(static_cast<size_t>(offset), shared.bytes.size());
+  const size_t count = std::min(size, shared.bytes.size() - start);
+  fuse_reply_buf(req, shared.bytes.data() + start, count);
+  return static_cast<ssize_t>(count);
 }
 
 uint64_t SharedOpens::withdraw(uint64_t ino) {
@@ -41,6 +120,7 @@ uint64_t SharedOpens::withdraw(uint64_t ino) {
   const uint64_t handle = offered->second;
   offered_.erase(offered);
   Shared& shared = handles_.at(handle);
+  dropBytes(shared);
   if (shared.opens == 0) {
     handles_.erase(handle);
     return 0;
@@ -80,17 +160,20 @@ void SharedOpens::release(fuse_req_t req, uint64_t handle, const std::function<v
     fuse_reply_err(req, 0);
     return;
   }
-  const Shared last = known->second;
+  Shared& last = known->second;
   if (last.isAdopted) tell();
   else fuse_reply_err(req, 0);
   const auto offered = offered_.find(last.ino);
   const bool isOffered = offered != offered_.end() && offered->second == handle;
   if (isOffered && !last.isAdopted) return;
+  // Until JavaScript has heard the end of this handle, its number must not stand for another.
+  Shared next = std::move(last);
   handles_.erase(known);
   if (!isOffered) return;
-  // Until JavaScript has heard the end of this handle, its number must not stand for another.
+  next.isAdopted = false;
   offered->second = ++lastHandle_;
-  handles_[lastHandle_] = Shared{last.ino, last.until, last.epoch};
+  if (!next.bytes.empty()) furnished_.push_back(lastHandle_);
+  handles_[lastHandle_] = std::move(next);
 }
 
 uint64_t SharedOpens::unheard(uint64_t ino) {

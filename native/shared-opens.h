@@ -5,16 +5,24 @@
 // back, opens for reading get a handle that JavaScript has not heard of: they share one, and as long as the kernel reads
 // nothing with it, its end is not told either. JavaScript «adopts» the shared handle when a read comes with it, or before
 // the file changes: then it opens one of its own that stands for all of them, and is told when the last is closed.
+//
+// An offer may come with what else would be asked of the file: its attributes, which the kernel asks for again after each
+// read, and, of a small one that is read in parts, its bytes.
 #pragma once
 
 #define FUSE_USE_VERSION 314
 #include <fuse3/fuse_lowlevel.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <mutex>
+#include <string>
 #include <unordered_map>
+#include <vector>
 
 namespace xnatfs {
 
@@ -23,8 +31,13 @@ class SharedOpens {
   // Above every handle that JavaScript gives; a double holds it (protocol.h).
   static constexpr uint64_t kFirstHandle = uint64_t{1} << 50;
 
+  // @param mostBytes of files, which it holds beside what else is offered
+  explicit SharedOpens(size_t mostBytes) : mostBytes_(mostBytes) {}
+
   // --- JavaScript thread ---
   void offer(uint64_t ino, std::chrono::milliseconds time);
+  // What the file is, as long as it is offered. @param reader a handle of JavaScript's that may be answered from it too
+  void furnish(uint64_t ino, uint64_t reader, const struct stat& attributes, const std::vector<iovec>& pieces);
   // Takes the offer back. @returns the handle that is adopted by this, or 0 where none is open that was not
   uint64_t withdraw(uint64_t ino);
   // For a handle that a request came with. @returns false where its last open was closed meanwhile
@@ -35,6 +48,9 @@ class SharedOpens {
   // --- workers ---
   // Answers an open for reading. @returns false where JavaScript has to be asked
   bool open(fuse_req_t req, uint64_t ino);
+  // Answers from what the offer came with. @returns false, or -1, where JavaScript has to be asked
+  bool getattr(fuse_req_t req, uint64_t ino, double longestSeconds);
+  ssize_t read(fuse_req_t req, uint64_t ino, uint64_t handle, size_t size, off_t offset);
   // A handle of the inode that is open and that JavaScript has not heard of, or 0.
   uint64_t unheard(uint64_t ino);
   static bool isShared(uint64_t handle) { return handle > kFirstHandle; }
@@ -49,13 +65,24 @@ class SharedOpens {
     uint64_t epoch;
     size_t opens = 0;
     bool isAdopted = false;
+    bool isFurnished = false;
+    struct stat attributes {};
+    uint64_t reader = 0;
+    std::string bytes;
   };
   bool isGood(const Shared& shared, Clock::time_point now) const { return shared.until > now && shared.epoch == epoch_; }
   void sweep();
+  void dropBytes(Shared& shared);
+  void forgetOld();
+  bool makeRoom(size_t size);
+  Shared* offered(uint64_t ino);
 
+  const size_t mostBytes_;
   std::mutex mutex_;
   std::unordered_map<uint64_t, Shared> handles_;
   std::unordered_map<uint64_t, uint64_t> offered_;  // by inode
+  std::deque<uint64_t> furnished_;                  // handles whose bytes are here, or were; oldest first
+  size_t bytesHeld_ = 0;
   uint64_t lastHandle_ = kFirstHandle;
   uint64_t epoch_ = 0;
   size_t sweepAt_ = 1024;

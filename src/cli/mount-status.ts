@@ -80,5 +80,6 @@ const notRequests = [
   'passthroughOpens',
   'servedReads',
   'sharedOpens',
+  'furnishedReads',
   'hasPassthrough',
 ]

@@ -47,6 +47,9 @@ export interface MountPlan {
 
 /** How long the kernel may believe attributes; open() notices a change of size in any case. */
 const longestKernelTimeoutMs = 60_000
+const miB = 1024 * 1024
+/** What a driver may hold of files, as a part of `--memory` and beside it. */
+const heldShare = 1 / 3
 const negativeTimeoutMs = 5_000
 
 /**
@@ -299,6 +302,7 @@ export class RunningMount {
         allowOther: flags.allowOther ?? false,
         entryTimeoutMs: kernelTimeoutMs,
         negativeTimeoutMs: Math.min(kernelTimeoutMs, negativeTimeoutMs),
+        heldBytes: flags.memory * miB * heldShare,
       })
       .catch((error: unknown) => {
         throw mountFailure(mountpoint, error)

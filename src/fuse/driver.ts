@@ -25,13 +25,19 @@ export interface OpenReply {
    */
   readonly backingPath?: string
   /**
-   * Calls `stop` just before the file gets other bytes, or another size. A driver that reads `backingPath` for the
+   * Calls `stop` just before the file gets other bytes, or other attributes. A driver that reads `backingPath` for the
    * kernel asks again from then on: kernel and caller would see the bytes of two versions otherwise.
    * @returns false where that has happened already
    */
   readonly untilChanged?: (stop: () => void) => boolean
   /** Until then further opens for reading would get the same answer, but for `keepCache`, which would be true. */
   readonly isRepeatable?: boolean
+}
+
+export interface SmallFile {
+  readonly attributes: Attributes
+  /** To be used at once. */
+  readonly bytes: Pieces
 }
 
 export interface AttributeRequest {
@@ -82,6 +88,8 @@ export interface FuseOperations {
     lengthBytes: number,
     signal?: AbortSignal,
   ): MaybePromise<Pieces | Errno>
+  /** An open file that is small, all of it, as it is read by this handle; undefined where it is not at hand. */
+  smallFile(handle: number): SmallFile | Errno | undefined
   write(handle: number, offset: number, bytes: Uint8Array): MaybePromise<Errno>
   /** Makes the file at least so long. */
   fallocate(handle: number, endBytes: number, signal?: AbortSignal): MaybePromise<Errno>
@@ -115,6 +123,8 @@ export interface MountOptions {
   /** How long the kernel believes names and attributes, and that a name is absent. */
   readonly entryTimeoutMs: number
   readonly negativeTimeoutMs: number
+  /** Of small files that are being read: a driver may hold so many to answer by itself. */
+  readonly heldBytes: number
 }
 
 export interface FuseMount {

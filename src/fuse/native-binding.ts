@@ -40,6 +40,7 @@ export interface SessionOptions {
   readonly isReadOnly: boolean
   readonly allowOther: boolean
   readonly entryTimeoutMs: number
+  readonly heldBytes: number
   readonly negativeTimeoutMs: number
   readonly threads: number
   readonly wantsPassthrough: boolean
@@ -103,6 +104,11 @@ export interface NativeSession {
   stopServing(ino: number): void
   /** Lets the session's threads answer opens of a file for reading, for a while: nothing of it has changed meanwhile. */
   offerOpens(ino: number, timeMs: number): void
+  /**
+   * With what is offered come the file's attributes, which are in row 0, and all its bytes, which are copied: reads of
+   * this handle too are answered from there.
+   */
+  furnishOpens(ino: number, handle: number, pieces: readonly Uint8Array[]): void
   /** Takes that back. @returns a handle that was given out and is open, which is adopted by this; 0: none */
   withdrawOpens(ino: number): number
   /** No open is answered by what was offered before. */

@@ -1,5 +1,6 @@
 import { constants as fsConstants } from 'node:fs'
 import { constants } from 'node:os'
+import { lengthOf } from '../util/pieces.js'
 import type { Pieces } from '../util/pieces.js'
 import type { Attributes } from '../vfs/attributes.js'
 import type { AttributeRequest, Errno, FuseOperations, MaybePromise } from './driver.js'
@@ -317,7 +318,12 @@ export class NativeRequests {
         if (typeof bytes === 'number') {
           this.forgetOpens(ino) // it may be another version by now: the next open has to look
           this.#session.replyErrno(token, bytes)
-        } else if (bytes instanceof Uint8Array) this.#session.replyBytes(token, bytes)
+          return
+        }
+        const read = { offset, lengthBytes: lengthOf(bytes) }
+        // Before the reader has its answer, and asks for the next part.
+        if (typeof own !== 'number') this.#shared.furnish(this.#session, this.#memory, ino, own.handle, read)
+        if (bytes instanceof Uint8Array) this.#session.replyBytes(token, bytes)
         else this.#session.replyPieces(token, bytes)
       },
     )

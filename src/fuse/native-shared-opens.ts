@@ -1,11 +1,14 @@
 import { constants } from 'node:os'
 import type { Errno, FuseOperations, OpenReply } from './driver.js'
-import type { NativeSession } from './native-binding.js'
+import { writeAttributes } from './native-attributes.js'
+import type { NativeSession, SessionMemory } from './native-binding.js'
 
 const { EBADF } = constants.errno
 
 /** A file is opened without a look at its listing for so long at most. */
 const longestOfferMs = 10_000
+/** The kernel reads whole pages. */
+const pageBytes = 4096
 
 export interface SharedOpensOptions {
   /** What may be believed for how long; 0: nothing. */
@@ -26,7 +29,7 @@ interface Waiting {
  * comes with one, or when the file is about to change: then a handle of theirs stands for all that are open.
  */
 export class SharedOpens {
-  readonly #operations: Pick<FuseOperations, 'reopen'>
+  readonly #operations: Pick<FuseOperations, 'reopen' | 'smallFile'>
   readonly #options: SharedOpensOptions
   readonly #timeMs: number
   /** The operations' handle that stands for a shared one. */
@@ -34,7 +37,7 @@ export class SharedOpens {
   readonly #waiting = new Map<number, Waiting>()
   #epoch = 0
 
-  constructor(operations: Pick<FuseOperations, 'reopen'>, options: SharedOpensOptions) {
+  constructor(operations: Pick<FuseOperations, 'reopen' | 'smallFile'>, options: SharedOpensOptions) {
     this.#operations = operations
     this.#options = options
     this.#timeMs = Math.min(longestOfferMs, options.entryTimeoutMs)
@@ -68,6 +71,25 @@ export class SharedOpens {
     if (waiting?.handle !== handle) return
     this.#waiting.delete(ino)
     if (waiting.epoch === this.#epoch) session.offerOpens(ino, this.#timeMs)
+  }
+
+  /**
+   * A file that is read in parts is opened and read again: all of it goes with the offer, where it is small.
+   * @param read what of it was read just now
+   */
+  furnish(
+    session: NativeSession,
+    memory: SessionMemory,
+    ino: number,
+    handle: number,
+    read: { readonly offset: number; readonly lengthBytes: number },
+  ): void {
+    const isAll = read.offset === 0 && read.lengthBytes % pageBytes !== 0 // the end of the file came with it
+    const small = isAll ? undefined : this.#operations.smallFile(handle)
+    if (small === undefined || typeof small === 'number' || small.attributes.sizeBytes <= read.lengthBytes)
+      return
+    writeAttributes(memory, 0, small.attributes)
+    session.furnishOpens(ino, handle, small.bytes instanceof Uint8Array ? [small.bytes] : small.bytes)
   }
 
   /** The file is about to change, or is to be looked at again when it is opened next. */

@@ -1,6 +1,10 @@
 /** Bytes that follow one another, where they lie: in one piece or in several. */
 export type Pieces = Uint8Array | readonly Uint8Array[]
 
+export function lengthOf(pieces: Pieces): number {
+  return pieces instanceof Uint8Array ? pieces.length : pieces.reduce((sum, { length }) => sum + length, 0)
+}
+
 /** A copy, in one piece. */
 export function joined(pieces: Pieces): Buffer {
   return pieces instanceof Uint8Array ? Buffer.from(pieces) : Buffer.concat(pieces)

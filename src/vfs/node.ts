@@ -110,14 +110,20 @@ export class Node {
   }
 
   /**
-   * Calls `stop`, once, just before the file gets other bytes than those of `file`, or is removed. It takes the place of
-   * the one that was given before.
+   * Calls `stop`, once, just before the file gets other bytes than those of `file`, or other attributes, or is removed.
+   * It takes the place of the one that was given before.
    * @returns false where that has happened
    */
   watch(file: FileEntry, stop: () => void): boolean {
     if (this.#local || this.#isRemoved || !isSameFile(this.#entry, file)) return false
     this.#onChange = stop
     return true
+  }
+
+  /** Attributes that were set here. */
+  override(attributes: Overrides): void {
+    this.#changed()
+    Object.assign(this.overrides, attributes)
   }
 
   #changed(): void {

@@ -47,6 +47,9 @@ export interface Opened {
   readonly isRepeatable?: boolean
 }
 
+/** To copy a larger one would cost as much as what it saves. */
+const smallFileBytes = 256 * 1024
+
 /** State of one open(). */
 interface FileHandle {
   readonly node: Node
@@ -140,6 +143,17 @@ export class OpenFiles {
     const ahead = handle.ahead.observe(offset, lengthBytes)
     if (ahead) this.#options.readers.readAhead(reader, ahead)
     return bytes
+  }
+
+  /** All bytes of a small file that is read by this handle; undefined where they are not at hand. */
+  smallFile(number: number): { readonly node: Node; readonly bytes: Pieces } | undefined {
+    const { node, file, reading } = this.#handles.get(number)
+    if (!file || !reading || file.sizeBytes > smallFileBytes || node.local || node.isLost) return undefined
+    if (file.version !== node.file?.version) return undefined
+    const bytes = reading.reader.readPieces(0, file.sizeBytes)
+    if (!(bytes instanceof Promise)) return { node, bytes }
+    bytes.catch(() => {}) // who reads it is told
+    return undefined
   }
 
   /** The directory's listing is mostly at hand: the file was looked up in it. */

@@ -151,7 +151,7 @@ export class Vfs {
       if (node.kind !== 'file') throw new FsError('EISDIR', `${node.path} is a directory`)
       await this.#files.truncate(node, sizeBytes)
     }
-    Object.assign(node.overrides, overrides)
+    node.override(overrides)
     return this.#report(node)
   }
 
@@ -213,6 +213,12 @@ export class Vfs {
 
   open(ino: number, canWrite: boolean, signal?: AbortSignal): Promise<Opened> {
     return this.#files.open(this.#table.get(ino), canWrite, signal)
+  }
+
+  /** See `FuseOperations`. */
+  smallFile(handle: number): { readonly attributes: Attributes; readonly bytes: Pieces } | undefined {
+    const small = this.#files.smallFile(handle)
+    return small && { attributes: this.#report(small.node), bytes: small.bytes }
   }
 
   reopen(ino: number): Opened {

@@ -43,6 +43,7 @@ const { closed, end } = await driver.mount(new BenchOperations(backing), {
   allowOther: false,
   entryTimeoutMs: 60_000,
   negativeTimeoutMs: 0,
+  heldBytes: 16 * 1024 * 1024,
 })
 process.stdout.write('ready\n')
 await closed

@@ -14,6 +14,7 @@ const defaults = {
   allowOther: false,
   entryTimeoutMs: 60_000,
   negativeTimeoutMs: 0,
+  heldBytes: 16 * 1024 * 1024,
 }
 
 function ownFigures() {

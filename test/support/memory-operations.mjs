@@ -97,6 +97,7 @@ export class MemoryOperations {
   }
   setattr(ino, { sizeBytes, ...changes }) {
     const node = this.nodes.get(ino)
+    this.#change(node)
     Object.assign(node, changes)
     if (sizeBytes !== undefined) this.#resize(node, sizeBytes)
     return this.#attributes(node)
@@ -166,6 +167,10 @@ export class MemoryOperations {
       })
       if (node.isStuck) this.stuck.push(() => resolve(bytes))
     })
+  }
+  smallFile(handle) {
+    const node = this.handles.get(handle)
+    return node.isSmall ? { attributes: this.#attributes(node), bytes: node.bytes } : undefined
   }
   async write(handle, offset, bytes) {
     const node = this.handles.get(handle)

@@ -1,6 +1,7 @@
 import { constants } from 'node:os'
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { NativeSession } from '../../../src/fuse/native-binding.js'
+import type { SmallFile } from '../../../src/fuse/driver.js'
+import type { NativeSession, SessionMemory } from '../../../src/fuse/native-binding.js'
 import { SharedOpens } from '../../../src/fuse/native-shared-opens.js'
 
 const ino = 7
@@ -9,6 +10,8 @@ const shared = 1001
 /** What the session was told, and what it answers. */
 interface Fake {
   readonly offers: number[]
+  /** Inode, handle and bytes that came with an offer. */
+  readonly furnished: number[][]
   expired: number
   /** A handle that was given out and is open. */
   open: number
@@ -19,22 +22,26 @@ let session: NativeSession
 let reopened: number[]
 let adopted: number[]
 let opens: SharedOpens
+let whole: SmallFile | number | undefined
 beforeEach(() => {
-  fake = { offers: [], expired: 0, open: 0 }
+  fake = { offers: [], furnished: [], expired: 0, open: 0 }
   session = {
     offerOpens: (of: number) => void fake.offers.push(of),
+    furnishOpens: (...[of, handle, pieces]: Parameters<NativeSession['furnishOpens']>) =>
+      void fake.furnished.push([of, handle, pieces.reduce((sum, { length }) => sum + length, 0)]),
     expireOpens: () => void fake.expired++,
     withdrawOpens: () => fake.open,
     adoptOpens: (handle: number) => handle === fake.open,
   } as unknown as NativeSession
   reopened = []
   adopted = []
+  whole = { attributes: { ino, sizeBytes: 10_000 }, bytes: Buffer.alloc(10_000) } as unknown as SmallFile
   const reopen = (of: number): { handle: number; keepCache: boolean } => {
     reopened.push(of)
     return { handle: 40 + reopened.length, keepCache: true }
   }
   opens = new SharedOpens(
-    { reopen },
+    { reopen, smallFile: () => whole },
     { entryTimeoutMs: 1000, firstSharedHandle: 1000, onAdopted: (of) => void adopted.push(of) },
   )
 })
@@ -75,6 +82,43 @@ describe('an offer', () => {
     happen()
     opens.used(session, ino, 1)
     expect(fake.offers).toEqual([])
+  })
+})
+
+describe('what comes with an offer', () => {
+  const memory = { attributes: new Float64Array(9) } as unknown as SessionMemory
+  const furnish = (offset: number, lengthBytes: number): number[][] => {
+    opens.furnish(session, memory, ino, 5, { offset, lengthBytes })
+    return fake.furnished
+  }
+
+  it.each([
+    ['the end is', 8192, 1808],
+    ['the beginning is', 0, 4096],
+    ['a page is', 4096, 4096],
+  ])('is all of a small file of which only %s read', (_, offset, lengthBytes) => {
+    expect(furnish(offset, lengthBytes)).toEqual([[ino, 5, 10_000]])
+    expect(memory.attributes[2]).toBe(10_000)
+  })
+
+  it('is nothing where the file was read as a whole: the kernel has its pages', () => {
+    expect(furnish(0, 10_000)).toEqual([])
+    whole = { attributes: { sizeBytes: 8192 }, bytes: Buffer.alloc(8192) } as unknown as SmallFile
+    expect(furnish(0, 8192)).toEqual([])
+  })
+
+  it.each([
+    ['is not at hand', undefined],
+    ['has changed', constants.errno.ESTALE],
+  ])('is nothing where the file %s', (_, answer) => {
+    whole = answer
+    expect(furnish(8192, 1808)).toEqual([])
+  })
+
+  it('may lie in pieces', () => {
+    const bytes = [Buffer.alloc(6000), Buffer.alloc(4000)]
+    whole = { ...(whole as SmallFile), bytes }
+    expect(furnish(8192, 1808)).toEqual([[ino, 5, 10_000]])
   })
 })
 
