@@ -1,4 +1,4 @@
-import { chmod, rm } from 'node:fs/promises'
+import { chmod, rename, rm, stat } from 'node:fs/promises'
 import { createConnection, createServer } from 'node:net'
 import type { Server, Socket } from 'node:net'
 import type { UnsentFile } from '../vfs/vfs.js'
@@ -58,7 +58,6 @@ export async function serveControl(
   path: string,
   handle: (request: ControlRequest, asker: Asker) => Promise<ControlAnswer>,
 ): Promise<ControlServer> {
-  await rm(path, { force: true })
   const connections = new Set<Promise<void>>()
   const server: Server = createServer((socket) => {
     const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
@@ -78,15 +77,21 @@ export async function serveControl(
       .then((answer) => socket.end(JSON.stringify(answer) + '\n'))
       .catch(() => socket.destroy())
   })
+  // Bound by another name: closing it removes that name, where by then the next mount of this place may listen.
+  const bound = path.replace(/\.sock$/, process.pid.toString(36))
+  await rm(bound, { force: true })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen(path, resolve)
+    server.listen(bound, resolve)
   })
-  await chmod(path, 0o600)
+  await chmod(bound, 0o600)
+  const { ino } = await stat(bound)
+  await rename(bound, path)
   return {
     close: async () => {
       server.close()
-      await rm(path, { force: true })
+      const now = await stat(path).catch(() => undefined)
+      if (now?.ino === ino) await rm(path, { force: true })
     },
     answered: async () => void (await Promise.all(connections)),
   }

@@ -42,9 +42,15 @@ export async function privateDirectory(path: string): Promise<string> {
 }
 
 /** The socket on which the mount at this path listens. */
-export async function controlSocket(mountpoint: string): Promise<string> {
+export function controlSocket(mountpoint: string): Promise<string> {
+  return socketOf(mountpoint, 'sock')
+}
+
+/** A socket of this user alone, for something of this name. */
+export async function socketOf(what: string, ending: 'sock' | 'turn'): Promise<string> {
   const directory = await privateDirectory(runtimeDirectory())
-  const path = join(directory, `${createHash('sha256').update(mountpoint).digest('hex').slice(0, 16)}.sock`)
+  const name = createHash('sha256').update(what).digest('hex').slice(0, 16)
+  const path = join(directory, `${name}.${ending}`)
   if (Buffer.byteLength(path) <= longestSocketPath) return path
   throw new CliError(exitCodes.failure, {
     thing: path,

@@ -1,8 +1,14 @@
 #!/usr/bin/env node
 import { keepOutOfCoreDumps } from './core-dumps.js'
 import { Terminal } from './lost-terminal.js'
+import { lackOfNode } from './node-version.js'
 import { keepHeapSmall } from './small-heap.js'
 
+const lack = lackOfNode(process.versions.node)
+if (lack !== undefined) {
+  process.stderr.write(`${lack}\n`)
+  process.exit(1)
+}
 keepOutOfCoreDumps()
 keepHeapSmall()
 const terminal = new Terminal()

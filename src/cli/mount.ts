@@ -26,6 +26,7 @@ import type { MetricsServer } from './metrics.js'
 import { MountCache } from './mount-cache.js'
 import { mountFailure } from './mount-failure.js'
 import { prepareMountpoint } from './mount-point.js'
+import { takeTurn } from './mount-turn.js'
 import { prefetch } from './prefetch-task.js'
 import type { PrefetchWhat } from './prefetch-task.js'
 import { kernelStatus } from './mount-status.js'
@@ -110,6 +111,15 @@ export class RunningMount {
    * @throws CliError
    */
   static async start(plan: MountPlan, log: Log, unwanted?: AbortSignal): Promise<RunningMount> {
+    const endTurn = await takeTurn(plan.mountpoint)
+    try {
+      return await RunningMount.#start(plan, log, unwanted)
+    } finally {
+      endTurn()
+    }
+  }
+
+  static async #start(plan: MountPlan, log: Log, unwanted?: AbortSignal): Promise<RunningMount> {
     const choice = await chooseDriver(plan.flags.driver)
     if (!choice.driver) {
       const reason = `does not work here: ${choice.reason}`

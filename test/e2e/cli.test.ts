@@ -269,7 +269,7 @@ describe('an ordinary user', () => {
       'a path that no socket can have',
       { XDG_RUNTIME_DIR: `/tmp/${'x'.repeat(120)}` },
       [],
-      /\.sock: is too long for a socket, .*; set XDG_RUNTIME_DIR to a shorter path/,
+      /\.turn: is too long for a socket, .*; set XDG_RUNTIME_DIR to a shorter path/,
     ],
     [
       'a state directory of somebody else',

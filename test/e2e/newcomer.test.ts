@@ -160,6 +160,17 @@ describe('somebody new', () => {
     }
   })
 
+  it('mounts twice at the same moment, and one is refused', async () => {
+    const parameters = ['mount', path, '--url', server.url]
+    const outcomes = await Promise.all([call(...parameters), call(...parameters)])
+    expect(outcomes.map(({ code }) => code)).toEqual(expect.arrayContaining([0, 1]))
+    expect(outcomes.find(({ code }) => code === 1)!.stderr).toMatch(
+      /just being mounted there|is mounted on .* already/,
+    )
+    expect(await call('umount', path)).toMatchObject({ code: 0 })
+    expect(await mountAt(path)).toBeUndefined()
+  })
+
   it('ends the command by Ctrl-C before the server has answered, and has no mount a little later', async () => {
     await server.setFaults([{ method: 'POST', path: '/data/JSESSION', fault: { kind: 'delay', ms: 1000 } }])
     const child = spawn(process.execPath, [program, 'mount', path, '--url', server.url], {
