@@ -9,7 +9,7 @@ import { controlName, levels, placeOf } from './layout.js'
 import type { DirectoryListing, ItemPlace, Level } from './layout.js'
 import { unescapeName } from './names.js'
 import { queryEntry } from './queries.js'
-import { askedOf, questionEntry } from './questions.js'
+import { askedOf, filesQuestion, questionEntry } from './questions.js'
 import { resourcePart, resourcesOf } from './resources.js'
 import { mergedEntry, mergedFiles, mergedResources, selectionEntry } from './selections.js'
 import type { Sources } from './sources.js'
@@ -69,10 +69,12 @@ export async function unlistedEntry(
   const other = await unlistedBy[place.level]?.(directory, listing, name, sources)
   const unlisted = other ?? (await packedEntry(directory, listing, name, sources))
   if (unlisted) return unlisted
-  return questionEntry(directory, name, async (asked) => {
-    const listed = listing.get(listing.canonicalName(asked) ?? asked)
-    return listed ?? packedEntry(directory, listing, asked, sources)
+  const asked = await questionEntry(directory, name, async (other) => {
+    const listed = listing.get(listing.canonicalName(other) ?? other)
+    return listed ?? packedEntry(directory, listing, other, sources)
   })
+  const isOfView = !asked && name.startsWith('files?') && (place as ItemPlace).selection !== undefined
+  return isOfView ? filesQuestion(await mergedFiles(directory, sources), name) : asked
 }
 
 /** `<RESOURCE>.zip`, beside a directory of files of the same name. */

@@ -1,6 +1,6 @@
 import type { ItemAddress } from '../xnat/address.js'
 import type { DirectoryEntry, Entry } from './archive.js'
-import { isListOf } from './control/answers.js'
+import { filesAnswer, isListOf } from './control/answers.js'
 import { controlAlias } from './control/control-aliases.js'
 import { itemDocuments } from './control/item-documents.js'
 import { aliasEntry } from './entries.js'
@@ -51,8 +51,10 @@ export function filesQuestion(directory: DirectoryEntry, name: string): Entry | 
   if (!name.startsWith('files?') || !isTree(place) || place.path.length > 0) return undefined
   const format = formatOf(name.slice('files?'.length))
   if (format === 'zip') return aliasEntry(name, `../${directory.name}.zip`)
-  const isListed = format !== undefined && place.level === 'resource'
-  return isListed ? aliasEntry(name, answerAt('files', format)) : undefined
+  if (format === undefined) return undefined
+  return place.level === 'resource'
+    ? aliasEntry(name, answerAt('files', format))
+    : filesAnswer(directory, name, format, place.parts)
 }
 
 /** The directory of what filters of REST select. */

@@ -63,7 +63,7 @@ export async function mergedResources(
 }
 
 /** The files of all the resources of every item selected. */
-export async function mergedFiles(directory: DirectoryEntry, sources: Sources): Promise<Entry> {
+export async function mergedFiles(directory: DirectoryEntry, sources: Sources): Promise<DirectoryEntry> {
   const parts = await partsOfSelection(directory, (resources) => resources, sources)
   return mergedEntry(directory, 'files', parts)
 }

@@ -1,7 +1,8 @@
 import { itemPath, listPath, ownedPath, resourcePath } from './address.js'
-import type { ItemAddress } from './address.js'
+import type { ItemAddress, ResourceAddress } from './address.js'
 import { rootOf } from './documents.js'
 import type { Document } from './documents.js'
+import { selectedFilesPath } from './packed-paths.js'
 import { parseItemFields, parseRows } from './rows.js'
 
 /** Answers of REST about what the mount has as directories, in the forms that REST has of them. */
@@ -18,6 +19,15 @@ export interface ListAddress {
 /** @throws XnatError 'unnameable' when no URL names it */
 export function listDocument(address: ListAddress, format: AnswerFormat): Document {
   return { ...asked(pathOf(address), format), problem: problems[format] }
+}
+
+/** Of the files of several resources; undefined where no URL selects just these. */
+export function filesDocument(
+  resources: readonly ResourceAddress[],
+  format: AnswerFormat,
+): Document | undefined {
+  const path = selectedFilesPath(resources)
+  return path === undefined ? undefined : { ...asked(path, format), problem: problems[format] }
 }
 
 /** The document of an item in another form than XML. */

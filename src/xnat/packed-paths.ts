@@ -8,13 +8,19 @@ const longestUrl = 6000
 
 /** Of all files of some resources; undefined where no URL selects just these. */
 export function packedResourcesPath(resources: readonly ResourceAddress[]): string | undefined {
+  const path = selectedFilesPath(resources)
+  return path && packedPath(path)
+}
+
+/** Of the list of these files. */
+export function selectedFilesPath(resources: readonly ResourceAddress[]): string | undefined {
   const [first, ...others] = resources
   if (!first) return undefined
-  if (others.length === 0) return packedPath(`${resourcePath(first, 'get')}/files`)
+  if (others.length === 0) return `${resourcePath(first, 'get')}/files`
   // The numbers of resources are those of the site, so that they alone select them out of all items of a kind.
   const numbers = resources.map(({ resource }) => encodeURIComponent(resource)).join(',')
   const items = pathOfAll(resources)
-  const path = items && packedPath(`${items}/resources/${numbers}/files`)
+  const path = items && `${items}/resources/${numbers}/files`
   return path !== undefined && path.length <= longestUrl ? path : undefined
 }
 

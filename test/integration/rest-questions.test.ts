@@ -191,6 +191,30 @@ describe('a list of REST', () => {
     },
   )
 
+  it.each([
+    'scans/ALL/files',
+    'scans/1,2/files',
+    'scans/T1/resources/DICOM/files',
+    'scans/3,T1/resources/DICOM,SNAPSHOTS/files',
+    'assessors/ALL/out/files',
+    'assessors/xnat:qcManualAssessorData/out/resources/QCDATA/files',
+    'reconstructions/ALL/out/resources/DATA/files',
+  ])('of the files of a view has the files that curl gets: %s', async (path) => {
+    const uri = `/projects/TEST/subjects/1/experiments/MR1/${path}`
+    const linesOf = (text: string): string[] => text.trim().split('\n').toSorted()
+    // Which project and subject the question named is in the URIs, and nothing else.
+    const sent = (await bodyOf(site.emulator, `/data${uri}?format=csv`))
+      .toString('latin1')
+      .replace(/\/projects\/TEST\/subjects\/XNAT_S\d+(?=\/experiments)/g, '')
+    expect(linesOf(sent).length).toBeGreaterThan(1)
+    const read = (await opened(`data${uri}?format=csv`)) as { text: string }
+    expect(linesOf(read.text)).toEqual(linesOf(sent))
+    for (const question of ['?', '?format=json', '?format=xml'])
+      expect(await opened(`REST${uri}${question}`)).toMatchObject({
+        text: expect.stringContaining('ResultSet') as string,
+      })
+  })
+
   it('tells at once what was changed through the mount', async () => {
     const uri = 'data/projects/TEST/resources/docs/files?format=csv'
     expect(await opened(uri)).not.toMatchObject({ text: expect.stringContaining('new.txt') as string })

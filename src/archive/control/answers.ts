@@ -1,8 +1,10 @@
-import { itemJsonDocument, listDocument } from '../../xnat/answer-documents.js'
+import { filesDocument, itemJsonDocument, listDocument } from '../../xnat/answer-documents.js'
 import type { AnswerFormat } from '../../xnat/answer-documents.js'
 import type { DirectoryEntry, Entry } from '../archive.js'
+import { controlName } from '../layout.js'
+import type { ResourcePart } from '../layout.js'
 import { unescapeName } from '../names.js'
-import { unreadEntry } from './control-entries.js'
+import { controlDirectoryEntry, unreadEntry } from './control-entries.js'
 import type { ControlOwner, ControlPlace } from './control-place.js'
 import { itemDocuments } from './item-documents.js'
 
@@ -33,6 +35,19 @@ const lists: Readonly<Record<ControlOwner, readonly string[]>> = {
 
 export function isListOf(level: string, list: string): boolean {
   return Object.hasOwn(lists, level) && lists[level as ControlOwner].includes(list)
+}
+
+/** `files?format=csv` in a view of several resources. */
+export function filesAnswer(
+  view: DirectoryEntry,
+  name: string,
+  format: string,
+  parts: readonly ResourcePart[],
+): Entry | undefined {
+  const resources = parts.map(({ address }) => address)
+  const document = filesDocument(resources, (format === '' ? 'json' : format) as AnswerFormat)
+  const place: ControlPlace = { level: 'control', kind: 'item', of: 'resource', item: {}, isView: true }
+  return document && unreadEntry(controlDirectoryEntry(view, controlName, place), name, document)
 }
 
 /** `scans?format=csv` in the `.xnat` of an experiment, and `?format=json` for the experiment itself: what curl gets. */
