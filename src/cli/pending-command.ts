@@ -183,7 +183,11 @@ function chosen(all: readonly Pending[], ids: readonly string[]): readonly Pendi
 
 async function pendingEntries(): Promise<Pending[]> {
   const pending: Pending[] = []
-  for (const journal of await knownJournals(await journalRoot())) {
+  const damaged = (path: string): void =>
+    void process.stderr.write(
+      `xnatfs: ${path}: does not say whose the files beside it are; mount that server as that user, which says it anew\n`,
+    )
+  for (const journal of await knownJournals(await journalRoot(), damaged)) {
     const entries = await readEntries(journal.path, (error) => {
       process.stderr.write(`xnatfs: ${causeChain(error)}\n`)
     })

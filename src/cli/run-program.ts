@@ -1,5 +1,7 @@
 import { CommanderError } from 'commander'
 import type { Command } from 'commander'
+import { hasErrorCode } from '../util/fs-error.js'
+import { causeChain } from '../util/log.js'
 import { isDaemon } from './daemon.js'
 import { CliError, exitCodes } from './exit.js'
 import type { ExitCode } from './exit.js'
@@ -10,12 +12,14 @@ import { toCliError } from './to-cli-error.js'
 /** Runs what the parameters ask for, and says what went wrong. */
 export async function runProgram(parameters: () => readonly string[]): Promise<ExitCode> {
   let exitCode: ExitCode = exitCodes.success
+  process.stdout.on('error', endUnheard)
   try {
     if (isDaemon()) return await (await import('./mount-command.js')).serveInBackground()
     const program = createProgram((code) => (exitCode = code))
     const words = withoutMountOptions(parameters())
     if (words[0] === 'help' && words[1] !== undefined) mustBeCommand(program, words[1])
     await program.parseAsync(words, { from: 'user' })
+    await new Promise(setImmediate) // what could not be written is told of a moment later
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.success : exitCodes.usage
     const told = toCliError(error)
@@ -30,4 +34,17 @@ function mustBeCommand(program: Command, name: string): void {
   if (program.commands.some((command) => [command.name(), ...command.aliases()].includes(name))) return
   const nextStep = '`xnatfs --help` lists what there is'
   throw new CliError(exitCodes.usage, { thing: name, reason: 'there is no such command', nextStep })
+}
+
+/** Whoever was to hear it has gone, as after `| head`, or has no room for it: it may be that not all is done or said. */
+function endUnheard(error: unknown): never {
+  if (!hasErrorCode(error, 'EPIPE')) {
+    const refusal = {
+      thing: 'the standard output',
+      reason: causeChain(error),
+      nextStep: 'write it elsewhere',
+    }
+    process.stderr.write(`xnatfs: ${new CliError(exitCodes.failure, refusal).message}\n`)
+  }
+  process.exit(exitCodes.failure)
 }

@@ -48,7 +48,7 @@ export async function createJournal(
 ): Promise<string> {
   const parent = scopeDirectory(root, scope)
   await makeDirectories(parent, { mode: 0o700 })
-  await writeFile(join(parent, scopeFile), JSON.stringify(scope), { mode: 0o600, flush: true })
+  await writeScope(join(parent, scopeFile), JSON.stringify(scope))
   const path = join(parent, ownName())
   await mkdir(path, { mode: 0o700 })
   if (mountpoint !== undefined) await writeFile(join(path, aboutFile), mountpoint, { mode: 0o600 })
@@ -104,14 +104,38 @@ export interface KnownJournal {
   readonly mountpoint: string | undefined
 }
 
-/** All journals below a root, of whatever server and user. */
-export async function knownJournals(root: string): Promise<KnownJournal[]> {
+/** Never in place: a full disk would leave files of which nobody can tell any more where they belong. */
+async function writeScope(path: string, text: string): Promise<void> {
+  const before = await readFile(path, 'utf8').catch(() => undefined)
+  if (before === text) return
+  const temporary = `${path}.${process.pid}`
+  try {
+    await writeFile(temporary, text, { mode: 0o600, flush: true })
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+}
+
+/**
+ * All journals below a root, of whatever server and user.
+ * @param onDamaged is told of a file that does not say of which server and user the journals beside it are
+ */
+export async function knownJournals(
+  root: string,
+  onDamaged: (path: string) => void = () => {},
+): Promise<KnownJournal[]> {
   const journals: KnownJournal[] = []
   for (const name of await directoriesIn(root)) {
     const parent = join(root, name)
     const text = await readFile(join(parent, scopeFile), 'utf8').catch(() => undefined)
     if (text === undefined) continue
-    const scope = JSON.parse(text) as JournalScope
+    const scope = parseScope(text)
+    if (!scope) {
+      onDamaged(join(parent, scopeFile))
+      continue
+    }
     for (const journal of await directoriesIn(parent)) {
       const path = join(parent, journal)
       const mountpoint = await readFile(join(path, aboutFile), 'utf8').catch(() => undefined)
@@ -120,6 +144,15 @@ export async function knownJournals(root: string): Promise<KnownJournal[]> {
     }
   }
   return journals
+}
+
+function parseScope(text: string): JournalScope | undefined {
+  try {
+    const scope = JSON.parse(text) as Partial<JournalScope> | null
+    return typeof scope?.url === 'string' ? (scope as JournalScope) : undefined
+  } catch {
+    return undefined
+  }
 }
 
 function ownName(): string {

@@ -91,6 +91,34 @@ describe('somebody new', () => {
     })
   })
 
+  it('reads the beginning of what is said only, or has no room for it', async () => {
+    await call('mount', path, '--url', server.url)
+    const line = `"$NODE" "$PROGRAM" status --watch "$PLACE" | head -1; echo "\${PIPESTATUS[0]}"`
+    const shellEnv = { ...env, NODE: process.execPath, PROGRAM: program, PLACE: path }
+    expect(await run('bash', ['-c', line], { env: shellEnv })).toMatchObject({
+      stdout: expect.stringMatching(/xnat\n1\n$/),
+      stderr: '',
+    })
+    const full = await run('bash', ['-c', '"$NODE" "$PROGRAM" status > /dev/full'], { env: shellEnv })
+    expect([full.code, full.stderr]).toEqual([
+      1,
+      expect.stringMatching(/^xnatfs: the standard output: ENOSPC.*; write it elsewhere\n$/),
+    ])
+  })
+
+  it('has a journal that a full disk has damaged, and sees the others', async () => {
+    const journal = join(folder, 'state/xnatfs/journal/0123456789abcdef')
+    await mkdir(journal, { recursive: true })
+    await writeFile(join(journal, 'server.json'), '')
+    expect(await call('pending', 'list')).toMatchObject({
+      code: 0,
+      stdout: 'nothing is pending\n',
+      stderr: expect.stringMatching(
+        /server\.json: does not say whose the files beside it are; mount that server/,
+      ),
+    })
+  })
+
   it('exports where nothing is pending', async () => {
     expect(await call('pending', 'export', join(folder, 'out'))).toMatchObject({
       code: 0,
