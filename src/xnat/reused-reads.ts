@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { buildConnector } from 'undici'
+import { holdEnd } from './held-end.js'
 
 /** One read from the network brings at most this. */
 const slabBytes = 256 * 1024
@@ -18,8 +19,14 @@ const keptBytes = 32 * 1024
  */
 export function reusingConnector(options: buildConnector.BuildOptions): buildConnector.connector {
   const usual = buildConnector(options)
-  return (target, callback) =>
-    target.protocol === 'https:' ? usual(target, callback) : connectReusing(options, target, callback)
+  return (target, callback) => {
+    const held: buildConnector.Callback = (...result) => {
+      if (result[1]) holdEnd(result[1])
+      callback(...result)
+    }
+    if (target.protocol === 'https:') usual(target, held)
+    else connectReusing(options, target, held)
+  }
 }
 
 function connectReusing(
