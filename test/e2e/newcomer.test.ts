@@ -27,6 +27,8 @@ describe('somebody new', () => {
     await server.resetRequests()
   })
   afterEach(async () => {
+    // In order, where it can be: a mount that is detached may still write into its folder.
+    if (await mountAt(path)) await run(process.execPath, [program, 'umount', path], { env })
     if (await mountAt(path)) await unmount(path, { lazy: true })
     await rm(folder, { recursive: true })
   })
@@ -134,7 +136,9 @@ describe('somebody new', () => {
       expect(stderr.split(path)).toHaveLength(2)
       expect(stderr).toMatch(/: is not unmounted: .*Device or resource busy; close what uses it/)
     } finally {
+      const ended = new Promise((resolve) => user.once('exit', resolve))
       user.kill()
+      await ended
     }
   })
 
