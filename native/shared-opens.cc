@@ -71,7 +71,11 @@ void SharedOpens::furnish(uint64_t ino, uint64_t reader, const struct stat& attr
   shared->bytes.reserve(size);
   for (const iovec& piece : pieces) shared->bytes.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
   bytesHeld_ += shared->bytes.size();
-  furnished_.push_back(offered_.at(ino));
+  mention(offered_.at(ino));
+}
+
+void SharedOpens::mention(uint64_t handle) {
+  furnished_.push_back(handle);
   if (furnished_.size() > 2 * handles_.size() + 1024) forgetOld();
 }
 
@@ -172,8 +176,9 @@ void SharedOpens::release(fuse_req_t req, uint64_t handle, const std::function<v
   if (!isOffered) return;
   next.isAdopted = false;
   offered->second = ++lastHandle_;
-  if (!next.bytes.empty()) furnished_.push_back(lastHandle_);
+  const bool hasBytes = !next.bytes.empty();
   handles_[lastHandle_] = std::move(next);
+  if (hasBytes) mention(lastHandle_);
 }
 
 uint64_t SharedOpens::unheard(uint64_t ino) {

@@ -73,6 +73,7 @@ class SharedOpens {
   bool isGood(const Shared& shared, Clock::time_point now) const { return shared.until > now && shared.epoch == epoch_; }
   void sweep();
   void dropBytes(Shared& shared);
+  void mention(uint64_t handle);
   void forgetOld();
   bool makeRoom(size_t size);
   Shared* offered(uint64_t ino);
