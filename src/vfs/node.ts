@@ -85,7 +85,7 @@ export class Node {
   }
 
   set entry(entry: Entry | undefined) {
-    if (!isSameFile(this.#entry, entry)) this.#changed()
+    if (!isSameFile(this.#entry, entry) || this.#entry?.mtimeMs !== entry?.mtimeMs) this.#changed()
     this.#entry = entry
   }
 

@@ -20,6 +20,7 @@ describe('who watches a node', () => {
     ['it is listed no more', (node: Node) => (node.entry = undefined)],
     ['it is written here', (node: Node) => (node.local = {} as LocalFile)],
     ['it is removed', (node: Node) => (node.isRemoved = true)],
+    ['the same bytes are listed with another time', (node: Node) => node.adopt(file({ mtimeMs: 5000 }))],
     ['its attributes are set here', (node: Node) => node.override({ mode: 0o600 })],
   ])('is told once when %s', (_, change) => {
     const { node, stops } = watched()
