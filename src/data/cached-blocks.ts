@@ -1,7 +1,9 @@
 import type { MaybePromise } from '../archive/archive.js'
 import { versionKey } from '../cache/block-cache.js'
 import type { BlockCache, ListedVersion, Trust, VersionKey } from '../cache/block-cache.js'
+import type { Pieces } from '../util/pieces.js'
 import { withSignal } from '../util/single-flight.js'
+import { bytesOfBlocks, indexesOf } from './byte-ranges.js'
 
 export type FoundBlock = Uint8Array | undefined
 
@@ -66,6 +68,15 @@ export class CachedBlocks {
     )
   }
 
+  /** All bytes of the file; undefined where some are elsewhere. */
+  allAtHand(): Pieces | undefined {
+    const span = { start: 0, end: this.#listed.sizeBytes }
+    const blocks = this.lookUp(indexesOf(span, this.#options.cache.blockSizeBytes))
+    if (isAtHand(blocks)) return blocks.every(isBlock) ? bytesOfBlocks(blocks, 0, span) : undefined
+    blocks.catch(() => {}) // a disk that fails is for who reads
+    return undefined
+  }
+
   /** To be called before the first look-up: asks the cache, once, which version it has. */
   recover(signal: AbortSignal | undefined): MaybePromise<void> {
     if (this.#key || this.#isRecovered) return undefined
@@ -95,6 +106,10 @@ export class CachedBlocks {
     }
     this.#isRecovered = true
   }
+}
+
+function isBlock(block: FoundBlock): block is Uint8Array {
+  return block !== undefined
 }
 
 export function isAtHand<T>(value: MaybePromise<T>): value is T {

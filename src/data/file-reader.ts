@@ -70,6 +70,10 @@ export class FileReader {
     })
   }
 
+  get allAtHand(): Pieces | undefined {
+    return this.#stale || this.#spool ? undefined : this.#cached.allAtHand()
+  }
+
   #readBlocks(span: ByteSpan, signal: AbortSignal | undefined): MaybePromise<Pieces> {
     const indexes = indexesOf(span, this.#blockSize)
     const first = indexes[0]!
@@ -92,9 +96,8 @@ export class FileReader {
       const sizeBytes = runs.reduce((sum, { run }) => sum + (run.last - run.first + 1) * this.#blockSize, 0)
       return { sizeBytes, done: Promise.all(runs.map(({ done }) => done)) }
     }
-    const found = isAtHand(recovery)
-      ? this.#cached.lookUp(indexes)
-      : recovery.then(() => this.#cached.lookUp(indexes))
+    const lookUp = (): ReturnType<CachedBlocks['lookUp']> => this.#cached.lookUp(indexes)
+    const found = isAtHand(recovery) ? lookUp() : recovery.then(lookUp)
     if (isAtHand(found)) return fetch(found)
     return { sizeBytes: span.end - span.start, done: found.then((blocks) => fetch(blocks).done) }
   }
@@ -208,9 +211,7 @@ export class FileReader {
       run.fail(error)
     } finally {
       this.#runs.delete(run)
-      for (let index = run.first; index <= run.last; index++) {
-        if (this.#pending.get(index) === run) this.#pending.delete(index)
-      }
+      for (const [index, pending] of this.#pending) if (pending === run) this.#pending.delete(index)
     }
   }
 

@@ -150,10 +150,8 @@ export class OpenFiles {
     const { node, file, reading } = this.#handles.get(number)
     if (!file || !reading || file.sizeBytes > smallFileBytes || node.local || node.isLost) return undefined
     if (file.version !== node.file?.version) return undefined
-    const bytes = reading.reader.readPieces(0, file.sizeBytes)
-    if (!(bytes instanceof Promise)) return { node, bytes }
-    bytes.catch(() => {}) // who reads it is told
-    return undefined
+    const bytes = reading.reader.allAtHand
+    return bytes && { node, bytes }
   }
 
   /** The directory's listing is mostly at hand: the file was looked up in it. */

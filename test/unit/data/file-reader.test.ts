@@ -7,6 +7,7 @@ import { FileReader } from '../../../src/data/file-reader.js'
 import type { FileReaderOptions } from '../../../src/data/file-reader-options.js'
 import { MemoryBudget } from '../../../src/util/memory-budget.js'
 import { Log } from '../../../src/util/log.js'
+import { joined } from '../../../src/util/pieces.js'
 import { ByteSource, fileEntry, md5, patternBytes } from '../../support/byte-source.js'
 
 const block = 1024
@@ -95,6 +96,18 @@ describe('reading by ranges', () => {
       { first: 0, last: 4 * block - 1 },
       { first: 5 * block, last: 10 * block - 1 },
     ])
+  })
+
+  it('gives all of it where it is at hand, and asks for nothing where it is not', async () => {
+    const source = new ByteSource(bytes)
+    const reader = readerOf(source)
+    expect(reader.allAtHand).toBeUndefined()
+    await expectRead(reader, 0, 50 * block)
+    expect(reader.allAtHand).toBeUndefined()
+    expect(source.fetches).toHaveLength(1)
+    await expectRead(reader, 50 * block, bytes.length)
+    expect(joined(reader.allAtHand!).equals(bytes)).toBe(true)
+    expect(source.fetches).toHaveLength(2)
   })
 
   it('takes a broken transfer up where it stopped', async () => {
