@@ -50,6 +50,8 @@ export interface BlockCache {
   readonly storageBytes: number
   /** Whether a block is known to be here, without asking the disk. */
   has(key: VersionKey, index: number): boolean
+  /** Whether it can be had without the disk. */
+  isInMemory(key: VersionKey, index: number): boolean
   /** What the answers told when the blocks came that are kept of a listed version, if any are. */
   answerVersion(listed: ListedVersion, options?: AnswerOptions): MaybePromise<string | undefined>
   /** The same, looked at anew: other processes may have put something there since. */

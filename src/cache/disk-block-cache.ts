@@ -111,6 +111,11 @@ export class DiskBlockCache implements BlockCache {
     return file !== undefined && (file.has(key, index) || file.pending(key, index) !== undefined)
   }
 
+  /** While it waits to be written. */
+  isInMemory(key: VersionKey, index: number): boolean {
+    return this.#files.get(nameOf(key))?.pending(key, index) !== undefined
+  }
+
   answerVersion(listed: ListedVersion, options?: AnswerOptions): MaybePromise<string | undefined> {
     const file = this.#file(listed)
     if (file.isLoaded) return file.answerVersion

@@ -49,6 +49,10 @@ export class MemoryBlockCache implements BlockCache {
     return this.#blocks.has(`${index} ${key.id}`)
   }
 
+  isInMemory(key: VersionKey, index: number): boolean {
+    return this.has(key, index)
+  }
+
   get(key: VersionKey, index: number): Uint8Array | undefined {
     const block = this.#blocks.get(`${index} ${key.id}`)
     this.counters[block ? 'hits' : 'misses']++

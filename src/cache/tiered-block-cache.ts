@@ -43,6 +43,10 @@ export class TieredBlockCache implements BlockCache {
     return this.#memory.has(key, index) || this.#disk.has(key, index)
   }
 
+  isInMemory(key: VersionKey, index: number): boolean {
+    return this.#memory.has(key, index) || this.#disk.isInMemory(key, index)
+  }
+
   answerVersion(listed: ListedVersion, options?: AnswerOptions): MaybePromise<string | undefined> {
     return this.#disk.answerVersion(listed, options)
   }

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { Archive, FileEntry } from '../archive/archive.js'
-import { versionKey } from '../cache/block-cache.js'
+import { bytesOfBlocks, versionKey } from '../cache/block-cache.js'
 import type { BlockCache } from '../cache/block-cache.js'
 import { inBackground } from '../util/background.js'
 import { Counters } from '../util/counters.js'
@@ -272,6 +272,17 @@ export class FileReaders {
       },
       wholeFileBytes: wholeFileBytesOf(file),
     })
+  }
+
+  /** Whether all of a file can be had at once. */
+  isInMemory(file: SizedFile): boolean {
+    const { cache } = this.#options
+    const known = this.#answered.get(keyOf(file))?.answerVersion
+    if (known === undefined) return false
+    const key = versionKey(listedVersion(file), known)
+    return (
+      bytesOfBlocks(key, cache.blockSizeBytes, (index) => cache.isInMemory(key, index)) === file.sizeBytes
+    )
   }
 
   #isHere(file: SizedFile): boolean {

@@ -45,6 +45,7 @@ export class NativeRequests {
     this.#backing = new BackingFiles()
     this.#shared = new SharedOpens(operations, {
       ...binding,
+      memory,
       entryTimeoutMs,
       onAdopted: (ino) => this.#backing.addPlain(ino),
     })
@@ -260,16 +261,16 @@ export class NativeRequests {
         const backing = this.#backing.acquire(this.#session, ino, opened)
         const isSame = backing === 0 && (opened.untilChanged?.(() => this.forgetOpens(ino)) ?? false)
         const isServed = isSame && this.#backing.serve(this.#session, ino, opened)
+        // Before who opened it has the answer, and reads.
+        if (isSame && !isServed) this.#shared.offer(this.#session, ino, opened, epoch)
         const isTaken =
           backing >= 0
             ? this.#session.replyOpen(token, handle, openFlags(opened, canWrite), backing)
             : this.#session.replyErrno(token, -backing) && false
-        if (!isTaken) {
-          this.#backing.release(this.#session, ino, handle)
-          this.#operations.release(handle)
-          return
-        }
-        if (isSame && !isServed) this.#shared.offer(this.#session, ino, opened, epoch)
+        if (isTaken) return
+        this.#shared.withdraw(this.#session, ino)
+        this.#backing.release(this.#session, ino, handle)
+        this.#operations.release(handle)
       },
     )
   }
@@ -320,9 +321,9 @@ export class NativeRequests {
           this.#session.replyErrno(token, bytes)
           return
         }
-        const read = { offset, lengthBytes: lengthOf(bytes) }
         // Before the reader has its answer, and asks for the next part.
-        if (typeof own !== 'number') this.#shared.furnish(this.#session, this.#memory, ino, own.handle, read)
+        if (typeof own !== 'number')
+          this.#shared.read(this.#session, ino, own.handle, offset, lengthOf(bytes))
         if (bytes instanceof Uint8Array) this.#session.replyBytes(token, bytes)
         else this.#session.replyPieces(token, bytes)
       },

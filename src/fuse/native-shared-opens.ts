@@ -14,6 +14,7 @@ export interface SharedOpensOptions {
   /** What may be believed for how long; 0: nothing. */
   readonly entryTimeoutMs: number
   readonly firstSharedHandle: number
+  readonly memory: SessionMemory
   /** The operations have given one more plain handle of an inode. */
   readonly onAdopted: (ino: number) => void
 }
@@ -55,14 +56,16 @@ export class SharedOpens {
   }
 
   /**
-   * Further opens for reading are answered without the operations for a while, where they say that they may.
+   * Further opens for reading are answered without the operations for a while, where they say that they may; and so is
+   * what is read of a small file that is at hand.
    * @param epoch of before it was opened
    */
   offer(session: NativeSession, ino: number, opened: OpenReply, epoch: number): void {
     const { handle, isRepeatable, keepCache } = opened
     if (this.#timeMs <= 0 || isRepeatable !== true || epoch !== this.#epoch) return
-    if (keepCache) session.offerOpens(ino, this.#timeMs)
-    else this.#waiting.set(ino, { handle, epoch })
+    if (!keepCache) return void this.#waiting.set(ino, { handle, epoch })
+    session.offerOpens(ino, this.#timeMs)
+    this.#furnish(session, ino, handle, 0)
   }
 
   /** A handle is used, or closed: who opened it has got its answer, and the kernel has dropped what it was told to. */
@@ -73,22 +76,17 @@ export class SharedOpens {
     if (waiting.epoch === this.#epoch) session.offerOpens(ino, this.#timeMs)
   }
 
-  /**
-   * A file that is read in parts is opened and read again: all of it goes with the offer, where it is small.
-   * @param read what of it was read just now
-   */
-  furnish(
-    session: NativeSession,
-    memory: SessionMemory,
-    ino: number,
-    handle: number,
-    read: { readonly offset: number; readonly lengthBytes: number },
-  ): void {
-    const isAll = read.offset === 0 && read.lengthBytes % pageBytes !== 0 // the end of the file came with it
-    const small = isAll ? undefined : this.#operations.smallFile(handle)
-    if (small === undefined || typeof small === 'number' || small.attributes.sizeBytes <= read.lengthBytes)
-      return
-    writeAttributes(memory, 0, small.attributes)
+  /** A file that is read in parts is opened and read again: all of it goes with the offer, where it is small. */
+  read(session: NativeSession, ino: number, handle: number, offset: number, lengthBytes: number): void {
+    const isAll = offset === 0 && lengthBytes % pageBytes !== 0 // the end of the file came with it
+    if (!isAll) this.#furnish(session, ino, handle, lengthBytes)
+  }
+
+  /** @param readBytes so much of it need not be there */
+  #furnish(session: NativeSession, ino: number, handle: number, readBytes: number): void {
+    const small = this.#operations.smallFile(handle)
+    if (small === undefined || typeof small === 'number' || small.attributes.sizeBytes <= readBytes) return
+    writeAttributes(this.#options.memory, 0, small.attributes)
     session.furnishOpens(ino, handle, small.bytes instanceof Uint8Array ? [small.bytes] : small.bytes)
   }
 

@@ -5,6 +5,8 @@ import type { OrderText } from './order-text.js'
 export type NodeKind = Entry['kind']
 
 /** What chmod, chown and utimens set: kept here, for XNAT has no place for it. */
+export const neverOpened = Symbol('never opened')
+
 export interface Overrides {
   mode?: number
   uid?: number
@@ -58,8 +60,8 @@ export class Node {
   storedVersion: string | undefined
   /** What the kernel was last told; it may believe it for the attribute timeout. */
   reportedSizeBytes: number | undefined
-  /** The version whose pages the kernel may have. */
-  openedVersion: string | undefined
+  /** The version whose pages the kernel may have; undefined: nobody knows. It has none before the file is first opened. */
+  openedVersion: string | typeof neverOpened | undefined = neverOpened
   /** References: by the kernel, by open handles, by nodes below. A node without any may be forgotten. */
   lookups = 0
   handles = 0

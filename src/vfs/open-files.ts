@@ -15,6 +15,7 @@ import type { InodeTable } from './inode-table.js'
 import type { LocalFile } from './local-file.js'
 import type { LocalFiles } from './local-files.js'
 import type { Namespace } from './namespace.js'
+import { neverOpened } from './node.js'
 import type { Node } from './node.js'
 import type { Orders } from './orders.js'
 import type { Streams } from './streams.js'
@@ -102,7 +103,8 @@ export class OpenFiles {
     const { orders, table } = this.#options
     const givesOrders = canWrite && (node.order !== undefined || orders.isGivenBy(node))
     const version = node.local || givesOrders ? undefined : file?.version
-    const keepCache = version !== undefined && node.openedVersion === version
+    const { openedVersion } = node
+    const keepCache = version !== undefined && (openedVersion === version || openedVersion === neverOpened)
     node.openedVersion = version
     table.ref(node, 'handles')
     if (node.parent) this.#options.readers.prefetch.opened(node.parent.ino)
@@ -145,12 +147,15 @@ export class OpenFiles {
     return bytes
   }
 
-  /** All bytes of a small file that is read by this handle; undefined where they are not at hand. */
+  /** All bytes of a small file that is to be read by this handle; undefined where they are not at hand. */
   smallFile(number: number): { readonly node: Node; readonly bytes: Pieces } | undefined {
-    const { node, file, reading } = this.#handles.get(number)
-    if (!file || !reading || file.sizeBytes > smallFileBytes || node.local || node.isLost) return undefined
+    const handle = this.#handles.get(number)
+    const { node, file } = handle
+    if (!file || file.sizeBytes > smallFileBytes || node.local || node.isLost) return undefined
     if (file.version !== node.file?.version) return undefined
-    const bytes = reading.reader.allAtHand
+    if (!this.#options.readers.isInMemory(file)) return undefined
+    handle.reading ??= this.#options.readers.open(file, this.#surroundings(node))
+    const bytes = handle.reading.reader.allAtHand
     return bytes && { node, bytes }
   }
 

@@ -22,6 +22,7 @@ let session: NativeSession
 let reopened: number[]
 let adopted: number[]
 let opens: SharedOpens
+let memory: SessionMemory
 let whole: SmallFile | number | undefined
 beforeEach(() => {
   fake = { offers: [], furnished: [], expired: 0, open: 0 }
@@ -35,6 +36,7 @@ beforeEach(() => {
   } as unknown as NativeSession
   reopened = []
   adopted = []
+  memory = { attributes: new Float64Array(9) } as unknown as SessionMemory
   whole = { attributes: { ino, sizeBytes: 10_000 }, bytes: Buffer.alloc(10_000) } as unknown as SmallFile
   const reopen = (of: number): { handle: number; keepCache: boolean } => {
     reopened.push(of)
@@ -42,7 +44,7 @@ beforeEach(() => {
   }
   opens = new SharedOpens(
     { reopen, smallFile: () => whole },
-    { entryTimeoutMs: 1000, firstSharedHandle: 1000, onAdopted: (of) => void adopted.push(of) },
+    { entryTimeoutMs: 1000, firstSharedHandle: 1000, memory, onAdopted: (of) => void adopted.push(of) },
   )
 })
 
@@ -86,9 +88,8 @@ describe('an offer', () => {
 })
 
 describe('what comes with an offer', () => {
-  const memory = { attributes: new Float64Array(9) } as unknown as SessionMemory
-  const furnish = (offset: number, lengthBytes: number): number[][] => {
-    opens.furnish(session, memory, ino, 5, { offset, lengthBytes })
+  const read = (offset: number, lengthBytes: number): number[][] => {
+    opens.read(session, ino, 5, offset, lengthBytes)
     return fake.furnished
   }
 
@@ -97,14 +98,14 @@ describe('what comes with an offer', () => {
     ['the beginning is', 0, 4096],
     ['a page is', 4096, 4096],
   ])('is all of a small file of which only %s read', (_, offset, lengthBytes) => {
-    expect(furnish(offset, lengthBytes)).toEqual([[ino, 5, 10_000]])
+    expect(read(offset, lengthBytes)).toEqual([[ino, 5, 10_000]])
     expect(memory.attributes[2]).toBe(10_000)
   })
 
   it('is nothing where the file was read as a whole: the kernel has its pages', () => {
-    expect(furnish(0, 10_000)).toEqual([])
+    expect(read(0, 10_000)).toEqual([])
     whole = { attributes: { sizeBytes: 8192 }, bytes: Buffer.alloc(8192) } as unknown as SmallFile
-    expect(furnish(0, 8192)).toEqual([])
+    expect(read(0, 8192)).toEqual([])
   })
 
   it.each([
@@ -112,13 +113,23 @@ describe('what comes with an offer', () => {
     ['has changed', constants.errno.ESTALE],
   ])('is nothing where the file %s', (_, answer) => {
     whole = answer
-    expect(furnish(8192, 1808)).toEqual([])
+    expect(read(8192, 1808)).toEqual([])
+  })
+
+  it('is all of a small file that is at hand when it is opened', () => {
+    opens.offer(session, ino, opened, opens.epoch)
+    expect([fake.offers, fake.furnished]).toEqual([[ino], [[ino, 1, 10_000]]])
+  })
+
+  it('is nothing before the kernel has dropped pages of another version', () => {
+    opens.offer(session, ino, { ...opened, keepCache: false }, opens.epoch)
+    expect(fake.furnished).toEqual([])
   })
 
   it('may lie in pieces', () => {
     const bytes = [Buffer.alloc(6000), Buffer.alloc(4000)]
     whole = { ...(whole as SmallFile), bytes }
-    expect(furnish(8192, 1808)).toEqual([[ino, 5, 10_000]])
+    expect(read(8192, 1808)).toEqual([[ino, 5, 10_000]])
   })
 })
 

@@ -1,0 +1,100 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { startEmulator } from '../../src/emulator/emulator.js'
+import type { RunningEmulator } from '../../src/emulator/emulator.js'
+import { joined } from '../../src/util/pieces.js'
+import { md5 } from '../support/byte-source.js'
+import { readFile, writeFile } from '../support/file-system.js'
+import { generateArchive, numbered } from '../support/generated-archive.js'
+import type { GeneratedArchive } from '../support/generated-archive.js'
+import { startLocalVfs } from '../support/local-vfs.js'
+import type { LocalVfs } from '../support/local-vfs.js'
+import { vfsFileSystem } from '../support/vfs-file-system.js'
+
+const series = 'GEN/S1/MR/scans/1/DICOM'
+const others = 'GEN/S1/MR/resources/OTHERS'
+
+let data: GeneratedArchive
+let emulator: RunningEmulator
+let local: LocalVfs
+beforeAll(async () => {
+  const dicom = { label: 'DICOM', format: 'DICOM', files: numbered(20, '.dcm'), sizeBytes: 20_000 }
+  data = await generateArchive([
+    {
+      label: 'MR',
+      resources: [{ label: 'OTHERS', files: ['large.bin'], sizeBytes: 300_000 }],
+      scans: { '1': [dicom] },
+    },
+  ])
+})
+afterAll(() => data.remove())
+beforeEach(async () => {
+  emulator = await startEmulator({ data: data.manifest })
+  local = await startLocalVfs(emulator)
+})
+afterEach(async () => {
+  await local.stop()
+  await emulator.close()
+})
+
+async function inoOf(path: string): Promise<number> {
+  let ino = 1
+  for (const name of path.split('/')) ino = (await local.vfs.lookup(ino, name)).ino
+  return ino
+}
+const open = async (path: string, canWrite = false): Promise<{ handle: number; keepCache: boolean }> =>
+  local.vfs.open(await inoOf(path), canWrite)
+const read = (path: string): Promise<Buffer> => readFile(vfsFileSystem(local.vfs), path)
+
+/** What a driver may answer with by itself. */
+async function small(path: string): Promise<string | undefined> {
+  const { handle } = await open(path)
+  const found = local.vfs.smallFile(handle)
+  local.vfs.release(handle)
+  return found && md5(joined(found.bytes))
+}
+
+describe('a small file as a whole', () => {
+  it('is at hand once it was read, or has come with others, and is not fetched for that', async () => {
+    const [first, last] = [`${series}/${numbered(20, '.dcm')[0]}`, `${series}/${numbered(20, '.dcm')[19]}`]
+    expect(await small(first)).toBeUndefined()
+    emulator.control.resetRequests()
+    await vfsFileSystem(local.vfs).list(series)
+    await read(first)
+    await expect.poll(() => local.counters.ahead.files).toBe(20)
+    const requests = emulator.control.requests().length
+    for (const path of [first, last]) expect(await small(path)).toBe(data.digests.get(path))
+    expect(emulator.control.requests()).toHaveLength(requests)
+  })
+
+  it('is none where it is large, or is being written', async () => {
+    await read(`${others}/large.bin`)
+    expect(await small(`${others}/large.bin`)).toBeUndefined()
+    const path = `${others}/new.txt`
+    await writeFile(vfsFileSystem(local.vfs), path, 'first')
+    await read(path)
+    expect(await small(path)).toBe(md5(Buffer.from('first')))
+    const { handle } = await open(path, true)
+    await local.vfs.write(handle, 0, Buffer.from('FIRST'))
+    expect(await small(path)).toBeUndefined()
+    await local.vfs.flush(handle)
+    local.vfs.release(handle)
+  })
+})
+
+describe('what the kernel has of a file', () => {
+  const keeps = async (path: string): Promise<boolean> => {
+    const { handle, keepCache } = await open(path)
+    local.vfs.release(handle)
+    return keepCache
+  }
+
+  it('is of the version that is opened, or nothing, until somebody writes', async () => {
+    const path = `${others}/large.bin`
+    expect([await keeps(path), await keeps(path)]).toEqual([true, true])
+    const { handle } = await open(path, true)
+    await local.vfs.write(handle, 0, Buffer.from('x'))
+    await local.vfs.flush(handle)
+    local.vfs.release(handle)
+    expect([await keeps(path), await keeps(path)]).toEqual([false, true])
+  })
+})
