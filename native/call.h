@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "session.h"
+#include "values.h"
 
 namespace xnatfs {
 
@@ -50,32 +51,19 @@ class Call {
     return value;
   }
   std::string text(size_t index) const {
-    size_t size = 0;
-    if (napi_get_value_string_utf8(env_, parameters_[index], nullptr, 0, &size) != napi_ok) return "";
-    std::string value(size, '\0');
-    napi_get_value_string_utf8(env_, parameters_[index], value.data(), size + 1, &size);
-    return value;
+    return textOf(env_, parameters_[index]);
   }
   // Valid while JavaScript holds the array and does not run.
   bool bytes(size_t index, const char** data, size_t* size) const {
     iovec at;
-    if (!bytesOf(parameters_[index], &at)) return false;
+    if (!bytesOf(env_, parameters_[index], &at)) return false;
     *data = static_cast<const char*>(at.iov_base);
     *size = at.iov_len;
     return true;
   }
   // An array of them; valid as long.
   bool pieces(size_t index, std::vector<iovec>* pieces) const {
-    uint32_t count = 0;
-    if (napi_get_array_length(env_, parameters_[index], &count) != napi_ok) return false;
-    pieces->resize(count);
-    for (uint32_t i = 0; i < count; i++) {
-      napi_value piece = nullptr;
-      if (napi_get_element(env_, parameters_[index], i, &piece) != napi_ok || !bytesOf(piece, &(*pieces)[i])) {
-        return false;
-      }
-    }
-    return true;
+    return piecesOf(env_, parameters_[index], pieces);
   }
   napi_value parameter(size_t index) const { return parameters_[index]; }
 
@@ -91,15 +79,6 @@ class Call {
   }
 
  private:
-  // What was freed (addon.cc, freeMemory) is no bytes, not none: a read must never be short by mistake.
-  bool bytesOf(napi_value array, iovec* at) const {
-    napi_typedarray_type type;
-    napi_value memory = nullptr;
-    bool isFreed = false;
-    return napi_get_typedarray_info(env_, array, &type, &at->iov_len, &at->iov_base, &memory, nullptr) == napi_ok &&
-           type == napi_uint8_array && napi_is_detached_arraybuffer(env_, memory, &isFreed) == napi_ok && !isFreed;
-  }
-
   napi_env env_;
   Session* session_ = nullptr;
   std::array<napi_value, 6> parameters_{};

@@ -98,14 +98,7 @@ class Crc32Job : public Job {
     }
   }
   napi_value result(napi_env env) override {
-    napi_value list = nullptr;
-    napi_create_array(env, &list);
-    for (uint32_t i = 0; i < sums_.size(); i++) {
-      napi_value value;
-      napi_create_uint32(env, sums_[i], &value);
-      napi_set_element(env, list, i, value);
-    }
-    return list;
+    return arrayOf(env, sums_, [env](uint32_t sum, napi_value* value) { napi_create_uint32(env, sum, value); });
   }
 
  private:

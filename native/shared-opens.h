@@ -7,7 +7,7 @@
 // the file changes: then it opens one of its own that stands for all of them, and is told when the last is closed.
 //
 // An offer may come with what else would be asked of the file: its attributes, which the kernel asks for again after each
-// read, and, of a small one that is read in parts, its bytes.
+// read, and, of a small one, its bytes.
 #pragma once
 
 #define FUSE_USE_VERSION 314

@@ -16,20 +16,21 @@ napi_value property(napi_env env, napi_value object, const char* name) {
   return value;
 }
 
+bool bytesOf(napi_env env, napi_value array, iovec* at) {
+  napi_typedarray_type type;
+  napi_value memory = nullptr;
+  bool isFreed = false;
+  return napi_get_typedarray_info(env, array, &type, &at->iov_len, &at->iov_base, &memory, nullptr) == napi_ok &&
+         type == napi_uint8_array && napi_is_detached_arraybuffer(env, memory, &isFreed) == napi_ok && !isFreed;
+}
+
 bool piecesOf(napi_env env, napi_value array, std::vector<iovec>* pieces) {
   uint32_t count = 0;
   if (napi_get_array_length(env, array, &count) != napi_ok) return false;
+  pieces->resize(count);
   for (uint32_t i = 0; i < count; i++) {
-    napi_value piece, memory;
-    napi_typedarray_type type;
-    iovec at;
-    bool isFreed = false;
-    if (napi_get_element(env, array, i, &piece) != napi_ok ||
-        napi_get_typedarray_info(env, piece, &type, &at.iov_len, &at.iov_base, &memory, nullptr) != napi_ok ||
-        type != napi_uint8_array || napi_is_detached_arraybuffer(env, memory, &isFreed) != napi_ok || isFreed) {
-      return false;
-    }
-    pieces->push_back(at);
+    napi_value piece = nullptr;
+    if (napi_get_element(env, array, i, &piece) != napi_ok || !bytesOf(env, piece, &(*pieces)[i])) return false;
   }
   return true;
 }

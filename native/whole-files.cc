@@ -148,14 +148,7 @@ class ExistJob : public Job {
     }
   }
   napi_value result(napi_env env) override {
-    napi_value list = nullptr;
-    napi_create_array(env, &list);
-    for (uint32_t i = 0; i < exist_.size(); i++) {
-      napi_value value;
-      napi_get_boolean(env, exist_[i], &value);
-      napi_set_element(env, list, i, value);
-    }
-    return list;
+    return arrayOf(env, exist_, [env](bool isThere, napi_value* value) { napi_get_boolean(env, isThere, value); });
   }
 
  private:
@@ -176,14 +169,9 @@ class PutJob : public Job {
   }
   // The states of the files (src/cache/file-state.ts).
   napi_value result(napi_env env) override {
-    napi_value list = nullptr;
-    napi_create_array(env, &list);
-    for (uint32_t i = 0; i < states_.size(); i++) {
-      napi_value text;
-      napi_create_string_utf8(env, states_[i].c_str(), states_[i].size(), &text);
-      napi_set_element(env, list, i, text);
-    }
-    return list;
+    return arrayOf(env, states_, [env](const std::string& state, napi_value* value) {
+      napi_create_string_utf8(env, state.c_str(), state.size(), value);
+    });
   }
 
  private:

@@ -88,8 +88,11 @@ export interface FuseOperations {
     lengthBytes: number,
     signal?: AbortSignal,
   ): MaybePromise<Pieces | Errno>
-  /** An open file that is small, all of it, as it is read by this handle; undefined where it is not at hand. */
-  smallFile(handle: number): SmallFile | Errno | undefined
+  /**
+   * An open file that is small, all of it, as it is read by this handle; undefined where it is not at hand, or no longer
+   * than what was read of it.
+   */
+  smallFile(handle: number, readBytes: number): SmallFile | Errno | undefined
   write(handle: number, offset: number, bytes: Uint8Array): MaybePromise<Errno>
   /** Makes the file at least so long. */
   fallocate(handle: number, endBytes: number, signal?: AbortSignal): MaybePromise<Errno>

@@ -84,8 +84,8 @@ export class SharedOpens {
 
   /** @param readBytes so much of it need not be there */
   #furnish(session: NativeSession, ino: number, handle: number, readBytes: number): void {
-    const small = this.#operations.smallFile(handle)
-    if (small === undefined || typeof small === 'number' || small.attributes.sizeBytes <= readBytes) return
+    const small = this.#operations.smallFile(handle, readBytes)
+    if (small === undefined || typeof small === 'number') return
     writeAttributes(this.#options.memory, 0, small.attributes)
     session.furnishOpens(ino, handle, small.bytes instanceof Uint8Array ? [small.bytes] : small.bytes)
   }

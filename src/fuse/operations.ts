@@ -123,7 +123,7 @@ export function createOperations(vfs: Vfs, log: Log): FuseOperations {
       answer('create', () => vfs.create(parent, name, options, signal)),
     read: (handle, offset, lengthBytes, signal) =>
       answer('read', () => vfs.read(handle, offset, lengthBytes, signal)),
-    smallFile: (handle) => at('read', () => vfs.smallFile(handle)),
+    smallFile: (handle, readBytes) => at('read', () => vfs.smallFile(handle, readBytes)),
     write: (handle, offset, bytes) => succeed('write', () => vfs.write(handle, offset, bytes)),
     fallocate: (handle, endBytes, signal) =>
       succeed('fallocate', () => vfs.fallocate(handle, endBytes, signal)),

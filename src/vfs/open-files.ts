@@ -147,11 +147,12 @@ export class OpenFiles {
     return bytes
   }
 
-  /** All bytes of a small file that is to be read by this handle; undefined where they are not at hand. */
-  smallFile(number: number): { readonly node: Node; readonly bytes: Pieces } | undefined {
+  /** All bytes of a small file that is to be read by this handle; undefined where `FuseOperations` says so. */
+  smallFile(number: number, readBytes: number): { readonly node: Node; readonly bytes: Pieces } | undefined {
     const handle = this.#handles.get(number)
     const { node, file } = handle
-    if (!file || file.sizeBytes > smallFileBytes || node.local || node.isLost) return undefined
+    if (!file || file.sizeBytes <= readBytes || file.sizeBytes > smallFileBytes) return undefined
+    if (node.local || node.isLost) return undefined
     if (file.version !== node.file?.version) return undefined
     if (!this.#options.readers.isInMemory(file)) return undefined
     handle.reading ??= this.#options.readers.open(file, this.#surroundings(node))

@@ -216,8 +216,11 @@ export class Vfs {
   }
 
   /** See `FuseOperations`. */
-  smallFile(handle: number): { readonly attributes: Attributes; readonly bytes: Pieces } | undefined {
-    const small = this.#files.smallFile(handle)
+  smallFile(
+    handle: number,
+    readBytes = 0,
+  ): { readonly attributes: Attributes; readonly bytes: Pieces } | undefined {
+    const small = this.#files.smallFile(handle, readBytes)
     return small && { attributes: this.#report(small.node), bytes: small.bytes }
   }
 

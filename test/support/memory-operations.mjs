@@ -168,9 +168,11 @@ export class MemoryOperations {
       if (node.isStuck) this.stuck.push(() => resolve(bytes))
     })
   }
-  smallFile(handle) {
+  smallFile(handle, readBytes) {
     const node = this.handles.get(handle)
-    return node.isSmall ? { attributes: this.#attributes(node), bytes: node.bytes } : undefined
+    return node.isSmall && node.bytes.length > readBytes
+      ? { attributes: this.#attributes(node), bytes: node.bytes }
+      : undefined
   }
   async write(handle, offset, bytes) {
     const node = this.handles.get(handle)

@@ -23,6 +23,7 @@ let reopened: number[]
 let adopted: number[]
 let opens: SharedOpens
 let memory: SessionMemory
+let wholeBytes: number
 let whole: SmallFile | number | undefined
 beforeEach(() => {
   fake = { offers: [], furnished: [], expired: 0, open: 0 }
@@ -36,6 +37,7 @@ beforeEach(() => {
   } as unknown as NativeSession
   reopened = []
   adopted = []
+  wholeBytes = 10_000
   memory = { attributes: new Float64Array(9) } as unknown as SessionMemory
   whole = { attributes: { ino, sizeBytes: 10_000 }, bytes: Buffer.alloc(10_000) } as unknown as SmallFile
   const reopen = (of: number): { handle: number; keepCache: boolean } => {
@@ -43,7 +45,7 @@ beforeEach(() => {
     return { handle: 40 + reopened.length, keepCache: true }
   }
   opens = new SharedOpens(
-    { reopen, smallFile: () => whole },
+    { reopen, smallFile: (_, readBytes) => (wholeBytes > readBytes ? whole : undefined) },
     { entryTimeoutMs: 1000, firstSharedHandle: 1000, memory, onAdopted: (of) => void adopted.push(of) },
   )
 })
@@ -104,7 +106,7 @@ describe('what comes with an offer', () => {
 
   it('is nothing where the file was read as a whole: the kernel has its pages', () => {
     expect(read(0, 10_000)).toEqual([])
-    whole = { attributes: { sizeBytes: 8192 }, bytes: Buffer.alloc(8192) } as unknown as SmallFile
+    wholeBytes = 8192
     expect(read(0, 8192)).toEqual([])
   })
 
