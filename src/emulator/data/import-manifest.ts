@@ -20,6 +20,10 @@ class Node {
     this.where = where
   }
 
+  has(name: string): boolean {
+    return name in this.#value
+  }
+
   text(name: string): string {
     const value = this.optional(name)
     if (value === undefined || value === '') throw new Error(`${this.where}: ${name} is missing; give a text`)
@@ -63,6 +67,8 @@ export async function importManifest(target: ImportTarget, path: string): Promis
     throw new Error(`${path} cannot be read as a manifest: ${messageOf(error)}`, { cause: error })
   }
   const manifest = new Node(content, path)
+  if (!manifest.has('projects'))
+    throw new Error(`${path} is no manifest: it has no list "projects"; give one that has`)
   const root = join(dirname(resolve(path)), manifest.optional('set') ?? '.')
   const importer = new ManifestImporter(new ArchiveBuilder(target), root)
   for (const project of manifest.list('projects')) await importer.project(project)
