@@ -67,6 +67,43 @@ describe.runIf(isEmulated)('xnat-wire.md §11.4: what the server does by itself'
     expect(scans.rows.map(({ ID }) => ID)).toEqual(['1-MR1', '2'])
   })
 
+  test('overwrite=append brings the files of scans and resources that are there; others of the same name are a conflict', async () => {
+    const { path } = await createSession(server, 'S', 'MERGED')
+    const scan = (session: string, id: string) => `${session}/scans/${id}/resources`
+    const send = async (name: string, query: string, files: string) => {
+      const source = '/data/projects/TEST/subjects/1/experiments/MR1/scans/1/resources/DICOM/files'
+      const zip = (await server.request('GET', `${source}${files}?format=zip`)).body
+      const dest = `dest=/archive/projects/${server.project}/subjects/S/experiments/${name}`
+      return server.request('POST', `/data/services/import?${dest}${query}`, {
+        body: zip,
+        headers: { 'content-type': 'application/zip' },
+      })
+    }
+    const names = async () => {
+      const { rows } = await table(server, `${scan(path, '1')}/DICOM/files`)
+      return rows.map(({ Name }) => Name)
+    }
+    expect((await send('MERGED', '&overwrite=append', '/1.dcm')).status).toBe(200)
+    expect(await names()).toEqual(['1.dcm'])
+    expect((await send('MERGED', '&overwrite=append', '')).status).toBe(200)
+    expect(await names()).toHaveLength(16)
+    const stats = await table(server, scan(path, '1'))
+    expect(stats.rows).toMatchObject([{ label: 'DICOM', file_count: '16' }])
+    const first = `${scan(path, '1')}/DICOM/files/1.dcm`
+    await put(server, `${first}?inbody=true&overwrite=true`, 'another')
+    await server.request('DELETE', `${scan(path, '1')}/DICOM/files/2.dcm`)
+    const answer = await send('MERGED', '&overwrite=append', '')
+    expect(answer.status).toBe(409)
+    expect(answer.text).toContain('DICOM/1.dcm')
+    expect((await server.request('GET', first)).text).toBe('another')
+    expect(await names()).not.toContain('2.dcm')
+    const waits = await table(server, `/data/prearchive/projects/${server.project}`)
+    const [{ url }] = waits.rows.filter(({ name }) => name === 'MERGED') as [{ url: string }]
+    expect(await status(`archive?src=${url}&overwrite=delete`)).toBe(200)
+    expect((await server.request('GET', first)).text).not.toBe('another')
+    expect(await names()).toContain('2.dcm')
+  })
+
   test('sessions are deleted', async () => {
     const src = '/prearchive/projects/ODD/20260101_120000123/PRE3'
     expect(await status(`prearchive/delete?src=${src}`, 'outsider')).toBe(403)

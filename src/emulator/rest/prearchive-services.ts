@@ -10,6 +10,7 @@ import type { Experiment, PrearchiveSession, Project } from '../store/model.js'
 import { prearchivedFolder, sessionTable } from './prearchive.js'
 import type { RestContext, RestResource } from './resource.js'
 import { tableAnswer, type Cell } from './table.js'
+import { add, conflictsOf, type Addition } from './session-merge.js'
 import { statusLog } from './transaction-status.js'
 
 /** What is done with sessions of the prearchive by a POST that names them (xnat-wire.md §11.4). */
@@ -82,48 +83,60 @@ export async function archiveSession(
   const existing = experimentByLabel(database, project.id, session.name, undefined)
   if (existing && overwrite !== 'append' && overwrite !== 'delete')
     throw new StatusError(409, 'Session already exists, retry with overwrite enabled')
+  const folder = prearchivedFolder(prearchiveRoot, session)
+  if (existing && overwrite === 'append') await requireNoConflict(context, existing, session, folder)
   const builder = new ArchiveBuilder({ database, archiveRoot, prearchiveRoot })
   const subject =
     subjectByLabel(database, project.id, session.subject, undefined) ??
     builder.subject(project, session.subject)
   const experiment = existing ?? builder.experiment(subject, session.name, session.xsiType)
-  const folder = prearchivedFolder(prearchiveRoot, session)
-  await addScans(builder, experiment, session, folder)
-  await addResources(builder, experiment, session, folder)
+  addScans(builder, experiment, session)
+  for (const addition of additionsTo(experiment, session, folder))
+    await add(context, builder, project.id, addition)
   await forgetSession(context, session)
   return `/data/archive/projects/${project.id}/subjects/${subject.label}/experiments/${experiment.label}`
 }
 
-async function addScans(
-  builder: ArchiveBuilder,
+/** What is added must not be in the way of what is there: nothing of it is stored then. */
+async function requireNoConflict(
+  context: RestContext,
   experiment: Experiment,
   session: PrearchiveSession,
   folder: string,
 ): Promise<void> {
-  for (const { id, xsiType, seriesDescription, resources } of session.scans) {
+  const conflicts: string[] = []
+  for (const addition of additionsTo(experiment, session, folder))
+    conflicts.push(...(await conflictsOf(context, session.project!, addition)))
+  if (conflicts.length === 0) return
+  throw new StatusError(409, `Session already contains other files of these names: ${conflicts.join(', ')}`)
+}
+
+function addScans(builder: ArchiveBuilder, experiment: Experiment, session: PrearchiveSession): void {
+  for (const { id, xsiType, seriesDescription } of session.scans) {
     if (experiment.scans.some((scan) => scan.id === id)) continue
     const scan = builder.scan(experiment, id, xsiType)
     scan.type = seriesDescription
     scan.fields = { series_description: seriesDescription, quality: 'usable' }
-    for (const label of resources) {
-      const files = filesIn(join(folder, 'SCANS', id, label))
-      const spec = label === 'DICOM' ? { label, format: 'DICOM', content: 'RAW' } : { label }
-      await builder.resource({ kind: 'scan', session: experiment, scan }, spec, files)
-    }
   }
 }
 
-async function addResources(
-  builder: ArchiveBuilder,
-  experiment: Experiment,
-  session: PrearchiveSession,
-  folder: string,
-): Promise<void> {
-  for (const label of session.resources ?? []) {
-    if (experiment.resources.some((resource) => resource.label === label)) continue
-    const files = filesIn(join(folder, 'RESOURCES', label))
-    await builder.resource({ kind: 'experiment', experiment }, { label }, files)
+/** The files that wait, by the resources of the session that they belong to; scans that it has not are left out. */
+function additionsTo(experiment: Experiment, session: PrearchiveSession, folder: string): Addition[] {
+  const additions: Addition[] = []
+  for (const { id, resources } of session.scans) {
+    const scan = experiment.scans.find((other) => other.id === id)
+    if (!scan) continue
+    for (const label of resources) {
+      const spec = label === 'DICOM' ? { label, format: 'DICOM', content: 'RAW' } : { label }
+      const files = filesIn(join(folder, 'SCANS', id, label))
+      additions.push({ parent: { kind: 'scan', session: experiment, scan }, spec, files })
+    }
   }
+  for (const label of session.resources ?? []) {
+    const files = filesIn(join(folder, 'RESOURCES', label))
+    additions.push({ parent: { kind: 'experiment', experiment }, spec: { label }, files })
+  }
+  return additions
 }
 
 function filesIn(folder: string): SourceFile[] {
