@@ -30,6 +30,38 @@ f.insert(sys.argv[4], format='TEXT', content='note', tags='')
 print(json.dumps(walk))
 `
 
+/** lxml, of which pyxnat is made, as a judge of documents. */
+const judge = `
+import json, sys, urllib.request
+from base64 import b64encode
+from lxml import etree
+base, user, password = sys.argv[1:4]
+def get(path):
+    request = urllib.request.Request(base + path)
+    request.add_header('Authorization', 'Basic ' + b64encode((user + ':' + password).encode()).decode())
+    return urllib.request.urlopen(request).read()
+class Resolver(etree.Resolver):
+    def resolve(self, url, id, context):
+        return self.resolve_string(get(url[len(base):]), context, base_url=url)
+parser = etree.XMLParser()
+parser.resolvers.add(Resolver())
+trees = {}
+for name in json.loads(get('/xapi/schemas')):
+    url = base + '/schemas/' + name + '/' + name.split('/')[-1] + '.xsd'
+    trees[name] = etree.XMLSchema(etree.fromstring(get('/xapi/schemas/' + name), parser, base_url=url))
+paths = ['/data/projects/' + project for project in ('TEST', 'ODD')]
+for kind in ('subjects', 'experiments'):
+    for row in json.loads(get('/data/' + kind + '?format=json'))['ResultSet']['Result']:
+        paths.append(row['URI'])
+session = '/data/projects/TEST/subjects/1/experiments/MR1'
+paths += [session + '/scans/1', session + '/assessors/ASSESS1', session + '/reconstructions/RECON1']
+faults = {}
+for path in paths:
+    if not trees['xnat'].validate(etree.fromstring(get(path + '?format=xml'))):
+        faults[path] = str(trees['xnat'].error_log)
+print(json.dumps({'paths': len(paths), 'faults': faults}))
+`
+
 describe('pyxnat, an independent client', () => {
   let server: Server
   let mount: Mount
@@ -74,6 +106,20 @@ describe('pyxnat, an independent client', () => {
     await mount.refresh()
     const { stdout: seen } = await run('cat', [join(resources, 'PYXNAT/from-pyxnat.txt')])
     expect(seen).toBe('written by pyxnat')
+  })
+
+  it('finds documents in order by the schemas that the embedded XNAT has of them', async () => {
+    await writeFile(join(mount.directory, 'judge.py'), judge)
+    const { stdout, stderr } = await run('/usr/bin/python3', [
+      join(mount.directory, 'judge.py'),
+      server.url,
+      server.user,
+      server.password,
+    ])
+    expect(stderr).toBe('')
+    const { paths, faults } = JSON.parse(stdout) as { paths: number; faults: object }
+    expect(faults).toEqual({})
+    expect(paths).toBeGreaterThan(8)
   })
 })
 

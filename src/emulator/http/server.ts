@@ -11,6 +11,7 @@ import { Router } from '../rest/router.js'
 import { ROUTES } from '../rest/routes.js'
 import type { Services } from '../services.js'
 import { GUEST } from '../users.js'
+import { schemaDocument } from '../xapi/schemas.js'
 import { dispatchXapi } from '../xapi/xapi.js'
 import { BodyEnded } from './body-sink.js'
 import { indexPage, loginPage, proxyPage, tomcatPage } from './error-pages.js'
@@ -201,6 +202,9 @@ export class HttpServer {
       }
     }
     if (isBelow(path, '/xapi')) return dispatchXapi(exchange, this.#services, path.slice('/xapi'.length))
+    const schema = /^\/schemas\/(.+)\/[^/]+\.xsd$/.exec(path)
+    const document = schema && schemaDocument(schema[1]!)
+    if (document) return sendPlain(exchange, 200, 'application/xml', document)
     if (path === '' || path === '/' || isBelow(path, '/app')) {
       return sendPlain(exchange, 200, 'text/html;charset=UTF-8', indexPage())
     }

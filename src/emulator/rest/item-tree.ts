@@ -3,6 +3,7 @@ import { canReadItem, canReadScan } from '../store/access.js'
 import type {
   Experiment,
   Fields,
+  FieldValue,
   Meta,
   Project,
   Reconstruction,
@@ -67,11 +68,23 @@ function node(
   }
 }
 
+/** Fields below a name that are an item of their own. */
+function person(fields: Fields, field: string): { own: Fields; children: ItemChildren } {
+  const prefix = `${field}/`
+  const [below, own] = [true, false].map((isBelow) =>
+    Object.entries(fields).filter(([name]) => name.startsWith(prefix) === isBelow),
+  ) as [[string, FieldValue][], [string, FieldValue][]]
+  const values = Object.fromEntries(below.map(([name, value]) => [name.slice(prefix.length), value]))
+  const items = below.length === 0 ? [] : [node('xnat:investigatorData', values, undefined)]
+  return { own: Object.fromEntries(own), children: { field, items } }
+}
+
 export function projectNode(context: RestContext, project: Project): ItemNode {
   const { id, secondaryId, name, description, aliases, fields } = project
+  const { own, children } = person(fields, 'PI')
   return node(
     'xnat:projectData',
-    { ID: id, secondary_ID: secondaryId, name, description, ...fields },
+    { ID: id, secondary_ID: secondaryId, name, description, ...own },
     project.meta,
     [
       {
@@ -80,12 +93,14 @@ export function projectNode(context: RestContext, project: Project): ItemNode {
       },
       { field: 'resources/resource', items: resourceNodes(context, project.resources) },
       { field: 'studyProtocol', items: protocolNodes(context, project) },
+      children,
     ],
   )
 }
 
 export function subjectNode(context: RestContext, subject: Subject, withExperiments = true): ItemNode {
-  const entries = Object.entries(subject.fields)
+  const investigator = person(subject.fields, 'investigator')
+  const entries = Object.entries(investigator.own)
   const own = Object.fromEntries(entries.filter(([name]) => !DEMOGRAPHICS.has(name)))
   const demographics = Object.fromEntries(entries.filter(([name]) => DEMOGRAPHICS.has(name)))
   const experiments = withExperiments
@@ -107,12 +122,14 @@ export function subjectNode(context: RestContext, subject: Subject, withExperime
       { field: 'experiments/experiment', items: readable.map((item) => experimentNode(context, item)) },
       { field: 'sharing/share', items: shareNodes(subject.shares) },
       { field: 'resources/resource', items: resourceNodes(context, subject.resources) },
+      investigator.children,
     ],
   )
 }
 
 export function experimentNode(context: RestContext, experiment: Experiment): ItemNode {
-  const { id, project, label, xsiType, subjectId, sessionId, fields } = experiment
+  const { id, project, label, xsiType, subjectId, sessionId } = experiment
+  const { own, children } = person(experiment.fields, 'investigator')
   const basic = {
     ID: id,
     id,
@@ -120,7 +137,7 @@ export function experimentNode(context: RestContext, experiment: Experiment): It
     label,
     subject_ID: subjectId,
     imageSession_ID: sessionId,
-    ...fields,
+    ...own,
   }
   return node(xsiType, basic, experiment.meta, [
     ...(isImageSession(xsiType) ? sessionChildren(context, experiment) : []),
@@ -128,6 +145,7 @@ export function experimentNode(context: RestContext, experiment: Experiment): It
     { field: 'out/file', items: resourceNodes(context, experiment.outResources) },
     { field: 'resources/resource', items: resourceNodes(context, experiment.resources) },
     { field: 'sharing/share', items: shareNodes(experiment.shares) },
+    children,
   ])
 }
 

@@ -1,4 +1,5 @@
 import { escapeXml } from '../http/text.js'
+import { allFields, type SchemaField } from '../store/schema-fields.js'
 import { rootElement } from '../store/xsi-types.js'
 import type { ItemNode } from './item-tree.js'
 
@@ -33,7 +34,7 @@ const ATTRIBUTES = new Set([
   'parameters/voxelRes/units',
 ])
 
-const NAMESPACES: Readonly<Record<string, string>> = {
+export const NAMESPACES: Readonly<Record<string, string>> = {
   arc: 'http://nrg.wustl.edu/arc',
   cat: 'http://nrg.wustl.edu/catalog',
   icr: 'http://icr.ac.uk/icr',
@@ -61,13 +62,23 @@ class Element {
     return child
   }
 
-  write(name: string, extra = ''): string {
+  /** @param others what else is in it, by name */
+  write(name: string, fields: readonly SchemaField[], others: readonly Part[] = [], comment = ''): string {
     const attributes = this.attributes.map(([key, value]) => ` ${key}="${escapeXml(value)}"`).join('')
-    const inner = [...this.children].map(([childName, child]) => child.write(childName)).join('')
-    const content = escapeXml(this.text) + inner + extra
+    const own = [...this.children].map(([child, element]): Part => {
+      const known = fields.find((field) => `xnat:${field.name}` === child)
+      return [child, element.write(child, known?.fields ?? [])]
+    })
+    const place = new Map(fields.map((field, index) => [`xnat:${field.name}`, index]))
+    const at = ([child]: Part): number => place.get(child) ?? fields.length
+    const inner = [...own, ...others].toSorted((a, b) => at(a) - at(b)).map(([, text]) => text)
+    const content = escapeXml(this.text) + comment + inner.join('')
     return content === '' ? `<${name}${attributes}/>\n` : `<${name}${attributes}>${content}</${name}>\n`
   }
 }
+
+/** An element by its name, and as it is written. */
+type Part = readonly [name: string, text: string]
 
 /** Keys that are written in another form, or not at all. */
 const OMITTED = new Set([
@@ -76,6 +87,9 @@ const OMITTED = new Set([
   'xnat_imagescandata_id',
   'xnat_reconstructedimagedata_id',
 ])
+
+/** Children whose type the schema says. */
+const UNTYPED = new Set(['sharing/share', 'aliases/alias', 'PI', 'investigator'])
 
 /** Whose fields are all attributes. */
 const FLAT = new Set(['xnat:resourceCatalog', 'xnat:datatypeProtocol'])
@@ -93,6 +107,11 @@ function elementOf(item: ItemNode, typed: boolean): Element {
     if (attribute) target.attributes.push([parts.at(-1)!, String(value)])
     else target.text = String(value)
   }
+  const alias = element.children.get('xnat:alias')
+  if (alias) {
+    element.children.delete('xnat:alias')
+    element.text = alias.text
+  }
   if (typed) element.attributes.push(['xsi:type', item.xsiType])
   return element
 }
@@ -102,18 +121,18 @@ function hiddenComment(item: ItemNode): string {
   return pairs.length > 0 ? `<!--hidden_fields[${pairs.join(',')}]-->` : ''
 }
 
-function childrenXml(item: ItemNode): string {
-  return item.children
-    .map(({ field, items }) => {
-      const [wrapper, inner] = field.split('/')
-      const name = `xnat:${inner ?? wrapper}`
-      const shares = field === 'sharing/share' || field === 'aliases/alias'
-      const list = items.map((child) =>
-        elementOf(child, !shares).write(name, hiddenComment(child) + childrenXml(child)),
-      )
-      return inner === undefined ? list.join('') : `<xnat:${wrapper}>\n${list.join('')}</xnat:${wrapper}>\n`
-    })
-    .join('')
+function written(item: ItemNode, name: string, element: Element): string {
+  return element.write(name, allFields(item.xsiType), childParts(item), hiddenComment(item))
+}
+
+function childParts(item: ItemNode): Part[] {
+  return item.children.map(({ field, items }) => {
+    const [wrapper, inner] = field.split('/')
+    const name = `xnat:${inner ?? wrapper}`
+    const list = items.map((child) => written(child, name, elementOf(child, !UNTYPED.has(field)))).join('')
+    const text = inner === undefined ? list : `<xnat:${wrapper}>\n${list}</xnat:${wrapper}>\n`
+    return [`xnat:${wrapper}`, text]
+  })
 }
 
 /** An item's document, with the schema location XNAT puts in and the hidden fields in comments. */
@@ -124,6 +143,6 @@ export function itemXml(item: ItemNode, baseUrl: string): string {
     'xsi:schemaLocation',
     `http://nrg.wustl.edu/xnat ${baseUrl}/schemas/xnat/xnat.xsd http://nrg.wustl.edu/catalog ${baseUrl}/schemas/catalog/catalog.xsd`,
   ])
-  const text = root.write(rootElement(item.xsiType), hiddenComment(item) + childrenXml(item))
+  const text = written(item, rootElement(item.xsiType), root)
   return `<?xml version="1.0" encoding="UTF-8"?>\n${text}`
 }

@@ -93,6 +93,15 @@ export const isImageSession = (name: string): boolean => isInstanceOf(name, SESS
 export const isImageAssessor = (name: string): boolean => isInstanceOf(name, ASSESSOR)
 export const isScan = (name: string): boolean => isInstanceOf(name, SCAN)
 
+export function allTypes(): string[] {
+  return Object.keys(types)
+}
+
+/** What a type extends. */
+export function parentType(name: string): string | undefined {
+  return types[name]?.parent ?? undefined
+}
+
 export function rootElement(name: string): string {
   return types[name]?.element ?? name.replace(/Data$/, '')
 }

@@ -3,6 +3,7 @@ import { sendPlain, sendTomcatError } from '../http/send.js'
 import type { Services } from '../services.js'
 import { canReadProject, roleIn } from '../store/access.js'
 import { PROJECT_ROLES } from '../store/model.js'
+import { schemaDocument, schemaNames } from './schemas.js'
 import { findUser, isGuest, type UserAccount } from '../users.js'
 
 /** The few XAPI calls clients make (xnat-wire.md §1.4): Spring, not Restlet, hence other headers and errors. */
@@ -20,7 +21,11 @@ const BUILD_INFO: Readonly<Record<string, string>> = {
   timestamp: '1717416000000',
 }
 
-type XapiAnswer = { readonly json: unknown } | { readonly text: string } | { readonly status: number }
+type XapiAnswer =
+  | { readonly json: unknown }
+  | { readonly text: string }
+  | { readonly xml: string }
+  | { readonly status: number }
 
 interface XapiCall {
   readonly exchange: Exchange
@@ -35,6 +40,8 @@ export async function dispatchXapi(exchange: Exchange, services: Services, path:
   const answer = route({ exchange, services, user: exchange.user, parts })
   if ('json' in answer) {
     await sendPlain(exchange, 200, 'application/json', JSON.stringify(answer.json))
+  } else if ('xml' in answer) {
+    await sendPlain(exchange, 200, 'application/xml;charset=UTF-8', answer.xml)
   } else if ('text' in answer) {
     await sendPlain(exchange, 200, 'text/plain;charset=UTF-8', answer.text)
   } else {
@@ -50,7 +57,14 @@ function route(call: XapiCall): XapiAnswer {
   if (!isGet) return { status: 405 }
   if (parts[0] === 'users') return users(call)
   if (parts[0] === 'access' && parts[1] === 'projects') return { json: accessibleProjects(call) }
+  if (parts[0] === 'schemas') return schemas(parts.slice(1).join('/'))
   return { status: 404 }
+}
+
+function schemas(name: string): XapiAnswer {
+  if (name === '') return { json: schemaNames() }
+  const xml = schemaDocument(name)
+  return xml === undefined ? { status: 404 } : { xml }
 }
 
 function siteConfig({ parts, services }: XapiCall): XapiAnswer {
