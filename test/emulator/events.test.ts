@@ -137,6 +137,16 @@ describe.runIf(isEmulated)('xnat-wire.md §11.1: what the server has done', () =
     expect((await get('/data/search/_none')).status).toBe(500)
   })
 
+  test('a field of a search that is named by its path is the column of the display field that shows it', async () => {
+    const field = (path: string) =>
+      `<xdat:search_field><xdat:element_name>xnat:mrSessionData</xdat:element_name><xdat:field_ID>xnat:mrSessionData/${path}</xdat:field_ID></xdat:search_field>`
+    const body =
+      '<xdat:bundle xmlns:xdat="http://nrg.wustl.edu/security"><xdat:root_element_name>xnat:mrSessionData</xdat:root_element_name>' +
+      `${['ID', 'project', 'subject_ID', 'coil'].map(field).join('')}</xdat:bundle>`
+    const answer = await server.request('POST', '/data/search?format=csv', { body })
+    expect(answer.text.split('\n')[0]).toBe('session_id,project,subject_id,xnat_mrsessiondata_coil')
+  })
+
   test('DICOMDIR of a scan is a zip of its DICOM files with an index of them', async () => {
     const path = `/data/experiments/${session}/scans/1/DICOMDIR`
     const answer = await get(path)

@@ -84,6 +84,32 @@ describe('xnat-wire.md §2.2: columns by default', () => {
     expect(row).toHaveProperty('last_modified')
   })
 
+  test('columns of scans: a row for each scan, and for a session without any; a filter by them finds sessions', async () => {
+    const other = await createSession(server, 'S1', 'JOINED')
+    const none = await createSession(server, 'S1', 'UNSCANNED')
+    for (const [id, type] of [
+      ['1', 'T2'],
+      ['2', 'T7'],
+    ] as const)
+      await createScan(server, other, id, type)
+    const columns = 'columns=label,xnat:imageScanData/ID,xnat:mrSessionData/scans/scan/type'
+    for (const path of [`${project}/experiments?`, `/data/experiments?project=${server.project}&`]) {
+      const { rows } = await table(server, `${path}xsiType=xnat:imageSessionData&${columns}`)
+      const names = ['label', 'xnat:imagescandata/id', 'xnat:mrsessiondata/scans/scan/type']
+      const found = rows.map((row) => names.map((name) => row[name]))
+      expect(found).toEqual(
+        expect.arrayContaining([
+          ['JOINED', '1', 'T2'],
+          ['JOINED', '2', 'T7'],
+          ['UNSCANNED', '', ''],
+        ]),
+      )
+      const filtered = await table(server, `${path}xnat:imageScanData/type=T7,T2&columns=ID`)
+      expect(filtered.rows.map(({ ID }) => ID)).toEqual([other.id])
+    }
+    for (const { path } of [other, none]) await server.request('DELETE', `${path}?removeFiles=true`)
+  })
+
   test('scans: more by name', async () => {
     const path = `${session.path}/scans?columns=ID,insert_date,last_modified,frames,UID,modality,scanTime`
     const keys = await columnsOf(path)

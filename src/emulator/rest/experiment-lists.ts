@@ -1,10 +1,17 @@
 import { StatusError } from '../http/answer.js'
-import { canReadData, canReadItem, findProject, isInProject, subjectInProject } from '../store/access.js'
+import {
+  canReadData,
+  canReadItem,
+  canReadScan,
+  findProject,
+  isInProject,
+  subjectInProject,
+} from '../store/access.js'
 import type { Experiment, Project } from '../store/model.js'
 import { isImageAssessor, isSubjectAssessor } from '../store/xsi-types.js'
 import { postAssessor, postExperiment } from './list-post.js'
 import { LIST_VARIANTS, counted, paged, relabel, shareLabel } from './list-table.js'
-import { experimentValue } from './list-values.js'
+import { isScanPath, rowValue, type ExperimentRow } from './list-values.js'
 import { QueryOrganizer, type ListDefinition } from './query-organizer.js'
 import type { RestContext, RestResource } from './resource.js'
 import { findSession } from './session-lookup.js'
@@ -17,16 +24,39 @@ function experiments(
   defaultElement: string,
   defaultColumns: (root: string) => readonly string[],
   shortcuts: 'experiment' | 'derived' = 'experiment',
-): ListDefinition<Experiment> {
+): ListDefinition<ExperimentRow> {
   return {
     shortcuts,
     defaultElement,
     defaultColumns,
     uriPrefix: '/data/experiments/',
-    idOf: (experiment) => experiment.id,
-    typeOf: (experiment) => experiment.xsiType,
-    valueAt: (experiment, path) => experimentValue(context.services, experiment, path),
+    idOf: ({ experiment }) => experiment.id,
+    typeOf: ({ experiment }) => experiment.xsiType,
+    valueAt: (row, path) => rowValue(context.services, row, path),
   }
+}
+
+/** Rows of these experiments that pass the filters: one for each scan where columns speak of scans, as a join has them. */
+function selected(
+  context: RestContext,
+  organizer: QueryOrganizer<ExperimentRow>,
+  candidates: readonly Experiment[],
+  filtered = true,
+): ExperimentRow[] {
+  const { services, user } = context
+  const { columns, filters } = organizer.mentions(isScanPath)
+  if (!columns && !(filters && filtered))
+    return organizer.select(
+      candidates.map((experiment) => ({ experiment })),
+      filtered,
+    )
+  const rows = candidates.flatMap((experiment): ExperimentRow[] => {
+    const scans = experiment.scans.filter((scan) => canReadScan(services.database, experiment, scan, user))
+    return scans.length === 0 ? [{ experiment }] : scans.map((scan) => ({ experiment, scan }))
+  })
+  const found = organizer.select(rows, filtered)
+  if (columns) return found
+  return [...new Set(found.map(({ experiment }) => experiment))].map((experiment) => ({ experiment }))
 }
 
 /** `/projects/{P}[/subjects/{S}]/experiments`: ProjSubExptList. Image assessors only by `xsiType=`. */
@@ -54,7 +84,7 @@ export function projectExperimentList(context: RestContext): RestResource {
       const candidates = [...database.experiments()].filter(
         (item) => isInProject(item, project.id) && (!subject || ownerOf(context, item) === subject.id),
       )
-      const { items, isPage } = paged(context, organizer.select(candidates, true))
+      const { items, isPage } = paged(context, selected(context, organizer, candidates))
       const table = organizer.table(items)
       asSharedInto(context, table, items, project)
       return counted(context, table, mediaType, isPage)
@@ -78,15 +108,15 @@ function ownerOf(context: RestContext, experiment: Experiment): string | null {
 function asSharedInto(
   context: RestContext,
   table: Table,
-  items: readonly Experiment[],
+  items: readonly ExperimentRow[],
   project: Project,
 ): void {
   const isShared = (index: number): boolean =>
-    items[index]!.shares.some((share) => share.project === project.id)
-  relabel(table, 'label', (index) => shareLabel(items[index]!, project.id))
+    items[index]!.experiment.shares.some((share) => share.project === project.id)
+  relabel(table, 'label', (index) => shareLabel(items[index]!.experiment, project.id))
   relabel(table, 'project', (index) => (isShared(index) ? project.id : undefined))
   relabel(table, 'subject_label', (index) => {
-    const owner = ownerOf(context, items[index]!)
+    const owner = ownerOf(context, items[index]!.experiment)
     const subject = owner === null ? undefined : context.services.database.subject(owner)
     return isShared(index) && subject ? shareLabel(subject, project.id) : undefined
   })
@@ -106,8 +136,9 @@ export function experimentList(context: RestContext): RestResource {
       const organizer = new QueryOrganizer(context, definition)
       const fields = organizer.fieldsAnswer(mediaType)
       if (fields) return fields
-      const { items, isPage } = paged(context, organizer.select(services.database.experiments(), true))
-      const readable = items.filter((item) => canReadItem(services.database, item, user))
+      const all = selected(context, organizer, [...services.database.experiments()])
+      const { items, isPage } = paged(context, all)
+      const readable = items.filter(({ experiment }) => canReadItem(services.database, experiment, user))
       const table = organizer.table(readable)
       const properties: Record<string, string | number> = { title: 'Matching experiments' }
       if (!isPage) properties['totalRecords'] = table.rows.length
@@ -144,9 +175,9 @@ export function assessorList(context: RestContext): RestResource {
       const candidates = [...services.database.experiments()].filter(
         (item) => item.sessionId === session.id && canReadItem(services.database, item, user),
       )
-      const items = organizer.select(candidates, false)
+      const items = selected(context, organizer, candidates, false)
       const table = organizer.table(items)
-      relabel(table, 'label', (index) => shareLabel(items[index]!, project?.id ?? session.project))
+      relabel(table, 'label', (index) => shareLabel(items[index]!.experiment, project?.id ?? session.project))
       return counted(context, table, mediaType, false)
     },
     post: () => postAssessor(context, project, session),

@@ -39,7 +39,8 @@ function itemHtml(item: ItemNode): string {
     ([name, value]) => `<tr><th>${escapeXml(name)}</th><td>${escapeXml(String(value))}</td></tr>\n`,
   )
   return (
-    '<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 4.01 Transitional//EN">\n<html>\n' +
+    // Clients take what begins with a DOCTYPE for a page in the place of an answer.
+    '<!-- BEGIN xnat-templates/layouts/Default.vm -->\n<html>\n' +
     `<head><title>XNAT</title></head>\n<body>\n<div class="edit_header1">${title}</div>\n` +
     `<table>\n${rows.join('')}</table>\n</body>\n</html>\n`
   )

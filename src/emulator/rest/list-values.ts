@@ -2,7 +2,7 @@ import type { Services } from '../services.js'
 import { sqlTimestamp } from '../store/catalog.js'
 import { fieldName } from '../store/field-names.js'
 import type { Experiment, Fields, Meta, Project, Reconstruction, Scan, Subject } from '../store/model.js'
-import { canonicalType, isImageAssessor, isImageSession, isInstanceOf } from '../store/xsi-types.js'
+import { canonicalType, isImageAssessor, isImageSession, isInstanceOf, isScan } from '../store/xsi-types.js'
 import type { Cell } from './table.js'
 
 /** Cells of the lists by path; all paths come in lower case, as XNAT's aliases are. */
@@ -76,6 +76,28 @@ export function subjectValue(subject: Subject, path: string): Cell {
   if (tail === 'project') return subject.project
   if (tail === 'label') return subject.label
   return fieldAt(subject.fields, tail)
+}
+
+/** An experiment, and one of its scans where a table has them too. */
+export interface ExperimentRow {
+  readonly experiment: Experiment
+  readonly scan?: Scan
+}
+
+const SCANS = 'scans/scan/'
+
+/** Whether a path is that of something in a scan: `xnat:imageScanData/type`, `xnat:mrSessionData/scans/scan/ID`. */
+export function isScanPath(path: string): boolean {
+  const { type, tail } = split(path.toLowerCase())
+  return isScan(type) || (isImageSession(type) && tail.startsWith(SCANS))
+}
+
+export function rowValue(services: Services, { experiment, scan }: ExperimentRow, path: string): Cell {
+  if (!isScanPath(path)) return experimentValue(services, experiment, path)
+  const { type, tail } = split(path)
+  if (!scan) return null
+  const own = isScan(type) ? path : `xnat:imagescandata/${tail.slice(SCANS.length)}`
+  return scanValue(experiment, scan, own)
 }
 
 export function experimentValue(services: Services, experiment: Experiment, path: string): Cell {

@@ -58,6 +58,15 @@ export class QueryOrganizer<T> {
     return tests.length === 0 ? ofType : ofType.filter((item) => tests.every((test) => test(item)))
   }
 
+  /** Whether columns or filters speak of such paths. */
+  mentions(isMeant: (path: string) => boolean): { columns: boolean; filters: boolean } {
+    const names = this.#context.query.names().filter((name) => name !== 'columns' && name !== 'xsiType')
+    return {
+      columns: this.#columns().some(({ path }) => isMeant(path)),
+      filters: names.some((name) => isMeant(this.#pathOf(name) ?? '')),
+    }
+  }
+
   table(items: readonly T[]): Table {
     const columns = this.#columns()
     const definition = this.#definition

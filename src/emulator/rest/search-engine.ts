@@ -156,9 +156,15 @@ function candidates(context: RestContext, rootElement: string): ((path: string) 
   )
 }
 
-/** Columns are display field IDs in lower case, with their element's name where that is not the root. */
+/**
+ * Columns are display field IDs in lower case, with their element's name where that is not the root. A field that is named by its
+ * path (`xnat:mrSessionData/ID`) is the display field that shows it, if any does.
+ */
 function columnName(search: Search, item: SearchField): string {
-  const id = item.id.toLowerCase().replace(/[/:]/g, '_')
+  const path = item.id.includes(':') ? item.id.slice(item.id.indexOf('/')).toLowerCase() : undefined
+  const shown =
+    path === undefined ? undefined : displayFields(item.element).find((field) => field.path.endsWith(path))
+  const id = (shown?.id ?? item.id).toLowerCase().replace(/[/:]/g, '_')
   if (item.element === search.rootElement) return id
   return `${item.element.toLowerCase().replace(':', '_')}_${id}`
 }
