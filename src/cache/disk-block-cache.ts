@@ -75,6 +75,8 @@ export class DiskBlockCache implements BlockCache {
   #filesSinceCount = 0
   /** Files that were read at once, and whose blocks nobody has fetched yet, as far as is known. */
   readonly #ready: DiskFile[] = []
+  /** Files with blocks that are to be written when it is quiet, and files whose turn to be written will come. */
+  readonly #due = new Set<DiskFile>()
   readonly #flushing = new Set<DiskFile>()
   /** Reads and the driver need the threads of the file system more than writes do. */
   readonly #writes = new PQueue({ concurrency: 2 })
@@ -150,8 +152,8 @@ export class DiskBlockCache implements BlockCache {
       return
     }
     file.add(key, index, bytes, trust)
+    if (!this.#flushing.has(file)) this.#due.add(file)
     this.#writeWhenQuiet()
-    this.#flushSoon(file)
   }
 
   ready(signal: AbortSignal): MaybePromise<void> {
@@ -290,18 +292,20 @@ export class DiskBlockCache implements BlockCache {
     const isLate = nowMs - this.#waitingSinceMs >= longestWaitMs
     if (isLate || this.#backlog.bytes >= this.budget.limitBytes * waiting.late) return this.#startWriting()
     this.#writes.pause()
-    clearTimeout(this.#quiet)
-    this.#quiet = setTimeout(() => this.#startWriting(), quietMs).unref()
+    if (this.#quiet) this.#quiet.refresh()
+    else this.#quiet = setTimeout(() => this.#startWriting(), quietMs).unref()
   }
 
   #startWriting(): void {
     clearTimeout(this.#quiet)
+    this.#quiet = undefined
+    for (const file of this.#due) this.#flushSoon(file)
+    this.#due.clear()
     this.#writes.start()
   }
 
   /** What comes in one go is written in one go: all the blocks of a small file. */
   #flushSoon(file: DiskFile): void {
-    if (this.#flushing.has(file)) return
     this.#flushing.add(file)
     const flush = this.#writes.add(async () => {
       await new Promise<void>((resolve) => setImmediate(resolve))
@@ -309,7 +313,7 @@ export class DiskBlockCache implements BlockCache {
         while (file.hasPending) await file.flush()
       } finally {
         this.#flushing.delete(file)
-        if (this.#writes.size === 0) this.#waitingSinceMs = undefined
+        if (this.#writes.size + this.#due.size === 0) this.#waitingSinceMs = undefined
       }
     })
     inBackground(this.#options.disk.log, 'write to the disk cache', flush)
