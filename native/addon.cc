@@ -220,6 +220,20 @@ napi_value furnishOpens(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+// (inode, milliseconds, pieces), the attributes in row 0: what will probably be opened. → whether there was room for it
+napi_value foretellOpens(napi_env env, napi_callback_info info) {
+  const Call call(env, info, 3);
+  if (!call) return nullptr;
+  std::vector<iovec> pieces;
+  if (!call.pieces(2, &pieces)) {
+    call.fail("the bytes of a file must be an array of Uint8Array");
+    return nullptr;
+  }
+  const auto time = std::chrono::milliseconds(static_cast<int64_t>(call.number(1)));
+  const struct stat attributes = attributesOf(call.session().js().attributes);
+  return call.answer(call.session().sharedOpens().foretell(call.natural(0), time, attributes, pieces));
+}
+
 // (inode) → a handle that is open and was not adopted, or 0
 napi_value withdrawOpens(napi_env env, napi_callback_info info) {
   const Call call(env, info, 1);
@@ -302,7 +316,7 @@ napi_value init(napi_env env, napi_value exports) {
                           method("acquireBacking", acquireBacking), method("releaseBacking", releaseBacking),
                           method("serve", serve), method("releaseServed", releaseServed),
                           method("stopServing", stopServing), method("offerOpens", offerOpens),
-                          method("furnishOpens", furnishOpens),
+                          method("furnishOpens", furnishOpens), method("foretellOpens", foretellOpens),
                           method("withdrawOpens", withdrawOpens), method("adoptOpens", adoptOpens),
                           method("expireOpens", expireOpens),
                           method("stats", stats)}) {

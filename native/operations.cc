@@ -227,9 +227,12 @@ void fsyncdir(fuse_req_t req, fuse_ino_t, int, fuse_file_info*) { fuse_reply_err
 
 void open(fuse_req_t req, fuse_ino_t ino, fuse_file_info* file) {
   Session& session = sessionOf(req);
-  if ((file->flags & O_ACCMODE) == O_RDONLY && session.sharedOpens().open(req, ino)) {
+  const bool isForReading = (file->flags & O_ACCMODE) == O_RDONLY;
+  const auto opened = isForReading ? session.sharedOpens().open(req, ino) : SharedOpens::Opened::no;
+  if (opened != SharedOpens::Opened::no) {
     session.counters().requests[static_cast<size_t>(Op::open)]++;
     session.counters().sharedOpens++;
+    if (opened == SharedOpens::Opened::first) session.post(Event(Op::opened, ino));
     return;
   }
   Event event(Op::open, ino);

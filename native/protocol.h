@@ -24,6 +24,7 @@ namespace xnatfs {
   X(readdirplus)                                                                                                     \
   X(releasedir)                                                                                                      \
   X(open)                                                                                                            \
+  X(opened)                                                                                                          \
   X(create)                                                                                                          \
   X(read)                                                                                                            \
   X(write)                                                                                                           \

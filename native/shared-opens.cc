@@ -5,19 +5,31 @@
 #include <utility>
 
 namespace xnatfs {
+namespace {
+
+size_t sizeOf(const std::vector<iovec>& pieces) {
+  size_t size = 0;
+  for (const iovec& piece : pieces) size += piece.iov_len;
+  return size;
+}
+
+}  // namespace
+
 void SharedOpens::offer(uint64_t ino, std::chrono::milliseconds time) {
   std::lock_guard<std::mutex> lock(mutex_);
+  offerLocked(ino, time);
+}
+
+SharedOpens::Shared& SharedOpens::offerLocked(uint64_t ino, std::chrono::milliseconds time) {
   const auto until = Clock::now() + time;
-  const auto known = offered_.find(ino);
-  if (known != offered_.end()) {
-    Shared& shared = handles_.at(known->second);
-    shared.until = until;
-    shared.epoch = epoch_;
-    return;
+  if (Shared* shared = offered(ino)) {
+    shared->until = until;
+    shared->epoch = epoch_;
+    return *shared;
   }
   if (handles_.size() >= sweepAt_) sweep();
   offered_[ino] = ++lastHandle_;
-  handles_[lastHandle_] = Shared{ino, until, epoch_};
+  return handles_[lastHandle_] = Shared{ino, until, epoch_};
 }
 
 // What nobody uses any more goes; the next time is when there are twice as many as are left.
@@ -64,14 +76,30 @@ void SharedOpens::furnish(uint64_t ino, uint64_t reader, const struct stat& attr
   dropBytes(*shared);
   shared->isFurnished = true;
   shared->attributes = attributes;
-  size_t size = 0;
-  for (const iovec& piece : pieces) size += piece.iov_len;
-  if (!makeRoom(size)) return;
-  shared->reader = reader;
-  shared->bytes.reserve(size);
-  for (const iovec& piece : pieces) shared->bytes.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
-  bytesHeld_ += shared->bytes.size();
-  mention(offered_.at(ino));
+  if (makeRoom(sizeOf(pieces))) take(*shared, reader, pieces);
+}
+
+bool SharedOpens::foretell(uint64_t ino, std::chrono::milliseconds time, const struct stat& attributes,
+                           const std::vector<iovec>& pieces) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const Shared* known = offered(ino);
+  const bool hasBytes = known && !known->bytes.empty();
+  if (!hasBytes && !makeRoom(sizeOf(pieces))) return false;
+  Shared& shared = offerLocked(ino, time);
+  shared.isForetold = true;
+  shared.isFurnished = true;
+  shared.attributes = attributes;
+  if (!hasBytes) take(shared, 0, pieces);
+  return true;
+}
+
+void SharedOpens::take(Shared& shared, uint64_t reader, const std::vector<iovec>& pieces) {
+  shared.reader = reader;
+  shared.isRead = false;
+  shared.bytes.reserve(sizeOf(pieces));
+  for (const iovec& piece : pieces) shared.bytes.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
+  bytesHeld_ += shared.bytes.size();
+  mention(offered_.at(shared.ino));
 }
 
 void SharedOpens::mention(uint64_t handle) {
@@ -79,14 +107,15 @@ void SharedOpens::mention(uint64_t handle) {
   if (furnished_.size() > 2 * handles_.size() + 1024) forgetOld();
 }
 
-// Only what is offered no more gives way: who goes through more files than there is room for, again and again, would
-// find none of them otherwise.
+// Only what is offered no more gives way, or was read to its end, so that the kernel has it: who goes through more files
+// than there is room for, again and again, would find none of them otherwise.
 bool SharedOpens::makeRoom(size_t size) {
   const auto now = Clock::now();
   while (bytesHeld_ + size > mostBytes_ && !furnished_.empty()) {
     const auto oldest = handles_.find(furnished_.front());
     if (oldest != handles_.end()) {
-      const bool isWanted = !oldest->second.bytes.empty() && isGood(oldest->second, now);
+      const Shared& shared = oldest->second;
+      const bool isWanted = !shared.bytes.empty() && !shared.isRead && isGood(shared, now);
       if (isWanted) return false;
       dropBytes(oldest->second);
     }
@@ -109,11 +138,12 @@ ssize_t SharedOpens::read(fuse_req_t req, uint64_t ino, uint64_t handle, size_t 
   std::lock_guard<std::mutex> lock(mutex_);
   const auto known = offered_.find(ino);
   if (known == offered_.end()) return -1;
-  const Shared& shared = handles_.at(known->second);
+  Shared& shared = handles_.at(known->second);
   if (shared.bytes.empty() || (handle != known->second && handle != shared.reader)) return -1;
   const size_t start = std::min(static_cast<size_t>(offset), shared.bytes.size());
   const size_t count = std::min(size, shared.bytes.size() - start);
   fuse_reply_buf(req, shared.bytes.data() + start, count);
+  if (start + count == shared.bytes.size()) shared.isRead = true;
   return static_cast<ssize_t>(count);
 }
 
@@ -142,19 +172,19 @@ bool SharedOpens::adopt(uint64_t handle) {
   return true;
 }
 
-bool SharedOpens::open(fuse_req_t req, uint64_t ino) {
+SharedOpens::Opened SharedOpens::open(fuse_req_t req, uint64_t ino) {
   std::lock_guard<std::mutex> lock(mutex_);
   const auto offered = offered_.find(ino);
-  if (offered == offered_.end()) return false;
+  if (offered == offered_.end()) return Opened::no;
   Shared& shared = handles_.at(offered->second);
-  if (!isGood(shared, Clock::now())) return false;
+  if (!isGood(shared, Clock::now())) return Opened::no;
   fuse_file_info file{};
   file.fh = offered->second;
   file.keep_cache = 1;
   file.noflush = 1;
   shared.opens++;
   if (fuse_reply_open(req, &file) != 0) shared.opens--;  // the caller was killed
-  return true;
+  return std::exchange(shared.isForetold, false) ? Opened::first : Opened::yes;
 }
 
 void SharedOpens::release(fuse_req_t req, uint64_t handle, const std::function<void()>& tell) {

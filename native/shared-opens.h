@@ -7,7 +7,8 @@
 // the file changes: then it opens one of its own that stands for all of them, and is told when the last is closed.
 //
 // An offer may come with what else would be asked of the file: its attributes, which the kernel asks for again after each
-// read, and, of a small one, its bytes.
+// read, and, of a small one, its bytes. So a file can be «foretold» that nobody has opened yet: JavaScript hears of the
+// first open of it, later.
 #pragma once
 
 #define FUSE_USE_VERSION 314
@@ -38,6 +39,9 @@ class SharedOpens {
   void offer(uint64_t ino, std::chrono::milliseconds time);
   // What the file is, as long as it is offered. @param reader a handle of JavaScript's that may be answered from it too
   void furnish(uint64_t ino, uint64_t reader, const struct stat& attributes, const std::vector<iovec>& pieces);
+  // Offers and furnishes a file before its first open. @returns false where there is no room: nothing has changed then
+  bool foretell(uint64_t ino, std::chrono::milliseconds time, const struct stat& attributes,
+                const std::vector<iovec>& pieces);
   // Takes the offer back. @returns the handle that is adopted by this, or 0 where none is open that was not
   uint64_t withdraw(uint64_t ino);
   // For a handle that a request came with. @returns false where its last open was closed meanwhile
@@ -46,8 +50,9 @@ class SharedOpens {
   void expireAll();
 
   // --- workers ---
-  // Answers an open for reading. @returns false where JavaScript has to be asked
-  bool open(fuse_req_t req, uint64_t ino);
+  enum class Opened { no, yes, first };
+  // Answers an open for reading. @returns `no` where JavaScript has to be asked, `first` where it has to hear of it
+  Opened open(fuse_req_t req, uint64_t ino);
   // Answers from what the offer came with. @returns false, or -1, where JavaScript has to be asked
   bool getattr(fuse_req_t req, uint64_t ino, double longestSeconds);
   ssize_t read(fuse_req_t req, uint64_t ino, uint64_t handle, size_t size, off_t offset);
@@ -66,11 +71,15 @@ class SharedOpens {
     size_t opens = 0;
     bool isAdopted = false;
     bool isFurnished = false;
+    bool isForetold = false;  // until it is opened
+    bool isRead = false;      // to its end: the kernel has it
     struct stat attributes {};
     uint64_t reader = 0;
     std::string bytes;
   };
   bool isGood(const Shared& shared, Clock::time_point now) const { return shared.until > now && shared.epoch == epoch_; }
+  Shared& offerLocked(uint64_t ino, std::chrono::milliseconds time);
+  void take(Shared& shared, uint64_t reader, const std::vector<iovec>& pieces);
   void sweep();
   void dropBytes(Shared& shared);
   void mention(uint64_t handle);

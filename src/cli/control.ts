@@ -1,7 +1,7 @@
 import { chmod, rename, rm, stat } from 'node:fs/promises'
 import { createConnection, createServer } from 'node:net'
 import type { Server, Socket } from 'node:net'
-import type { UnsentFile } from '../vfs/vfs.js'
+import type { UnsentFile } from '../vfs/unsent-file.js'
 import type { MountStatus } from './mount-status.js'
 import type { PrefetchReport, PrefetchWhat } from './prefetch-task.js'
 

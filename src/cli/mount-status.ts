@@ -1,7 +1,7 @@
 import type { DiskCacheCounters } from '../cache/disk-block-cache.js'
 import type { Counters } from '../util/counters.js'
 import type { LoggedTrouble } from '../util/log.js'
-import type { UnsentFile } from '../vfs/vfs.js'
+import type { UnsentFile } from '../vfs/unsent-file.js'
 
 /** All that is to be said of a mount, as `xnatfs status --json` says it. Plain data. */
 export interface MountStatus {

@@ -1,4 +1,4 @@
-import type { UnsentFile } from '../vfs/vfs.js'
+import type { UnsentFile } from '../vfs/unsent-file.js'
 
 /** One file that is not on the server, for a terminal. */
 export function unsentLine({

@@ -14,6 +14,8 @@ export interface BundleRunOptions {
   readonly ready: (signal: AbortSignal) => MaybePromise<void>
   /** Of the mount: a file that is being unpacked is part of it. */
   readonly memory: MemoryBudget
+  /** A file has come that nobody has asked for yet. */
+  readonly arrived: (file: SizedFile, pieces: readonly Uint8Array[]) => void
   readonly now: () => number
 }
 
@@ -155,7 +157,10 @@ export class BundleRun implements PrefetchRun {
     this.#position = span.end
     this.#expected.delete(key)
     this.#options.keep(file, pieces)
-    if (!this.#touched.has(key)) this.#unread.add(key, file.sizeBytes)
+    if (!this.#touched.has(key)) {
+      this.#unread.add(key, file.sizeBytes)
+      this.#options.arrived(file, pieces)
+    }
     for (const finish of this.#waiters.get(key) ?? []) finish(pieces)
     this.#dismissPassed()
   }

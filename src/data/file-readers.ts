@@ -15,6 +15,7 @@ import { FileReader } from './file-reader.js'
 import { Prefetch } from './prefetch.js'
 import { isSized, keyOf, listedVersion, provedVersion } from './sized-file.js'
 import type { SizedFile } from './sized-file.js'
+import type { Pieces } from '../util/pieces.js'
 import type { Surroundings, Walk } from './walk.js'
 
 export interface FileReadersOptions {
@@ -77,6 +78,7 @@ export class FileReaders {
   readonly prefetch: Prefetch
   readonly #counters: Counters
   #aheadBytes = 0
+  #arrived: ((directory: number, file: SizedFile, pieces: Pieces) => void) | undefined
 
   constructor(options: FileReadersOptions) {
     this.#options = options
@@ -94,6 +96,7 @@ export class FileReaders {
       keep: (file, pieces) => this.#keep(file, pieces),
       ready: (signal) => options.cache.ready(signal),
       fetch: (file, signal) => this.#fetchAhead(file, signal),
+      arrived: (directory, file, pieces) => this.#arrived?.(directory, file, pieces),
     })
   }
 
@@ -101,6 +104,16 @@ export class FileReaders {
   open(file: SizedFile, surroundings: Surroundings | undefined): Reading {
     const walk = surroundings && isSmall(file) ? this.prefetch.enter(surroundings, file) : undefined
     return { reader: this.acquire(file, walk), walk }
+  }
+
+  /** A file was opened whose reads will not be told. */
+  glanced(file: SizedFile, surroundings: Surroundings | undefined): void {
+    if (surroundings && isSmall(file)) this.prefetch.glance(surroundings, file)
+  }
+
+  /** Tells of files that have come before they were asked for, with their bytes, which are to be used at once. */
+  whenArrived(arrived: (directory: number, file: SizedFile, pieces: Pieces) => void): void {
+    this.#arrived = arrived
   }
 
   close({ reader, walk }: Reading): void {

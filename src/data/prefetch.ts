@@ -34,6 +34,8 @@ export interface PrefetchOptions {
   readonly fetch: (file: SizedFile, signal: AbortSignal) => Promise<void>
   /** Undefined: another process is about to fetch them, and they come into the cache by and by. */
   readonly claim?: ((files: readonly FileEntry[]) => Promise<Turn | undefined>) | undefined
+  /** A file of the directory with this number has come that nobody has asked for yet. */
+  readonly arrived?: (directory: number, file: SizedFile, pieces: readonly Uint8Array[]) => void
   readonly counters?: Counters
   readonly now?: () => number
 }
@@ -92,6 +94,13 @@ export class Prefetch {
     walk.touch(file, this.#now())
     this.#runs.get(walk)?.touch(file)
     return walk
+  }
+
+  /** A file is opened whose reads and whose end will not be told. */
+  glance(surroundings: Surroundings, file: SizedFile): void {
+    const walk = this.enter(surroundings, file)
+    walk.handles--
+    walk.isUnheard = true
   }
 
   /** Whether a file is on its way: then neither memory nor disk has it. */
@@ -190,7 +199,10 @@ export class Prefetch {
       roomBytes: this.#options.roomBytes() - this.#budget.usedBytes,
     })
     if (!plan) return undefined
-    const options = { ...this.#options, budget: this.#budget, now: this.#now }
+    const { id } = walk.surroundings
+    const arrived = (file: SizedFile, pieces: readonly Uint8Array[]): void =>
+      this.#options.arrived?.(id, file, pieces)
+    const options = { ...this.#options, arrived, budget: this.#budget, now: this.#now }
     return plan.kind === 'together'
       ? new BundleRun(plan.bundle, options)
       : new SinglyRun(walk.inOrder(plan.files), options)

@@ -31,6 +31,8 @@ const idleMs = 5000
 export class Walk {
   readonly surroundings: Surroundings
   handles = 0
+  /** Not all that is done with its files is told: who has nothing open may have. */
+  isUnheard = false
   #lastMs: number
   #touched = 0
   /** The newest last, each another file than the one before it. */
@@ -80,7 +82,7 @@ export class Walk {
     const limitMs = this.#touched > 1 ? closedMs : singleMs
     const quietMs = now - this.#lastMs
     if (this.#isInterrupted) return quietMs > singleMs
-    return quietMs > (this.handles > 0 ? idleMs : limitMs)
+    return quietMs > (this.handles > 0 || this.isUnheard ? idleMs : limitMs)
   }
 
   /** The files in the order in which they seem to be read: that of the listing, or that of their names. */

@@ -40,6 +40,12 @@ export interface SmallFile {
   readonly bytes: Pieces
 }
 
+/** A small file that is at hand and has not been opened yet, as far as is known. */
+export interface ForetoldFile extends SmallFile {
+  /** See `OpenReply`. */
+  readonly untilChanged: (stop: () => void) => boolean
+}
+
 export interface AttributeRequest {
   readonly sizeBytes?: number
   readonly mode?: number
@@ -93,6 +99,12 @@ export interface FuseOperations {
    * than what was read of it.
    */
   smallFile(handle: number, readBytes: number): SmallFile | Errno | undefined
+  /**
+   * Tells of small files that somebody will probably open soon to read them. A driver may answer that by itself until the
+   * file changes, as for an open that `isRepeatable`, and reports the first open of each by `opened`.
+   */
+  foretell(tell: (file: ForetoldFile) => void): void
+  opened(ino: number): void
   write(handle: number, offset: number, bytes: Uint8Array): MaybePromise<Errno>
   /** Makes the file at least so long. */
   fallocate(handle: number, endBytes: number, signal?: AbortSignal): MaybePromise<Errno>

@@ -109,6 +109,11 @@ export interface NativeSession {
    * this handle too are answered from there.
    */
   furnishOpens(ino: number, handle: number, pieces: readonly Uint8Array[]): void
+  /**
+   * Offers, with its attributes (row 0) and all its bytes, which are copied, a file that nobody has opened yet: the
+   * request `opened` tells of its first open. @returns whether there was room for the bytes; if not, it is not offered
+   */
+  foretellOpens(ino: number, timeMs: number, pieces: readonly Uint8Array[]): boolean
   /** Takes that back. @returns a handle that was given out and is open, which is adopted by this; 0: none */
   withdrawOpens(ino: number): number
   /** No open is answered by what was offered before. */

@@ -52,14 +52,14 @@ export class NativeRequests {
     const table = { ...this.#nodeHandlers(), ...this.#fileHandlers(), ...this.#nameHandlers() }
     this.#handlers = binding.operations.map((operation) => {
       const handler = table[operation]
-      if (!handler)
-        throw new Error(`native/ and dist/ are of different versions: no handler for ${operation}`)
-      return handler
+      if (handler) return handler
+      throw new Error(`native/ and dist/ are of different versions: no handler for ${operation}`)
     })
   }
 
   serve(session: NativeSession): void {
     this.#session = session
+    this.#shared.listen(session, (ino) => this.forgetOpens(ino))
   }
 
   handle(count: number): void {
@@ -153,6 +153,7 @@ export class NativeRequests {
     const operations = this.#operations
     return {
       open: (request) => this.#open(request),
+      opened: ({ ino }) => operations.opened(ino),
       read: (request) => this.#read(request),
       write: (request) => this.#write(request),
       fallocate: (request) => {

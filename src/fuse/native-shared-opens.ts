@@ -1,4 +1,5 @@
 import { constants } from 'node:os'
+import { listOf } from '../util/pieces.js'
 import type { Errno, FuseOperations, OpenReply } from './driver.js'
 import { writeAttributes } from './native-attributes.js'
 import type { NativeSession, SessionMemory } from './native-binding.js'
@@ -9,6 +10,8 @@ const { EBADF } = constants.errno
 const longestOfferMs = 10_000
 /** The kernel reads whole pages. */
 const pageBytes = 4096
+
+type Operations = Pick<FuseOperations, 'reopen' | 'smallFile' | 'foretell'>
 
 export interface SharedOpensOptions {
   /** What may be believed for how long; 0: nothing. */
@@ -30,7 +33,7 @@ interface Waiting {
  * comes with one, or when the file is about to change: then a handle of theirs stands for all that are open.
  */
 export class SharedOpens {
-  readonly #operations: Pick<FuseOperations, 'reopen' | 'smallFile'>
+  readonly #operations: Operations
   readonly #options: SharedOpensOptions
   readonly #timeMs: number
   /** The operations' handle that stands for a shared one. */
@@ -38,7 +41,7 @@ export class SharedOpens {
   readonly #waiting = new Map<number, Waiting>()
   #epoch = 0
 
-  constructor(operations: Pick<FuseOperations, 'reopen' | 'smallFile'>, options: SharedOpensOptions) {
+  constructor(operations: Operations, options: SharedOpensOptions) {
     this.#operations = operations
     this.#options = options
     this.#timeMs = Math.min(longestOfferMs, options.entryTimeoutMs)
@@ -68,6 +71,16 @@ export class SharedOpens {
     this.#furnish(session, ino, handle, 0)
   }
 
+  /** What the operations foretell is offered too. @param forget takes back what is offered of an inode */
+  listen(session: NativeSession, forget: (ino: number) => void): void {
+    if (this.#timeMs <= 0) return
+    this.#operations.foretell(({ attributes, bytes, untilChanged }) => {
+      if (!untilChanged(() => forget(attributes.ino))) return
+      writeAttributes(this.#options.memory, 0, attributes)
+      session.foretellOpens(attributes.ino, this.#timeMs, listOf(bytes))
+    })
+  }
+
   /** A handle is used, or closed: who opened it has got its answer, and the kernel has dropped what it was told to. */
   used(session: NativeSession, ino: number, handle: number): void {
     const waiting = this.#waiting.get(ino)
@@ -87,7 +100,7 @@ export class SharedOpens {
     const small = this.#operations.smallFile(handle, readBytes)
     if (small === undefined || typeof small === 'number') return
     writeAttributes(this.#options.memory, 0, small.attributes)
-    session.furnishOpens(ino, handle, small.bytes instanceof Uint8Array ? [small.bytes] : small.bytes)
+    session.furnishOpens(ino, handle, listOf(small.bytes))
   }
 
   /** The file is about to change, or is to be looked at again when it is opened next. */

@@ -124,6 +124,8 @@ export function createOperations(vfs: Vfs, log: Log): FuseOperations {
     read: (handle, offset, lengthBytes, signal) =>
       answer('read', () => vfs.read(handle, offset, lengthBytes, signal)),
     smallFile: (handle, readBytes) => at('read', () => vfs.smallFile(handle, readBytes)),
+    foretell: (tell) => vfs.foretell(tell),
+    opened: (ino) => void done('open', () => vfs.opened(ino)),
     write: (handle, offset, bytes) => succeed('write', () => vfs.write(handle, offset, bytes)),
     fallocate: (handle, endBytes, signal) =>
       succeed('fallocate', () => vfs.fallocate(handle, endBytes, signal)),

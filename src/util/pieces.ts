@@ -5,6 +5,10 @@ export function lengthOf(pieces: Pieces): number {
   return pieces instanceof Uint8Array ? pieces.length : pieces.reduce((sum, { length }) => sum + length, 0)
 }
 
+export function listOf(pieces: Pieces): readonly Uint8Array[] {
+  return pieces instanceof Uint8Array ? [pieces] : pieces
+}
+
 /** A copy, in one piece. */
 export function joined(pieces: Pieces): Buffer {
   return pieces instanceof Uint8Array ? Buffer.from(pieces) : Buffer.concat(pieces)

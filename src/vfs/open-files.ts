@@ -2,7 +2,6 @@ import type { Archive, MaybePromise } from '../archive/archive.js'
 import type { SizedFile } from '../data/sized-file.js'
 import type { FileReaders, Reading } from '../data/file-readers.js'
 import { ReadAhead } from '../data/read-ahead.js'
-import type { Surroundings } from '../data/walk.js'
 import type { WriteBack } from '../data/write-back.js'
 import { FsError } from '../util/fs-error.js'
 import type { Log } from '../util/log.js'
@@ -19,6 +18,7 @@ import { neverOpened } from './node.js'
 import type { Node } from './node.js'
 import type { Orders } from './orders.js'
 import type { Streams } from './streams.js'
+import { surroundingsOf } from './surroundings.js'
 
 export interface OpenFilesOptions {
   readonly archive: Archive
@@ -49,7 +49,7 @@ export interface Opened {
 }
 
 /** To copy a larger one would cost as much as what it saves. */
-const smallFileBytes = 256 * 1024
+export const smallFileBytes = 256 * 1024
 
 /** State of one open(). */
 interface FileHandle {
@@ -138,7 +138,7 @@ export class OpenFiles {
     if (!file) return new Uint8Array(0)
     if (node.isLost) throw removedMeanwhile(node)
     this.#requireOpenedVersion(handle)
-    handle.reading ??= this.#options.readers.open(file, this.#surroundings(node))
+    handle.reading ??= this.#options.readers.open(file, surroundingsOf(node, this.#options.archive))
     handle.ahead ??= new ReadAhead(file.sizeBytes)
     const { reader } = handle.reading
     const bytes = reader.readPieces(offset, lengthBytes, signal)
@@ -155,25 +155,9 @@ export class OpenFiles {
     if (node.local || node.isLost) return undefined
     if (file.version !== node.file?.version) return undefined
     if (!this.#options.readers.isInMemory(file)) return undefined
-    handle.reading ??= this.#options.readers.open(file, this.#surroundings(node))
+    handle.reading ??= this.#options.readers.open(file, surroundingsOf(node, this.#options.archive))
     const bytes = handle.reading.reader.allAtHand
     return bytes && { node, bytes }
-  }
-
-  /** The directory's listing is mostly at hand: the file was looked up in it. */
-  #surroundings({ parent }: Node): Surroundings | undefined {
-    const directory = parent?.entry
-    if (!parent || directory?.kind !== 'directory') return undefined
-    return {
-      id: parent.ino,
-      directory,
-      files: () => {
-        const listing = this.#options.archive.list(directory)
-        if (!(listing instanceof Promise)) return listing.entries.filter((entry) => entry.kind === 'file')
-        listing.catch(() => {}) // who needs it gets the failure; a later read finds it
-        return undefined
-      },
-    }
   }
 
   write(number: number, offset: number, bytes: Uint8Array): MaybePromise<void> {

@@ -12,6 +12,8 @@ import type { AttributeDefaults, Attributes } from './attributes.js'
 import { Changes } from './changes.js'
 import { extendedAttributesOf } from './extended-attributes.js'
 import { filesBelow } from './files-below.js'
+import { ForetoldFiles } from './foretold-files.js'
+import type { Foretold } from './foretold-files.js'
 import { findDirectory } from './find-directory.js'
 import { HandleTable } from './handle-table.js'
 import { InodeTable } from './inode-table.js'
@@ -22,7 +24,7 @@ import type { WriteMode } from './local-files.js'
 import { Namespace } from './namespace.js'
 import type { Node, Overrides } from './node.js'
 import { Orders } from './orders.js'
-import { OpenFiles } from './open-files.js'
+import { OpenFiles, smallFileBytes } from './open-files.js'
 import type { Opened } from './open-files.js'
 import { Refreshes } from './refreshes.js'
 import type { KernelMemory } from './refreshes.js'
@@ -30,6 +32,8 @@ import { Renames } from './rename.js'
 import { Resume } from './resume.js'
 import type { Resumed } from './resume.js'
 import { Streams } from './streams.js'
+import { unsentFile } from './unsent-file.js'
+import type { UnsentFile } from './unsent-file.js'
 
 export interface VfsOptions extends AttributeDefaults {
   readonly archive: Archive
@@ -38,7 +42,6 @@ export interface VfsOptions extends AttributeDefaults {
   /** The journal directory. */
   readonly stagingDirectory: string
   readonly isReadOnly: boolean
-  /** Local files with the bytes of what is opened are named to the driver. */
   /** From which size on open() names the local file of a cached one; default: never. */
   readonly backsFromBytes?: number
   /** How long a file that nobody waits for stays here before it is sent. */
@@ -47,18 +50,6 @@ export interface VfsOptions extends AttributeDefaults {
   /** How many directories are listed at a time before somebody who walks through them asks; none by default. */
   readonly listsAhead?: number | undefined
   readonly now?: () => number
-}
-
-/** A file whose bytes are here and not on the server. */
-export interface UnsentFile {
-  /** Its name in the journal. */
-  readonly id: string
-  readonly path: string
-  readonly sizeBytes: number
-  /** It stays here until it is renamed. */
-  readonly isTemporary: boolean
-  /** Why the last try to send it failed. */
-  readonly reason: string | undefined
 }
 
 export interface DirectoryItem {
@@ -85,6 +76,7 @@ export class Vfs {
   readonly #writeBack: WriteBack
   readonly #locals: LocalFiles
   readonly #files: OpenFiles
+  readonly #foretold: ForetoldFiles
   readonly #changes: Changes
   readonly #renames: Renames
   readonly #refreshes: Refreshes
@@ -106,6 +98,7 @@ export class Vfs {
     this.#locals = new LocalFiles(local)
     const streams = new Streams({ archive, isEnabled: options.writeMode === 'close' })
     this.#files = new OpenFiles({ ...local, locals: this.#locals, streams })
+    this.#foretold = new ForetoldFiles({ ...shared, mostBytes: smallFileBytes })
     const changes = { ...shared, locals: this.#locals }
     this.#changes = new Changes(changes)
     this.#renames = new Renames(changes)
@@ -222,6 +215,15 @@ export class Vfs {
   ): { readonly attributes: Attributes; readonly bytes: Pieces } | undefined {
     const small = this.#files.smallFile(handle, readBytes)
     return small && { attributes: this.#report(small.node), bytes: small.bytes }
+  }
+
+  /** See `FuseOperations`. */
+  foretell(tell: (file: Foretold & { readonly attributes: Attributes }) => void): void {
+    this.#foretold.observe((file) => tell({ ...file, attributes: this.#report(file.node) }))
+  }
+
+  opened(ino: number): void {
+    this.#foretold.opened(ino)
   }
 
   reopen(ino: number): Opened {
@@ -373,13 +375,7 @@ export class Vfs {
 
   /** Files whose bytes are nowhere but here. */
   get unsent(): readonly UnsentFile[] {
-    return this.#locals.unsent.map((local) => ({
-      id: local.id,
-      path: local.path,
-      sizeBytes: local.staging.sizeBytes,
-      isTemporary: local.staysHere,
-      reason: local.failure === undefined ? undefined : causeChain(local.failure),
-    }))
+    return this.#locals.unsent.map(unsentFile)
   }
 
   #give(parent: Node, name: string, node: Node | undefined): Node {

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { startEmulator } from '../../src/emulator/emulator.js'
 import type { RunningEmulator } from '../../src/emulator/emulator.js'
-import { joined } from '../../src/util/pieces.js'
+import { joined, lengthOf } from '../../src/util/pieces.js'
 import { md5 } from '../support/byte-source.js'
 import { readFile, writeFile } from '../support/file-system.js'
 import { generateArchive, numbered } from '../support/generated-archive.js'
@@ -77,6 +77,83 @@ describe('a small file as a whole', () => {
     await local.vfs.write(handle, 0, Buffer.from('FIRST'))
     expect(await small(path)).toBeUndefined()
     await local.vfs.flush(handle)
+    local.vfs.release(handle)
+  })
+})
+
+describe('files that come before they are opened', () => {
+  beforeEach(async () => {
+    await local.stop()
+    local = await startLocalVfs(emulator, { allowRawWrites: true })
+  })
+  const names = numbered(20, '.dcm')
+  /** As the kernel does that has listed a directory. @returns inode numbers by name */
+  const list = async (path: string): Promise<Map<string, number>> => {
+    const directory = await inoOf(path)
+    const handle = local.vfs.opendir(directory)
+    const inos = new Map<string, number>()
+    for (const { name, attributes } of await local.vfs.readdir(handle))
+      inos.set(name, local.vfs.remember(directory, name, attributes.ino).ino)
+    local.vfs.releasedir(handle)
+    return inos
+  }
+  /** Digests of those that are told of, by inode number. */
+  const observe = (): Map<number, string> => {
+    const digests = new Map<number, string>()
+    local.vfs.foretell(({ attributes, bytes, untilChanged }) => {
+      expect(attributes.sizeBytes).toBe(lengthOf(bytes))
+      if (untilChanged(() => digests.delete(attributes.ino))) digests.set(attributes.ino, md5(joined(bytes)))
+    })
+    return digests
+  }
+  const firstRead = async (): Promise<void> => {
+    await read(`${series}/${names[0]}`)
+    await expect.poll(() => local.counters.ahead.files).toBe(20)
+  }
+
+  it('are told of, with their bytes, until they change', async () => {
+    const told = observe()
+    const inos = await list(series)
+    await firstRead()
+    const others = names.slice(1)
+    const wanted = others.map((name) => [inos.get(name)!, data.digests.get(`${series}/${name}`)!] as const)
+    expect(told).toEqual(new Map(wanted))
+    await local.vfs.setattr(inos.get(names[5]!)!, { mode: 0o600 })
+    expect(told.size).toBe(others.length - 1)
+    expect(told.has(inos.get(names[5]!)!)).toBe(false)
+  })
+
+  it('are not told of where the kernel does not know them', async () => {
+    const told = observe()
+    await vfsFileSystem(local.vfs).list(series)
+    await firstRead()
+    expect(told.size).toBe(0)
+  })
+
+  it('are not told of where they are being written here', async () => {
+    const told = observe()
+    const inos = await list(series)
+    const { handle } = await local.vfs.open(inos.get(names[7]!)!, true)
+    await local.vfs.write(handle, 0, Buffer.from('x'))
+    await firstRead()
+    expect(told.size).toBe(names.length - 2)
+    local.vfs.release(handle)
+  })
+
+  it('keep the kernel from keeping their pages when they have changed since', async () => {
+    observe()
+    const inos = await list(series)
+    await firstRead()
+    const ino = inos.get(names[3]!)!
+    const keeps = async (): Promise<boolean> => {
+      const { handle, keepCache } = await local.vfs.open(ino, false)
+      local.vfs.release(handle)
+      return keepCache
+    }
+    expect(await keeps()).toBe(true)
+    const { handle } = await local.vfs.open(ino, true)
+    await local.vfs.write(handle, 0, Buffer.from('x'))
+    expect(await keeps()).toBe(false)
     local.vfs.release(handle)
   })
 })

@@ -51,6 +51,8 @@ const commands = {
     while (!existsSync(go));
     mounts.get(mountpoint).operations.put(path, Buffer.from(text), facts)
   },
+  foretell: (mountpoint, ...parameters) => mounts.get(mountpoint).operations.foretellOf(...parameters),
+  told: (mountpoint) => mounts.get(mountpoint).operations.told,
   stats: (mountpoint) => mounts.get(mountpoint).mount.stats(),
   drop: (mountpoint, what, ...parameters) => mounts.get(mountpoint).mount.cache[what](...parameters),
   store: (mountpoint, ino, text) => mounts.get(mountpoint).mount.cache.storePages(ino, 0, Buffer.from(text)),

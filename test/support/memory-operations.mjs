@@ -10,12 +10,15 @@ export class MemoryOperations {
   nodes = new Map()
   handles = new Map()
   interrupts = 0
+  /** Inode numbers of foretold files, as the driver has told that they are opened. */
+  told = []
   /** Answers of reads of `stuck`. */
   stuck = []
   static #uid = process.getuid()
   static #gid = process.getgid()
   #lastIno = 1
   #lastHandle = 0
+  #tell
 
   constructor() {
     this.nodes.set(1, this.#node(1, 'directory', 0o755))
@@ -173,6 +176,19 @@ export class MemoryOperations {
     return node.isSmall && node.bytes.length > readBytes
       ? { attributes: this.#attributes(node), bytes: node.bytes }
       : undefined
+  }
+  foretell(tell) {
+    this.#tell = tell
+  }
+  /** @param isChanged meanwhile the file has got other bytes */
+  foretellOf(path, isChanged = false) {
+    const node = path.split('/').reduce((parent, name) => parent.entries.get(name), this.nodes.get(1))
+    node.openedVersion = node.version
+    const untilChanged = (stop) => !isChanged && Boolean((node.stop = stop))
+    this.#tell?.({ attributes: this.#attributes(node), bytes: node.bytes, untilChanged })
+  }
+  opened(ino) {
+    this.told.push(ino)
   }
   async write(handle, offset, bytes) {
     const node = this.handles.get(handle)

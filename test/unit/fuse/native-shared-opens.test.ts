@@ -1,6 +1,6 @@
 import { constants } from 'node:os'
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { SmallFile } from '../../../src/fuse/driver.js'
+import type { ForetoldFile, SmallFile } from '../../../src/fuse/driver.js'
 import type { NativeSession, SessionMemory } from '../../../src/fuse/native-binding.js'
 import { SharedOpens } from '../../../src/fuse/native-shared-opens.js'
 
@@ -12,6 +12,7 @@ interface Fake {
   readonly offers: number[]
   /** Inode, handle and bytes that came with an offer. */
   readonly furnished: number[][]
+  readonly foretold: number[][]
   expired: number
   /** A handle that was given out and is open. */
   open: number
@@ -22,15 +23,18 @@ let session: NativeSession
 let reopened: number[]
 let adopted: number[]
 let opens: SharedOpens
+let foretell: (file: ForetoldFile) => void
 let memory: SessionMemory
 let wholeBytes: number
 let whole: SmallFile | number | undefined
 beforeEach(() => {
-  fake = { offers: [], furnished: [], expired: 0, open: 0 }
+  fake = { offers: [], furnished: [], foretold: [], expired: 0, open: 0 }
   session = {
     offerOpens: (of: number) => void fake.offers.push(of),
     furnishOpens: (...[of, handle, pieces]: Parameters<NativeSession['furnishOpens']>) =>
       void fake.furnished.push([of, handle, pieces.reduce((sum, { length }) => sum + length, 0)]),
+    foretellOpens: (...[of, , pieces]: Parameters<NativeSession['foretellOpens']>) =>
+      fake.foretold.push([of, pieces.reduce((sum, { length }) => sum + length, 0)]),
     expireOpens: () => void fake.expired++,
     withdrawOpens: () => fake.open,
     adoptOpens: (handle: number) => handle === fake.open,
@@ -45,7 +49,11 @@ beforeEach(() => {
     return { handle: 40 + reopened.length, keepCache: true }
   }
   opens = new SharedOpens(
-    { reopen, smallFile: (_, readBytes) => (wholeBytes > readBytes ? whole : undefined) },
+    {
+      reopen,
+      smallFile: (_, readBytes) => (wholeBytes > readBytes ? whole : undefined),
+      foretell: (tell) => void (foretell = tell),
+    },
     { entryTimeoutMs: 1000, firstSharedHandle: 1000, memory, onAdopted: (of) => void adopted.push(of) },
   )
 })
@@ -132,6 +140,29 @@ describe('what comes with an offer', () => {
     const bytes = [Buffer.alloc(6000), Buffer.alloc(4000)]
     whole = { ...(whole as SmallFile), bytes }
     expect(read(8192, 1808)).toEqual([[ino, 5, 10_000]])
+  })
+})
+
+describe('a file that is foretold', () => {
+  const file = (untilChanged: ForetoldFile['untilChanged']): ForetoldFile => ({
+    ...(whole as SmallFile),
+    untilChanged,
+  })
+
+  it('is offered with its attributes and bytes, until it changes', () => {
+    const forgotten: number[] = []
+    opens.listen(session, (of) => void forgotten.push(of))
+    const stops: (() => void)[] = []
+    foretell(file((stop) => stops.push(stop) > 0))
+    expect([fake.foretold, memory.attributes[2]]).toEqual([[[ino, 10_000]], 10_000])
+    for (const stop of stops) stop()
+    expect(forgotten).toEqual([ino])
+  })
+
+  it('is not offered where it has changed', () => {
+    opens.listen(session, () => {})
+    foretell(file(() => false))
+    expect(fake.foretold).toEqual([])
   })
 })
 
