@@ -134,7 +134,10 @@ const unlistedBy: Partial<Record<string, Unlisted>> = {
   side: resourceList,
   resources: async (directory, listing, name, sources) =>
     (await resourceList(directory, listing, name, sources)) ?? outOfAssessor(directory, name, sources),
-  reconstruction: async (_, __, name) => (name === 'resources' ? aliasEntry(name, 'out') : filesOfOut(name)),
+  reconstruction: async (directory, _, name, sources) =>
+    name === 'resources'
+      ? aliasEntry(name, 'out')
+      : (filesOfOut(name) ?? ofEitherSide(directory, name, sources)),
   assessor: async (_, __, name) => filesOfOut(name),
   'scan-selection': mergedResource,
   'derived-selection': mergedResource,
@@ -142,7 +145,13 @@ const unlistedBy: Partial<Record<string, Unlisted>> = {
 }
 
 /** A session as it lies on the server's disk, which REST has as `DIR` (xnat-wire.md §2.9). */
-const diskNames: Readonly<Record<string, string>> = { DIR: '.', SCANS: 'scans', RESOURCES: 'resources' }
+const diskNames: Readonly<Record<string, string>> = {
+  DIR: '.',
+  SCANS: 'scans',
+  RESOURCES: 'resources',
+  ASSESSORS: 'assessors',
+  PROCESSED: 'reconstructions',
+}
 
 function onDisk(name: string): Entry | undefined {
   return Object.hasOwn(diskNames, name) ? aliasEntry(name, diskNames[name]!) : undefined
@@ -153,6 +162,24 @@ function filesOfOut(name: string): Entry | undefined {
   return name === 'files' ? aliasEntry(name, 'out/files') : undefined
 }
 
+/** The server's disk has those of both sides of a reconstruction in one folder. */
+async function ofEitherSide(
+  directory: DirectoryEntry,
+  name: string,
+  sources: Sources,
+): Promise<Entry | undefined> {
+  const { item } = placeOf(directory) as ItemPlace
+  for (const side of ['out', 'in'] as const)
+    if (await hasResource({ ...item, side }, name, sources)) return aliasEntry(name, `${side}/${name}`)
+  return undefined
+}
+
+async function hasResource(item: ItemAddress, name: string, sources: Sources): Promise<boolean> {
+  const label = unescapeName(name)
+  const resources = await resourcesOf(item, sources)
+  return resources.some((resource) => resource.label === label || resource.id === label)
+}
+
 async function outOfAssessor(
   directory: DirectoryEntry,
   name: string,
@@ -160,9 +187,7 @@ async function outOfAssessor(
 ): Promise<Entry | undefined> {
   const { assessor } = placeOf(directory) as ItemPlace
   if (!assessor) return undefined
-  const label = unescapeName(name)
-  const resources = await resourcesOf({ ...assessor, side: 'out' }, sources)
-  const isThere = resources.some((resource) => resource.label === label || resource.id === label)
+  const isThere = await hasResource({ ...assessor, side: 'out' }, name, sources)
   return isThere ? aliasEntry(name, `../out/${name}`) : undefined
 }
 

@@ -2,6 +2,7 @@ import type { ItemAddress } from '../xnat/address.js'
 import type { DirectoryEntry, Entry } from './archive.js'
 import { filesAnswer, isListOf } from './control/answers.js'
 import { controlAlias } from './control/control-aliases.js'
+import { isSlashed } from './control/slashed-questions.js'
 import { itemDocuments } from './control/item-documents.js'
 import { aliasEntry } from './entries.js'
 import { controlName, isTree, levels, placeOf } from './layout.js'
@@ -41,7 +42,8 @@ export async function questionEntry(
 ): Promise<Entry | undefined> {
   const asked = askedOf(name)
   if (!asked) return undefined
-  const target = selectedBy(directory, asked) ?? (await documentAt(directory, asked, find))
+  const target =
+    selectedBy(directory, asked) ?? slashedAt(directory, name) ?? (await documentAt(directory, asked, find))
   return target === undefined ? undefined : aliasEntry(name, target)
 }
 
@@ -64,6 +66,12 @@ function selectedBy(directory: DirectoryEntry, { name, question }: Asked): strin
   const isList = selfLinks.includes(name) || Object.hasOwn(fixed, name)
   const isQueried = isList && (name === 'subjects' || name === 'experiments')
   return isQueried && parseQuery(name satisfies Queried, question) ? `${name}/${question}` : undefined
+}
+
+/** A question with slashes in it, of which this may be the beginning. */
+function slashedAt(directory: DirectoryEntry, name: string): string | undefined {
+  const place = placeOf(directory) as ItemPlace
+  return !place.isView && isSlashed(place.level, name) ? `${controlName}/${name}` : undefined
 }
 
 async function documentAt(

@@ -18,7 +18,7 @@ export interface ListAddress {
 
 /** @throws XnatError 'unnameable' when no URL names it */
 export function listDocument(address: ListAddress, format: AnswerFormat): Document {
-  return { ...asked(pathOf(address), format), problem: problems[format] }
+  return tableDocument(pathOf(address), format)
 }
 
 /** Of the files of several resources; undefined where no URL selects just these. */
@@ -27,7 +27,20 @@ export function filesDocument(
   format: AnswerFormat,
 ): Document | undefined {
   const path = selectedFilesPath(resources)
-  return path === undefined ? undefined : { ...asked(path, format), problem: problems[format] }
+  return path === undefined ? undefined : tableDocument(path, format)
+}
+
+/** Of any other list, by its path. */
+export function tableDocument(path: string, format: AnswerFormat): Document {
+  return { ...asked(path, format), problem: problems[format] }
+}
+
+/** A table in another form than the one that it is kept in; undefined where it is none. */
+export function inForm(document: Document, format: AnswerFormat): Document | undefined {
+  const [, question] = /^(.*[?&]format=)csv$/.exec(document.path) ?? []
+  if (question === undefined) return undefined
+  if (format === 'csv') return document
+  return { path: `${question}${format}`, problem: problems[format], isCostly: true, isAskedAnew: true }
 }
 
 /** The document of an item in another form than XML. */

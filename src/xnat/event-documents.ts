@@ -34,18 +34,26 @@ export function itemWorkflowDocument(
     const question = `experiment=${encodeURIComponent(experiment!)}&format=xml`
     return workflow(`/data/services/workflows/${pattern}?${question}`, pipeline)
   }
-  const asked = { id: experiment!, pipeline_name: pipeline, launch_time: launchTime }
-  const question = Object.entries(asked).map(
+  return eventDocument({ id: experiment!, pipeline_name: pipeline, launch_time: launchTime })
+}
+
+/** The event of an item, a pipeline and a time. */
+export function eventDocument(fields: Readonly<Record<string, string>>): Document {
+  const question = Object.entries(fields).map(
     ([field, value]) => `wrk:workflowData/${field}=${encodeURIComponent(value)}`,
   )
-  return workflow(`/data/workflows?${question.join('&')}&format=xml`, pipeline)
+  return workflow(`/data/workflows?${question.join('&')}&format=xml`, fields['pipeline_name'])
 }
 
 /** @param pipeline what has to be in its name */
 function workflow(path: string, pipeline = ''): Document {
   const name = (text: string): string => / pipeline_name="([^"]*)"/.exec(text)?.[1] ?? ''
-  const isIt = (text: string): boolean =>
-    isWorkflow(text) && withoutReferences(name(text)).toLowerCase().includes(pipeline.toLowerCase())
+  // A blank is asked for as `_`, by URIs that are pasted too.
+  const spelt = new RegExp(
+    pipeline.replace(/[\\^$.|?*+()[\]{}]/g, String.raw`\$&`).replaceAll('_', '[^a-z0-9.~:@-]'),
+    'i',
+  )
+  const isIt = (text: string): boolean => isWorkflow(text) && spelt.test(withoutReferences(name(text)))
   return { path, problem: (text) => (isIt(text) ? undefined : `no workflow '${pipeline}' came`) }
 }
 

@@ -1,5 +1,7 @@
 import { rawSegment } from './address.js'
 import type { ItemAddress } from './address.js'
+import { inForm } from './answer-documents.js'
+import type { AnswerFormat } from './answer-documents.js'
 import { json, table, value } from './documents.js'
 import type { Document } from './documents.js'
 
@@ -58,8 +60,14 @@ export function bareServiceDocument(service: 'audit' | 'workflows'): Document {
 export function dicomDumpDocument({ project, experiment, scan }: ItemAddress): Document {
   const session = `/archive/projects/${project!}/experiments/${experiment!}`
   const source = scan === undefined ? session : `${session}/scans/${scan}`
-  return {
-    ...table('/data/services/dicomdump', 'vr', `src=${encodeURIComponent(source)}&`),
-    isCostly: true,
-  }
+  return dicomDumpOf([['src', source]], 'csv')
+}
+
+/** @param parameters of the question, but for the format */
+export function dicomDumpOf(
+  parameters: readonly (readonly [key: string, value: string])[],
+  format: AnswerFormat,
+): Document {
+  const asked = parameters.map(([key, value]) => `${key}=${encodeURIComponent(value)}&`).join('')
+  return { ...inForm(table('/data/services/dicomdump', 'vr', asked), format)!, isCostly: true }
 }

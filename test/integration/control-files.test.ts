@@ -251,7 +251,7 @@ describe('the accounts of the site', () => {
     )
     expect(emulator.control.requests().filter(({ path }) => path.startsWith('/data/user/'))).toHaveLength(1)
     expect(await text('.xnat/users/member.xml')).toContain('<email>member@example.org</email>')
-    expect(await text('data/user/member')).toBe(await text('.xnat/users/member.xml'))
+    expect(await text('data/user/member?')).toBe(await text('.xnat/users/member.xml'))
     await expect(fs.stat('.xnat/users/nobody.xml')).rejects.toMatchObject({ code: 'ENOENT' })
     await expect(fs.unlink('.xnat/users/member.xml')).rejects.toMatchObject({ code: 'EPERM' })
   })

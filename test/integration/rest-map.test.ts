@@ -1,112 +1,40 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startEmulator } from '../../src/emulator/emulator.js'
-import type { RunningEmulator } from '../../src/emulator/emulator.js'
-import { bodyOf, put } from '../support/emulator-rest.js'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { useControlSite } from '../support/control-site.js'
+import { bodyOf } from '../support/emulator-rest.js'
 import { readFile } from '../support/file-system.js'
-import type { FileSystem } from '../support/file-system.js'
-import { startLocalVfs } from '../support/local-vfs.js'
-import type { LocalVfs } from '../support/local-vfs.js'
-import { mapRows } from '../support/rest-map.js'
+import { RestCatalogue, markOf, rows as allRows } from '../support/rest-catalogue.js'
 import type { MapRow } from '../support/rest-map.js'
-import { vfsFileSystem } from '../support/vfs-file-system.js'
 
 /**
- * The rows of docs/rest-map.md that say which path of the mount is which path of REST, on the generated sample. What each URI
- * opens when it is pasted, of all rows, is in rest-questions.test.ts.
+ * The rows of docs/rest-map.md that say which path of the mount is which path of REST, however that is spelled, on the
+ * generated sample. What each URI opens when it is pasted, of all rows, is in rest-questions.test.ts, and in
+ * test/e2e/pasted-uris.test.ts by a real mount.
  */
 
-const rows = mapRows().filter(({ proof }) => proof.includes('`test/integration/rest-map.test.ts`'))
+const rows = allRows.filter(({ proof }) => proof.includes('`test/integration/rest-map.test.ts`'))
 
-let emulator: RunningEmulator
-let local: LocalVfs
-let fs: FileSystem
+const site = useControlSite({ listingTtl: 60 })
+let catalogue: RestCatalogue
 let accessionIds: Labels
-
 beforeAll(async () => {
-  emulator = await startEmulator()
-  await put(
-    emulator,
-    '/data/search/saved/subjects',
-    '<xdat:stored_search ID="subjects" xmlns:xdat="http://nrg.wustl.edu/security"><xdat:root_element_name>xnat:subjectData</xdat:root_element_name></xdat:stored_search>',
-  )
-  local = await startLocalVfs(emulator)
-  fs = vfsFileSystem(local.vfs)
-  const project = '/data/projects/TEST'
+  catalogue = await RestCatalogue.of(site.emulator)
+  const idOf = async (list: string, label: string): Promise<string> =>
+    (await catalogue.table(list)).find((row) => row['label'] === label)!['ID']!
   accessionIds = {
-    subject: await idOf(`${project}/subjects`, labels.subject),
-    experiment: await idOf(`${project}/experiments`, labels.experiment),
-    assessor: await idOf(`${project}/subjects/1/experiments/MR1/assessors`, labels.assessor),
+    S: await idOf('/projects/TEST/subjects', labels.S),
+    E: await idOf('/projects/TEST/experiments', labels.E),
+    A: await idOf('/projects/TEST/subjects/1/experiments/MR1/assessors', labels.A),
   }
 })
-afterAll(async () => {
-  await local.stop()
-  await emulator.close()
-})
 
-const get = (path: string): Promise<Buffer> => bodyOf(emulator, path)
-
-async function listed(path: string): Promise<Record<string, string>[]> {
-  const { ResultSet } = JSON.parse((await get(`${path}?format=json`)).toString()) as {
-    ResultSet: { Result: Record<string, string>[] }
-  }
-  return ResultSet.Result
-}
-
-async function idOf(path: string, label: string): Promise<string> {
-  return (await listed(path)).find((row) => row['label'] === label)!['ID']!
-}
-
-/** A resource of each kind of parent in the sample, with a file in it. */
-const samples: readonly (readonly [RegExp, string, string])[] = [
-  [/\{SCAN\}/, 'DICOM', '1.dcm'],
-  [/\{R\}/, 'DATA', 'average.txt'],
-  [/\{A\}/, 'QCDATA', 'rating.json'],
-  [/\{E\}/, 'QC', 'qc.csv'],
-  [/\{S\}/, 'forms', 'consent.txt'],
-  [/\{P\}/, 'docs', 'README.txt'],
-]
-
-interface Labels {
-  readonly subject: string
-  readonly experiment: string
-  readonly assessor: string
-}
-const labels: Labels = { subject: '1', experiment: 'MR1', assessor: 'ASSESS1' }
-
-function filled(template: string, path: string, { subject, experiment, assessor }: Labels): string {
-  const [, resource = '', file = ''] = samples.find(([parent]) => parent.test(path)) ?? []
-  const values: Record<string, string> = {
-    P: 'TEST',
-    S: subject,
-    E: experiment,
-    SCAN: '1',
-    R: 'RECON1',
-    A: assessor,
-    SIDE: 'out',
-    RES: resource,
-    FILE: file,
-    EL: 'xnat:subjectData',
-    ID: 'subjects',
-    LOGIN: 'reader',
-    KEY: '1',
-    TYPE: 'xnat:projectData',
-    ITEM: 'TEST',
-    GROUP: 'TEST_owner',
-    LISTING: '@xnat:mrSessionData',
-    TRANSACTION: 'upload',
-  }
-  return template.replace(/\{(\w+)\}/g, (_, name: string) => values[name]!)
-}
-
-/** REST finds experiments without their project by their accession IDs only. */
-function uriOf({ uri, path }: MapRow): string {
-  return filled(uri, path, uri.startsWith('/experiments/') ? accessionIds : labels)
-}
+type Labels = Readonly<Record<'S' | 'E' | 'A', string>>
+const labels: Labels = { S: '1', E: 'MR1', A: 'ASSESS1' }
 
 /** Other ways to the same: with labels and with IDs, with and without project and subject (xnat-wire.md §1.3). */
-function spellings({ uri, path }: MapRow): { readonly uri: string; readonly isRest: boolean }[] {
+function spellings(row: MapRow): { readonly uri: string; readonly isRest: boolean }[] {
+  const { uri } = row
   const other = (template: string, names: Labels, isRest = true): { uri: string; isRest: boolean } => ({
-    uri: filled(template, path, names),
+    uri: catalogue.filled(row, template, names),
     isRest,
   })
   const subject = '/projects/{P}/subjects/{S}'
@@ -125,48 +53,24 @@ function spellings({ uri, path }: MapRow): { readonly uri: string; readonly isRe
   return [other(uri, accessionIds), other(shorter, accessionIds, !/\/experiments/.test(shorter))]
 }
 
-/** The names that a directory of these rows has. */
-function namesOf(result: readonly Record<string, string>[], uri: string): string[] {
-  const isByAccession = /^\/(experiments|subjects)$/.test(uri)
-  const isByProject = uri.endsWith('/projects')
-  const names = result.map((row) => {
-    if (uri.endsWith('/files')) return row['URI']!.split('/files/')[1]!.split('/')[0]!
-    if (isByAccession || isByProject) return row['ID']!
-    return row['label'] ?? row['ID']!
-  })
-  return [...new Set(names)].toSorted()
-}
-
 describe('pasting each documented URI after the mountpoint opens the content that curl gets', () => {
   it('of many rows', () => {
     expect(rows.length).toBeGreaterThan(50)
   })
 
   it.each(rows)('$uri', async (row) => {
-    const uri = uriOf(row)
-    const path = filled(row.path, row.path, labels)
-    if (path.endsWith('/')) {
-      const fixed = new Set(['resources'])
-      const shown = (await fs.list(path)).filter((name) => !fixed.has(name))
-      expect(shown.toSorted()).toEqual(namesOf(await listed(`/data${uri}`), uri))
-    } else {
-      const format = /\.(xml|csv)$/.exec(path)?.[1]
-      const isFile = row.uri.endsWith('{FILE}')
-      const sent = await get(`/data${uri}${format === undefined || isFile ? '' : `?format=${format}`}`)
-      const expected = isFile ? sent : Buffer.from(sent.toString().replace(/\n?$/, '\n'))
-      expect((await readFile(fs, path)).equals(expected)).toBe(true)
-    }
-    if (row.note.includes('not to be pasted')) return
-    for (const spelling of [uri, ...spellings(row).map((other) => other.uri)])
+    const sent = await catalogue.sentOf(row)
+    const read = async (path: string): Promise<unknown> =>
+      'names' in sent
+        ? { names: (await site.fs.list(path)).toSorted() }
+        : { text: (await readFile(site.fs, path)).toString('latin1') }
+    expect(await read(catalogue.placeOf(row))).toEqual(sent)
+    for (const spelling of [catalogue.uriOf(row), ...spellings(row).map((other) => other.uri)])
       for (const prefix of ['data', 'data/archive', 'REST']) {
         const pasted = `${prefix}${spelling}`
-        const kind = await followed(pasted)
-        if (kind === 'directory' && !path.endsWith('/'))
-          // It is a directory too, and the document with a question.
-          expect([pasted, await readFile(fs, `${pasted}?`)]).toEqual([pasted, await readFile(fs, path)])
-        else if (kind === 'directory')
-          expect([pasted, await fs.list(pasted)]).toEqual([pasted, await fs.list(path)])
-        else expect([pasted, await readFile(fs, pasted)]).toEqual([pasted, await readFile(fs, path)])
+        const mark = markOf(row)
+        if (mark !== undefined) expect([pasted, await followed(pasted)]).toEqual([pasted, 'directory'])
+        expect([pasted, await read(`${pasted}${mark ?? ''}`)]).toEqual([pasted, sent])
       }
   })
 
@@ -174,18 +78,9 @@ describe('pasting each documented URI after the mountpoint opens the content tha
     /^(\/experiments\/\{E\}|\/projects\/\{P\}\/subjects\/\{S\})/.test(uri),
   )
   it.each(respelled)('$uri, which REST answers alike however it is spelled', async (row) => {
-    const isList = row.path.endsWith('/')
-    const answer = async (uri: string): Promise<readonly [string, unknown]> => [
-      uri,
-      isList
-        ? namesOf(await listed(`/data${uri}`), row.uri)
-        : (await get(`/data${uri}?format=xml`)).toString(),
-    ]
-    const [, expected] = await answer(uriOf(row))
-    const others = spellings(row).filter(({ isRest }) => isRest)
-    expect(await Promise.all(others.map(({ uri }) => answer(uri)))).toEqual(
-      others.map(({ uri }) => [uri, expected]),
-    )
+    const expected = await catalogue.sentOf(row)
+    for (const { uri } of spellings(row).filter(({ isRest }) => isRest))
+      expect([uri, await catalogue.sentOf(row, uri)]).toEqual([uri, expected])
   })
 })
 
@@ -216,24 +111,25 @@ describe('pasting a URI with a wildcard or a short-cut opens the files that curl
     ].map((path) => session + path),
   ])('%s', async (uri) => {
     const sent: string[] = []
-    for (const row of await listed(`/data${uri}`)) sent.push((await get(row['URI']!)).toString('latin1'))
+    for (const row of await catalogue.table(uri))
+      sent.push((await bodyOf(site.emulator, row['URI']!)).toString('latin1'))
     expect(sent.length).toBeGreaterThan(0)
     for (const prefix of ['data', 'data/archive', 'REST'])
       expect((await textsBelow(prefix + uri)).toSorted()).toEqual(sent.toSorted())
-    const byId = uri.replace(session, `/experiments/${accessionIds.experiment}`)
+    const byId = uri.replace(session, `/experiments/${accessionIds.E}`)
     expect((await textsBelow(`data${byId}`)).toSorted()).toEqual(sent.toSorted())
   })
 })
 
 async function textsBelow(path: string): Promise<string[]> {
-  if ((await followed(path)) === 'file') return [(await readFile(fs, path)).toString('latin1')]
-  const texts = (await fs.list(path)).map((name) => textsBelow(`${path}/${name}`))
+  if ((await followed(path)) === 'file') return [(await readFile(site.fs, path)).toString('latin1')]
+  const texts = (await site.fs.list(path)).map((name) => textsBelow(`${path}/${name}`))
   return (await Promise.all(texts)).flat()
 }
 
 async function followed(path: string): Promise<'directory' | 'file'> {
   try {
-    await fs.list(path)
+    await site.fs.list(path)
     return 'directory'
   } catch (error) {
     if ((error as { code?: string }).code === 'ENOTDIR') return 'file'

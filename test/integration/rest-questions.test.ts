@@ -1,191 +1,89 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { useControlSite, withNewline } from '../support/control-site.js'
-import { bodyOf, put, rest } from '../support/emulator-rest.js'
+import { bodyOf, rest } from '../support/emulator-rest.js'
 import { readFile, writeFile } from '../support/file-system.js'
-import { mapRows } from '../support/rest-map.js'
-import type { MapRow } from '../support/rest-map.js'
+import {
+  RestCatalogue,
+  filesOf,
+  isDocument,
+  isItem,
+  isTable,
+  markOf,
+  rows,
+} from '../support/rest-catalogue.js'
+import type { Opened } from '../support/rest-catalogue.js'
+import { startLocalVfs } from '../support/local-vfs.js'
+import { vfsFileSystem } from '../support/vfs-file-system.js'
 
 /** Every row of docs/rest-map.md that reads something: what its URI opens when it is pasted, with a question and without. */
 
 const site = useControlSite({ listingTtl: 60 })
-const values: Record<string, string> = {
-  P: 'TEST',
-  S: '1',
-  E: 'MR1',
-  SCAN: '1',
-  R: 'RECON1',
-  A: 'ASSESS1',
-  SIDE: 'out',
-  EL: 'xnat:subjectData',
-  ID: 'kept',
-  LOGIN: 'reader',
-  KEY: '1',
-  TYPE: 'xnat:projectData',
-  ITEM: 'TEST',
-  GROUP: 'TEST_owner',
-  LISTING: '@xnat:mrSessionData',
-  TRANSACTION: 'upload',
-  PROTOCOL: 'TEST_xnat_mrSessionData',
-  TOOL: 'tool',
-  PATH: 'path',
-  PIPELINE: 'Added MR Session',
-  X: 'folder',
-  F: 'file',
-  TIME: '20260101_120000123',
-  NAME: 'PRE1',
-}
-const search = (id: string): string =>
-  `<xdat:stored_search ID="${id}" xmlns:xdat="http://nrg.wustl.edu/security"><xdat:root_element_name>xnat:subjectData</xdat:root_element_name>` +
-  '<xdat:search_field><xdat:element_name>xnat:subjectData</xdat:element_name><xdat:field_ID>PROJECT</xdat:field_ID></xdat:search_field></xdat:stored_search>'
-
+let catalogue: RestCatalogue
+let session: string
 beforeAll(async () => {
-  const { emulator, server } = site
-  await put(emulator, '/data/search/saved/kept', search('kept'))
-  await put(emulator, '/data/projects/TEST/config/tool/path?inbody=true', 'set')
-  await put(emulator, '/data/config/tool/path?inbody=true', 'set')
-  await put(emulator, '/data/users/favorites/xnat:projectData/TEST')
-  await put(emulator, '/data/user/cache/resources/folder')
-  await put(emulator, '/data/user/cache/resources/folder/files/file?inbody=true', 'bytes')
-  values['ACCESSION'] = await site.sessionId()
-  const assessors = await server(`/data/experiments/${values['ACCESSION']}/assessors?format=csv`)
-  values['ASSESSOR'] = /\bXNAT_E\d+(?=[^\n]*\bASSESS1\b)/.exec(assessors)![0]
-  values['NAME OF A PIPELINE'] = JSON.parse(await server('/data/projects/TEST/pipelines?format=json'))
-    .ResultSet.Result[0].Name as string
-  const authorization = `Basic ${Buffer.from(`${emulator.user}:${emulator.password}`).toString('base64')}`
-  const run = await fetch(`${emulator.url}/data/search?cache=true&format=json`, {
-    method: 'POST',
-    headers: { authorization, 'content-type': 'text/xml' },
-    body: search('cached'),
-  })
-  const found = ((await run.json()) as { ResultSet: { ID: string; Result: object[] } }).ResultSet
-  values['CACHED'] = found.ID
-  values['COL'] = Object.keys(found.Result[0]!).find((name) => name.includes('project'))!
+  catalogue = await RestCatalogue.of(site.emulator)
+  session = await site.sessionId()
 })
-
-const scan = '/projects/{P}/subjects/{S}/experiments/{E}/scans/{SCAN}'
-/** A resource of each kind of parent in the sample, with a file in it. */
-const samples: readonly (readonly [RegExp, string, string])[] = [
-  [/\{NAME\}\/resources/, 'PROTOCOL', 'protocol.txt'],
-  [/\{SCAN\}|<parent>/, 'DICOM', '1.dcm'],
-  [/\{R\}/, 'DATA', 'average.txt'],
-  [/\{A\}/, 'QCDATA', 'rating.json'],
-  [/\{E\}/, 'QC', 'qc.csv'],
-  [/\{S\}/, 'forms', 'consent.txt'],
-  [/\{P\}/, 'docs', 'README.txt'],
-]
-
-/** What stands for a question of another row, which the mount has as a name. */
-const questions: Readonly<Record<string, string>> = {
-  '/projects/{P}/subjects?{key}={value}': 'label=1',
-  '/projects/{P}/experiments?{key}={value}': 'date=2006-01-01..',
-  '/projects/{P}/protocols/{PROTOCOL}?dataType={TYPE}': 'dataType=xnat:mrSessionData',
-  '/services/workflows/{PIPELINE}?experiment={E}': 'experiment={ACCESSION}',
-}
-
-function filled({ uri, path }: MapRow, template: string): string {
-  const [, resource = '', file = ''] =
-    samples.find(([pattern]) => pattern.test(path) || pattern.test(uri)) ?? []
-  const isOwn = /\{NAME\}\/resources/.test(uri)
-  const more: Record<string, string> = {
-    RES: resource,
-    FILE: file,
-    ...(isOwn && { P: 'Unassigned', NAME: 'PRE4' }),
-    ...(uri.includes('/pipelines/') && { NAME: values['NAME OF A PIPELINE']! }),
-  }
-  return template
-    .replace('<parent>', template === path ? '/TEST/1/MR1/scans/1' : scan)
-    .replace(/\{([\w ]+)\}/g, (_, name: string) => more[name] ?? values[name]!)
-}
-
-/** REST finds experiments without their project by their accession IDs only. */
-function uriOf(row: MapRow): string {
-  const [path, question] = row.uri.split('?')
-  const asked = questions[row.uri] ?? question
-  const [experiment, ofAssessor] = [
-    '/experiments/{ACCESSION}',
-    '/experiments/{ACCESSION}/assessors/{ASSESSOR}',
-  ]
-  const uri = path!
-    .replace(/^\/experiments\/\{E\}\/assessors\/\{A\}/, ofAssessor)
-    .replace(/^\/experiments\/\{E\}/, experiment)
-  return filled(row, asked === undefined ? uri : `${uri}?${asked}`)
-}
-
-function placeOf(row: MapRow): string {
-  const question = row.path.includes('{key}') ? questions[row.uri]! : '{key}={value}'
-  return filled(row, row.path.replace('{key}={value}', question))
-}
-
-type Opened = { readonly names: readonly string[] } | { readonly text: string }
 
 async function opened(path: string): Promise<Opened> {
   try {
     return { names: (await site.fs.list(path)).toSorted() }
   } catch (error) {
     if ((error as { code?: string }).code !== 'ENOTDIR') throw error
-    return { text: (await readFile(site.fs, path)).toString('latin1') }
+    const bytes = await readFile(site.fs, path)
+    return bytes.subarray(0, 4).toString('latin1') === 'PK\u0003\u0004'
+      ? { files: filesOf(bytes) }
+      : { text: bytes.toString('latin1') }
   }
 }
 
-const rows = mapRows().filter(({ uri }) => !/^\/(JSESSION|auth)$/.test(uri))
-const isDocument = ({ path }: MapRow): boolean => !path.endsWith('/')
-const cannotBePasted = ({ note }: MapRow): boolean => note.includes('not to be pasted')
-/** Those whose URI is that of an item. */
-const isItem = ({ uri, path }: MapRow): boolean =>
-  /\/(project|subject|experiment|scan|reconstruction|assessor|catalog)\.xml$/.test(path) && uri.endsWith('}')
-
 describe('a URI of REST, pasted as it is', () => {
-  const pasted = rows.filter((row) => !cannotBePasted(row))
-  it.each(pasted)('opens what the map says: $uri', async (row) => {
-    const expected = await opened(placeOf(row))
+  it.each(rows)('opens what the map says, which is what curl gets: $uri', async (row) => {
+    const expected = await opened(catalogue.placeOf(row))
+    expect(expected).toEqual(await catalogue.sentOf(row))
+    const uri = catalogue.uriOf(row)
+    const mark = markOf(row)
     for (const prefix of ['data', 'REST']) {
-      const bare = await opened(prefix + uriOf(row))
-      if (isItem(row) || row.note.includes('with `?`')) {
-        expect([row.uri, bare]).toEqual([row.uri, { names: expect.any(Array) as string[] }])
-        const ending = /\.(\w+)$/.exec(row.path)?.[1]
-        const questioned = ['?', ...(ending === undefined ? [] : [`?format=${ending}`])]
-        for (const question of questioned)
-          expect([row.uri, await opened(prefix + uriOf(row) + question)]).toEqual([row.uri, expected])
-      } else expect([row.uri, bare]).toEqual([row.uri, expected])
+      const bare = await opened(prefix + uri)
+      expect([row.uri, bare]).toEqual([row.uri, mark ? { names: expect.any(Array) as string[] } : expected])
+      if (mark === undefined) continue
+      const ending = /\.(\w+)$/.exec(row.path)?.[1]
+      const questioned = ['', ...(ending === undefined ? [] : [`format=${ending}`])]
+      for (const question of questioned)
+        expect([row.uri, await opened(prefix + uri + mark + question)]).toEqual([row.uri, expected])
     }
   })
 
   it('opens as the same document, or the same directory, with `?` behind it or without', async () => {
-    const others = pasted.filter(
-      (row) => isDocument(row) && !row.uri.includes('?') && !row.uri.endsWith('{FILE}'),
+    const others = rows.filter(
+      (row) => isDocument(row) && !row.uri.includes('?') && !/\{(FILE|F)\}$|\/DICOMDIR$/.test(row.uri),
     )
     expect(others.length).toBeGreaterThan(50)
     for (const row of others) {
-      if (row.uri.endsWith('{F}') || row.path.endsWith('.zip')) continue
-      const question = await opened(`data${uriOf(row)}?`)
-      expect([row.uri, question]).toEqual([row.uri, await opened(placeOf(row))])
+      const question = await opened(`data${catalogue.uriOf(row)}?`)
+      expect([row.uri, question]).toEqual([row.uri, await opened(catalogue.placeOf(row))])
     }
   })
 })
 
 describe('a list of REST', () => {
-  const lists = rows.filter(
-    (row) =>
-      !isDocument(row) && !row.uri.includes('?') && /^(\/projects|\/subjects|\/experiments)/.test(row.uri),
-  )
-  const listed = lists.filter(({ uri }) => !/\/(DIR|config\/\{TOOL\})$/.test(uri))
-
-  it.each(listed)('is what curl gets, in each form of it: $uri', async (row) => {
-    const uri = uriOf(row)
+  it.each(rows.filter(isTable))('is what curl gets, in each form of it: $uri', async (row) => {
+    const uri = catalogue.uriOf(row)
     for (const format of ['json', 'csv', 'xml']) {
       const sent = await bodyOf(site.emulator, `/data${uri}?format=${format}`)
       const read = await opened(`data${uri}?format=${format}`)
       expect([format, read]).toEqual([format, { text: withNewline(sent.toString('latin1')) }])
     }
-    const json = await opened(`data${uri}?format=json`)
-    expect(await opened(`REST${uri}?`)).toEqual(json)
+    const isFile = rows.some((other) => other.uri === row.uri && isDocument(other))
+    const own = await opened(`data${uri}?format=${isFile ? 'csv' : 'json'}`)
+    expect(await opened(`REST${uri}?`)).toEqual(own)
   })
 
   it.each(rows.filter((row) => isItem(row) && !row.path.endsWith('catalog.xml')))(
     'and an item as JSON: $uri',
     async (row) => {
-      const sent = await bodyOf(site.emulator, `/data${uriOf(row)}?format=json`)
-      expect(await opened(`data${uriOf(row)}?format=json`)).toEqual({
+      const sent = await bodyOf(site.emulator, `/data${catalogue.uriOf(row)}?format=json`)
+      expect(await opened(`data${catalogue.uriOf(row)}?format=json`)).toEqual({
         text: withNewline(sent.toString('latin1')),
       })
     },
@@ -232,14 +130,14 @@ describe('a list of REST', () => {
 describe('the folder of a session on the disk of the server', () => {
   it('is read by the paths that REST has of it', async () => {
     const listed = JSON.parse(
-      await site.server(`/data/experiments/${values['ACCESSION']!}/DIR?format=json&recursive=true`),
+      await site.server(`/data/experiments/${session}/DIR?format=json&recursive=true`),
     ) as { ResultSet: { Result: { Name: string; URI: string }[] } }
     const files = listed.ResultSet.Result.filter(
-      ({ Name }) => /^(SCANS|RESOURCES)\//.test(Name) && !/\/$|_catalog\.xml$/.test(Name),
+      ({ Name }) => /^(SCANS|RESOURCES|ASSESSORS|PROCESSED)\//.test(Name) && !/\/$|_catalog\.xml$/.test(Name),
     )
     expect(files.length).toBeGreaterThan(20)
     for (const { Name } of files) {
-      const uri = `/data/experiments/${values['ACCESSION']!}/DIR/${Name}`
+      const uri = `/data/experiments/${session}/DIR/${Name}`
       const sent = await bodyOf(site.emulator, uri)
       expect([uri, (await readFile(site.fs, uri)).equals(sent)]).toEqual([uri, true])
     }
@@ -263,27 +161,81 @@ describe('a name with `?`', () => {
   })
 })
 
-describe('a URI of REST that leads through a document', () => {
-  const others = rows.filter(cannotBePasted)
+describe('what REST has below a document', () => {
+  it.each([
+    ['user/reader', ['roles', 'sessions']],
+    ['search/elements/xnat:subjectData', ['versions']],
+    ['search/saved/kept', ['results']],
+  ])('is listed in the directory of it: %s', async (path, names) => {
+    expect(await opened(`data/${path}`)).toEqual({ names })
+    for (const name of names) {
+      const uri = `data/${path}/${name}`
+      expect(await opened(`${uri}?`)).toEqual(await opened(uri))
+      await expect(writeFile(site.fs, uri, 'text')).rejects.toMatchObject({ code: 'EPERM' })
+      await expect(site.fs.unlink(uri)).rejects.toMatchObject({ code: 'EPERM' })
+    }
+    await expect(writeFile(site.fs, `data/${path}/new`, 'text')).rejects.toMatchObject({ code: 'EPERM' })
+    await expect(site.fs.rmdir(`data/${path}`)).rejects.toMatchObject({ code: 'EPERM' })
+    await expect(site.fs.stat(`data/${path}/none`)).rejects.toMatchObject({ code: 'ENOENT' })
+  })
 
-  it('is one of few', () => {
-    expect(others.map(({ uri }) => uri)).toEqual([
-      '/workflows?{field}={value}',
-      '/services/dicomdump?src={URI}',
-      '/user/{LOGIN}/roles',
-      '/search/elements/{EL}/versions',
-      '/search/saved/{ID}/results',
+  it('is not there of nobody and nothing', async () => {
+    for (const path of [
+      'user/nobody/roles',
+      'user/nobody?',
+      'search/elements/subjects/versions',
+      'search/saved/none/results',
     ])
+      await expect(site.fs.stat(`data/${path}`)).rejects.toMatchObject({ code: 'ENOENT' })
   })
 
-  it.each(others.filter(({ uri }) => !uri.includes('?')))('is ENOTDIR: $uri', async (row) => {
-    await expect(opened(`data${uriOf(row)}`)).rejects.toMatchObject({ code: 'ENOTDIR' })
-    expect(await opened(placeOf(row))).toEqual({ text: expect.stringContaining('\n') as string })
+  it('of an account is what its own user may see', async () => {
+    const theirs = await startLocalVfs({ url: site.emulator.url, user: 'member', password: 'member-pass' })
+    try {
+      const fs = vfsFileSystem(theirs.vfs)
+      expect(await fs.list('data/user/member')).toEqual(['sessions'])
+      expect((await readFile(fs, 'data/user/member/sessions')).toString()).toMatch(/^[1-9]\d*\n$/)
+      await expect(fs.stat('data/user/member/roles')).rejects.toMatchObject({ code: 'EACCES' })
+      site.emulator.control.setFaults([{ path: '/data/users*', fault: { kind: 'status', status: 403 } }])
+      theirs.archive.refresh()
+      expect(await fs.list('data/user/member')).toEqual(['sessions'])
+      await expect(fs.stat('.xnat/users/member.xml')).rejects.toMatchObject({ code: 'EACCES' })
+    } finally {
+      site.emulator.control.setFaults([])
+      await theirs.stop()
+    }
   })
 
-  it('is ENOTDIR also where it is another spelling of one that is pasted', async () => {
-    expect(await opened('data/services/sessions/reader')).toEqual({ text: '0\n' })
-    await expect(opened('data/user/reader/sessions')).rejects.toMatchObject({ code: 'ENOTDIR' })
+  it('of a search is saved by the path that curl takes', async () => {
+    const text = (await readFile(site.fs, '.xnat/search/saved/kept.xml')).toString()
+    await writeFile(
+      site.fs,
+      'data/search/saved/kept?',
+      text.replace('<xdat:search_field>', '\n<xdat:search_field>'),
+    )
+    expect(await site.server('/data/search/saved/kept?format=xml')).not.toBe(text.trim())
+  })
+})
+
+describe('a table', () => {
+  it.each([
+    'user/admin/roles',
+    'search/elements',
+    'search/elements/xnat:subjectData',
+    'search/saved/kept/results',
+    'services/features',
+    'prearchive',
+    'prearchive/projects/TEST',
+    'prearchive/projects/TEST/20260101_120000123/PRE1/logs',
+    'prearchive/projects/TEST/20260101_120000123/PRE1/resources',
+  ])('is what curl gets, in each form of it: %s', async (uri) => {
+    for (const format of ['json', 'csv', 'xml']) {
+      const sent = await catalogue.get(`/${uri}?format=${format}`)
+      expect([format, await opened(`data/${uri}?format=${format}`)]).toEqual([
+        format,
+        { text: withNewline(sent.toString('latin1')) },
+      ])
+    }
   })
 })
 

@@ -28,6 +28,8 @@ export type ControlKind =
   | 'audit'
   | CacheKind
   | AskedKind
+  | BelowKind
+  | 'question'
   | PrearchiveKind
 
 /** Whose documents are had by name, one by one. */
@@ -43,6 +45,9 @@ export type AskedKind =
   | 'user-roles'
   | 'user-sessions'
   | 'audited'
+
+/** What REST has below one of whom it has a document. */
+export type BelowKind = 'user' | 'element' | 'saved-search'
 
 /** Each of whose documents is one of those that the server lists. */
 export type ListedKind = 'pipelines' | 'groups' | 'protocols'
@@ -81,7 +86,7 @@ export interface ControlPlace extends Place {
   readonly item: ItemAddress
   /** The number of a resource, in the item. */
   readonly resource?: string
-  /** The role, the project, the tool, the data type or the folder of the user that the directory stands for. */
+  /** The role, project, tool, data type, search, account, question or folder of the user that the directory stands for. */
   readonly subject?: string
   /** From the top of what the tool, or the folder of the user, keeps. */
   readonly folders?: readonly string[]

@@ -15,10 +15,12 @@ const elsewhere: Readonly<Partial<Record<ControlKind, Elsewhere>>> = {
     const experiment = /^experiment=([^&]+)$/.exec(question)?.[1]
     return experiment && `../../../experiments/${experiment}/.xnat/workflows/${name}.xml`
   },
+  element: ({ name }, format) => (name === 'versions' && isOf(format, 'xml') ? name : undefined),
   search: ({ name, question }) => (name.startsWith('_') ? `cached/${name}?${question}` : undefined),
   saved: ({ name }, format) => (isOf(format, 'xml') ? `${name}.xml` : undefined),
   prearchive: ({ name, question }, format) => {
     if (name === 'experiments' && question === 'recent=true') return '../prearchive-recent.csv'
+    if (format === 'json' || format === 'xml') return `../../${name}/.xnat/prearchive?${question}`
     return isOf(format, 'csv') ? `../../${name}/.xnat/prearchive.csv` : undefined
   },
   'config-tool': ({ name, question }) => (question === '' || question === 'contents=true' ? name : undefined),
@@ -49,7 +51,9 @@ export async function controlQuestion(
   if (format === '' && entry && isDocument(entry)) return aliasEntry(name, asked.name)
   for (const ending of format === '' ? endings : [format]) {
     const path = `${asked.name}.${ending}`
-    if (await find(path)) return aliasEntry(name, path)
+    // A directory may have any name.
+    const found = await find(path)
+    if (found && found.kind !== 'directory') return aliasEntry(name, path)
   }
   return undefined
 }

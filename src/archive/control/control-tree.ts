@@ -24,16 +24,19 @@ import {
 } from './control-entries.js'
 import type { ControlKind, ControlOwner, ControlPlace } from './control-place.js'
 import { answerEntry } from './answers.js'
+import { askedTable } from './asked-tables.js'
+import { belowRules, directoryBelow } from './below-documents.js'
 import { controlQuestion } from './control-questions.js'
 import { itemDirectories, itemDocuments } from './item-documents.js'
 import type { Directories, Documents } from './item-documents.js'
 import type { ControlRule } from './control-rule.js'
 import { dicomDirEntry, dicomDirName } from './dicom-dir.js'
 import { listedRules, named, namedText } from './listed-documents.js'
-import { askedRules, cachedTable, dataType } from './named-documents.js'
+import { askedRules, cachedTable, dataType, segment } from './named-documents.js'
 import { prearchiveRules } from './prearchive.js'
 import { serviceRules } from './service-orders.js'
 import { settingsRules } from './settings.js'
+import { slashedEntry } from './slashed-questions.js'
 import { userCacheRules } from './user-cache.js'
 
 const always = {
@@ -109,9 +112,9 @@ const rules: Readonly<Record<ControlKind, ControlRule>> = {
     },
     find: async (directory, _, name, sources) => {
       for (const id of await sources.savedSearches()) {
-        if (id === unescapeName(name)) return aliasEntry(name, `${name}.xml`)
         const document = savedDocuments(id)[unescapeName(name)]
         if (document) return documentEntry(directory, name, document, sources)
+        if (id === unescapeName(name)) return directoryBelow(directory, name, 'saved-search')
       }
       return undefined
     },
@@ -139,14 +142,7 @@ const rules: Readonly<Record<ControlKind, ControlRule>> = {
         return logins.map((login) => unreadEntry(directory, escapeName(`${login}.xml`), userDocument(login)))
       })
     },
-    find: async (directory, _, name, sources) =>
-      beside[name] ??
-      namedText(
-        directory,
-        name,
-        { ending: '.xml', documents: named(await sources.logins(), userDocument) },
-        sources,
-      ),
+    find: async (directory, _, name, sources) => beside[name] ?? accountEntry(directory, name, sources),
   },
   audit: { find: async (directory, place, name) => ofType(directory, place, name, 'audited') },
   favorites: { find: async (directory, place, name) => ofType(directory, place, name, 'favorite') },
@@ -160,6 +156,14 @@ const rules: Readonly<Record<ControlKind, ControlRule>> = {
     find: async (_, __, name) => (name === 'workflowid' ? aliasEntry(name, '../../workflows') : undefined),
   },
   ...askedRules,
+  fields: {
+    find: async (directory, place, name, sources) =>
+      dataType.test(unescapeName(name))
+        ? directoryBelow(directory, name, 'element')
+        : askedRules.fields.find!(directory, place, name, sources),
+  },
+  ...belowRules,
+  question: { find: slashedEntry },
   'cached-searches': {
     // As a path of REST has columns below a table, the table itself has its name with the ending only.
     find: async (directory, place, name, sources) =>
@@ -177,6 +181,24 @@ const rules: Readonly<Record<ControlKind, ControlRule>> = {
 const beside: Readonly<Record<string, Entry>> = {
   cache: aliasEntry('cache', '../cache'),
   favorites: aliasEntry('favorites', '../favorites'),
+}
+
+/** The document of somebody who has an account, or the directory of what else is told of them. */
+async function accountEntry(
+  directory: DirectoryEntry,
+  name: string,
+  sources: Sources,
+): Promise<Entry | undefined> {
+  try {
+    const accounts = named(await sources.logins(), userDocument)
+    const entry = await namedText(directory, name, { ending: '.xml', documents: accounts }, sources)
+    return entry?.kind === 'symlink' ? directoryBelow(directory, name, 'user') : entry
+  } catch (error) {
+    // Who may not have the list is told of their own sessions all the same.
+    const isRefused = error instanceof XnatError && error.code === 'forbidden'
+    if (!isRefused || name.endsWith('.xml') || !segment.test(unescapeName(name))) throw error
+    return directoryBelow(directory, name, 'user')
+  }
 }
 
 /** A directory of what is told of the items of a data type. */
@@ -239,7 +261,23 @@ export async function controlEntry(
   sources: Sources,
 ): Promise<Entry | undefined> {
   const find = (other: string): Promise<Entry | undefined> => ownEntry(directory, place, other, sources)
-  return (await find(name)) ?? controlQuestion(place, name, find)
+  return (await find(name)) ?? questionEntry(directory, place, name, find, sources)
+}
+
+/** What a name with a `?` in it stands for. */
+async function questionEntry(
+  directory: DirectoryEntry,
+  place: ControlPlace,
+  name: string,
+  find: (name: string) => Promise<Entry | undefined>,
+  sources: Sources,
+): Promise<Entry | undefined> {
+  if (place.kind === 'question') return undefined
+  const documents = rules[place.kind].documents?.(place) ?? {}
+  const slashed = await slashedEntry(directory, place, name, sources)
+  return (
+    slashed ?? (await controlQuestion(place, name, find)) ?? askedTable(directory, place, name, documents)
+  )
 }
 
 async function ownEntry(

@@ -66,9 +66,9 @@ export async function namedText(
   sources: Sources,
 ): Promise<Entry | undefined> {
   const wanted = unescapeName(name)
-  if (documents.has(wanted)) return aliasEntry(name, escapeName(`${wanted}${ending}`))
   const document = wanted.endsWith(ending)
     ? documents.get(wanted.slice(0, wanted.length - ending.length))
     : undefined
-  return document && textEntry(directory, name, document, await sources.text(document))
+  if (document) return textEntry(directory, name, document, await sources.text(document))
+  return documents.has(wanted) ? aliasEntry(name, escapeName(`${wanted}${ending}`)) : undefined
 }

@@ -8,6 +8,7 @@ import {
   versionsDocument,
   workflowDocument,
 } from '../../xnat/event-documents.js'
+import type { PrearchivedAddress } from '../../xnat/prearchive-client.js'
 import { projectSearchDocument } from '../../xnat/settings-documents.js'
 import { auditDocument, rolesDocument, sessionsDocument } from '../../xnat/site-documents.js'
 import { aliasEntry } from '../entries.js'
@@ -16,6 +17,7 @@ import { textEntry } from './control-entries.js'
 import type { AskedKind, ControlPlace } from './control-place.js'
 import type { ControlRule } from './control-rule.js'
 import { itemDocuments } from './item-documents.js'
+import { sessionDocuments } from './prearchive.js'
 import { settingName, settingOf } from './settings.js'
 
 /** Documents of which there are too many to list, or no list: each is there by its name. */
@@ -31,7 +33,7 @@ const number = /^[1-9]\d*$/
 /** XNAT begins their names so; without that, `elements` and `saved` would be such names. */
 export const cachedTable = /^_\w+$/
 /** What a part of a URL's path can be. */
-const segment = /^(?!\.{1,2}$)[\w.@:~-]+$/
+export const segment = /^(?!\.{1,2}$)[\w.@:~-]+$/
 
 const asked: Readonly<Record<AskedKind, Asked>> = {
   fields: { pattern: dataType, ending: '.csv', of: fieldsDocument },
@@ -91,6 +93,10 @@ function baseOf(label: string, ending: string): string | undefined {
 export function namedDocument(place: ControlPlace, name: string): Document | undefined {
   if (place.kind === 'item') {
     const documents = itemDocuments[place.of](place)
+    return Object.hasOwn(documents, name) ? documents[name] : undefined
+  }
+  if (place.kind === 'prearchive-session') {
+    const documents = sessionDocuments(place.prearchived as PrearchivedAddress)
     return Object.hasOwn(documents, name) ? documents[name] : undefined
   }
   if (place.kind === 'config-tool') {

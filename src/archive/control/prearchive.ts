@@ -130,7 +130,7 @@ function foldersOfScan(
   )
 }
 
-function sessionDocuments(session: PrearchivedAddress): Documents {
+export function sessionDocuments(session: PrearchivedAddress): Documents {
   return {
     'session.xml': prearchivedDocument(session),
     'logs.csv': prearchivedLogDocument(session),

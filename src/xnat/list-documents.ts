@@ -1,0 +1,36 @@
+import { tableDocument } from './answer-documents.js'
+import type { AnswerFormat } from './answer-documents.js'
+import type { Document } from './documents.js'
+import { prearchivedFilesPath, prearchivedPath, scanPath } from './prearchive-client.js'
+import type { PrearchivedAddress, PrearchivedResourceAddress } from './prearchive-client.js'
+import { settingsPath } from './settings-documents.js'
+
+/** Lists of REST beside those of items and their files. */
+
+export function savedSearchesDocument(format: AnswerFormat): Document {
+  return tableDocument('/data/search/saved', format)
+}
+
+/** What a tool keeps, for a project or for the site. */
+export function settingsDocument(project: string | undefined, tool: string, format: AnswerFormat): Document {
+  return tableDocument(`${settingsPath(project)}/${tool}`, format)
+}
+
+export function prearchivedScansDocument(session: PrearchivedAddress, format: AnswerFormat): Document {
+  return tableDocument(`${prearchivedPath(session)}/scans`, format)
+}
+
+export function prearchivedScanResourcesDocument(
+  session: PrearchivedAddress,
+  scan: string,
+  format: AnswerFormat,
+): Document {
+  return tableDocument(`${scanPath(session, scan)}/resources`, format)
+}
+
+export function prearchivedFilesDocument(
+  resource: PrearchivedResourceAddress,
+  format: AnswerFormat,
+): Document {
+  return tableDocument(prearchivedFilesPath(resource), format)
+}

@@ -1,0 +1,91 @@
+import { readFile, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { withNewline } from '../support/control-site.js'
+import { drivers } from '../support/drivers.js'
+import { Mount } from '../support/mount.js'
+import { shell } from '../support/processes.js'
+import { RestCatalogue, filesOf, isDocument, isTable, markOf, rows } from '../support/rest-catalogue.js'
+import type { Opened } from '../support/rest-catalogue.js'
+import { Server } from '../support/server.js'
+
+/** Every row of docs/rest-map.md that reads something, by its URI behind the mountpoint: what curl gets. */
+
+let server: Server
+let catalogue: RestCatalogue
+beforeAll(async () => {
+  server = await Server.start()
+  catalogue = await RestCatalogue.of(server)
+})
+afterAll(() => server.stop())
+
+describe.each(drivers)('a URI of REST behind the mountpoint, by the driver %s', (driver) => {
+  let mount: Mount
+  beforeAll(async () => {
+    mount = await Mount.start(server, { flags: ['--driver', driver] })
+  })
+  afterAll(() => mount.stop([/EPERM remove/]))
+
+  async function opened(uri: string): Promise<Opened> {
+    const path = join(mount.path, 'data', uri)
+    try {
+      return { names: (await readdir(path)).toSorted() }
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'ENOTDIR') throw error
+      const bytes = await readFile(path)
+      const isZip = bytes.subarray(0, 2).toString() === 'PK'
+      return isZip ? { files: filesOf(bytes) } : { text: bytes.toString('latin1') }
+    }
+  }
+
+  it.each(rows)('is what curl gets: $uri', async (row) => {
+    const uri = catalogue.uriOf(row)
+    const sent = await catalogue.sentOf(row)
+    const mark = markOf(row)
+    expect(await opened(uri)).toEqual(mark ? { names: expect.any(Array) as string[] } : sent)
+    if (mark) expect(await opened(uri + mark)).toEqual(sent)
+    const isPlain =
+      isDocument(row) && (mark !== undefined || !uri.includes('?')) && !row.uri.endsWith('{FILE}')
+    const format = isPlain ? /\.(xml|csv|json)$/.exec(row.path)?.[1] : undefined
+    if (format !== undefined) expect(await opened(`${uri}${mark ?? '?'}format=${format}`)).toEqual(sent)
+  })
+
+  it.each(rows.filter(isTable))('is what curl gets, in each form of it: $uri', async (row) => {
+    const uri = catalogue.uriOf(row)
+    for (const format of ['json', 'csv', 'xml']) {
+      const sent = (await catalogue.get(`${uri}?format=${format}`)).toString('latin1')
+      expect([format, await opened(`${uri}?format=${format}`)]).toEqual([format, { text: withNewline(sent) }])
+    }
+  })
+
+  it.each([
+    ['/services/dicomdump?src=/archive/projects/TEST/experiments/MR1/scans/3&field=PatientName&format=json'],
+    ['/services/dicomdump?src=/prearchive/projects/TEST/20260101_120000123/PRE1&format=csv'],
+    ['/services/dicomdump?src=%2Farchive%2Fprojects%2FTEST%2Fsubjects%2F1%2Fexperiments%2FMR1&format=xml'],
+    ['/search/saved/kept/results?format=json'],
+    ['/user/reader/roles?format=xml'],
+  ])('is what curl gets: %s', async (uri) => {
+    const sent = (await catalogue.get(uri)).toString('latin1')
+    expect(await opened(uri)).toEqual({ text: withNewline(sent) })
+  })
+
+  it('is copied and removed as what it is', async () => {
+    const inMount = (line: string): Promise<string> => shell(line, { cwd: mount.path })
+    const copied = await inMount(
+      'copy=$(mktemp -d) && cp -r data/user/reader data/search/saved/kept "$copy" && cd "$copy" && find . -type f | sort && rm -r "$copy"',
+    )
+    expect(copied.trim().split('\n')).toEqual(['./kept/results', './reader/roles', './reader/sessions'])
+    await inMount(
+      "rm -rf data/search/saved/kept data/user/reader 'data/services/dicomdump?src=' 2>/dev/null || true",
+    )
+    expect(await inMount('cat data/search/saved/kept/results')).toContain('TEST')
+  })
+
+  it('is not met by who walks through what is listed', async () => {
+    const listing = await shell('find data/services/ data/user/ data/search/ -maxdepth 3 | sort', {
+      cwd: mount.path,
+    })
+    expect(listing).toContain('data/services/features.csv')
+    expect(listing).not.toMatch(/\?|dicomdump|elements\//)
+  })
+})
