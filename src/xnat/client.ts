@@ -113,7 +113,7 @@ export class XnatClient {
 
   async projects(signal?: AbortSignal): Promise<Project[]> {
     const rows = await this.#rest.rows('/data/projects', {}, signal)
-    return rows.flatMap((row) => (cell(row, 'ID') === undefined ? [] : [{ id: row['ID']! }]))
+    return withId(rows).map((row) => ({ id: row['ID']! }))
   }
 
   async subjects(project: string, signal?: AbortSignal): Promise<Labelled[]> {
@@ -210,13 +210,14 @@ export class XnatClient {
   }
 
   async resources(item: ItemAddress, signal?: AbortSignal): Promise<Resource[]> {
-    return (await this.#rest.rows(`${itemPath(item)}/resources`, {}, signal)).flatMap(toResource)
+    const rows = await this.#rest.rows(`${itemPath(item)}/resources`, {}, signal)
+    return distinct(rows, resourceKey).map(toResource)
   }
 
   /** All resources of an experiment, its scans, reconstructions (out) and assessors (out and plain) in one request. */
   async allResources(experiment: string, signal?: AbortSignal): Promise<Resource[]> {
     const rows = await this.#rest.rows(`${itemPath({ experiment })}/resources`, { all: 'true' }, signal)
-    return rows.flatMap(toResource)
+    return distinct(rows, resourceKey).map(toResource)
   }
 
   /** Path, size, digest and time of every file of a resource. 404 for legacy resources that have no catalog. */
@@ -283,8 +284,24 @@ export class XnatClient {
 }
 
 /** xnatctl's users met rows without an ID; nothing can be addressed by them. */
+/** Rows that have an ID, each once: a server may list an item again for each group that lets its user see it. */
 function withId(rows: Row[]): Row[] {
-  return rows.filter((row) => cell(row, 'ID') !== undefined)
+  return distinct(rows, (row) => cell(row, 'ID'))
+}
+
+/** @param keyOf undefined: what has no name is no item */
+function distinct(rows: Row[], keyOf: (row: Row) => string | undefined): Row[] {
+  const seen = new Set<string | undefined>([undefined])
+  return rows.filter((row) => {
+    const before = seen.size
+    return seen.add(keyOf(row)).size > before
+  })
+}
+
+/** An experiment's table of all its resources may have one twice, below different items. */
+function resourceKey(row: Row): string | undefined {
+  const id = cell(row, 'xnat_abstractresource_id')
+  return id && JSON.stringify([id, row['category'], row['cat_id']])
 }
 
 function toLabelled(row: Row): Labelled {
@@ -299,20 +316,16 @@ function rowTimeMs(row: Row): number | undefined {
   return parseTimeMs(cell(row, 'last_modified')) ?? parseTimeMs(cell(row, 'insert_date'))
 }
 
-function toResource(row: Row): Resource[] {
-  const id = cell(row, 'xnat_abstractresource_id')
-  if (id === undefined) return []
-  return [
-    {
-      id,
-      label: row['label'] ?? '',
-      format: row['format'] ?? '',
-      content: row['content'] ?? '',
-      category: row['category'] ?? '',
-      ownerId: row['cat_id'] ?? '',
-      fileCount: numberCell(row, 'file_count'),
-    },
-  ]
+function toResource(row: Row): Resource {
+  return {
+    id: row['xnat_abstractresource_id']!,
+    label: row['label'] ?? '',
+    format: row['format'] ?? '',
+    content: row['content'] ?? '',
+    category: row['category'] ?? '',
+    ownerId: row['cat_id'] ?? '',
+    fileCount: numberCell(row, 'file_count'),
+  }
 }
 
 /** The path is what follows `/resources/<id>/files/` in URI: `Name` is the last part only (xnat-wire.md §2.4). */

@@ -59,16 +59,24 @@ export async function readFile(
   options: { range?: ByteRange | undefined; priority?: Priority; signal?: AbortSignal | undefined } = {},
 ): Promise<FileBytes> {
   const { range, priority, signal } = options
-  const response = await session.send({
-    method: 'GET',
-    path,
-    html: 'as-file',
-    signal,
-    pieceBytes: keptPieceBytes,
-    ...(range && { headers: { range: `bytes=${range.first}-${range.last}` } }),
-    ...(priority && { priority }),
-  })
-  if (response.status === 206) return partOf(response, range)
+  const ask = (headers?: Record<string, string>): Promise<HttpResponse> =>
+    session.send({
+      method: 'GET',
+      path,
+      html: 'as-file',
+      signal,
+      pieceBytes: keptPieceBytes,
+      ...(headers && { headers }),
+      ...(priority && { priority }),
+    })
+  let response = await ask(range && { range: `bytes=${range.first}-${range.last}` })
+  if (range && (response.status === 206 || response.status === 416)) {
+    const part = response.status === 206 ? partOf(response, range) : undefined
+    if (part) return part
+    // Another part than was asked for, or none: a server, or a proxy, whose ranges cannot be used.
+    response.discard()
+    response = await ask()
+  }
   if (response.status === 200) return wholeOf(response, range === undefined)
   throw await response.toError()
 }
@@ -314,17 +322,12 @@ function refusalOf(response: HttpResponse, text: string): XnatError {
     : response.toErrorOf(text)
 }
 
-function partOf(response: HttpResponse, range: ByteRange | undefined): FileBytes {
+/** @returns undefined where it is not exactly what was asked for */
+function partOf(response: HttpResponse, range: ByteRange): FileBytes | undefined {
   const match = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(response.header('content-range') ?? '')
   const [first, last, total] = match ? match.slice(1).map(Number) : []
-  const isPart = range !== undefined && !isEncoded(response.header('content-encoding'))
-  const isRange = isPart && first === range.first && last === range.last && total !== undefined
-  if (!isRange) {
-    response.discard()
-    const asked = range && `${range.first}-${range.last}`
-    const reason = `range ${asked} was answered with ${response.header('content-range')}`
-    throw response.error('bad-response', reason)
-  }
+  if (isEncoded(response.header('content-encoding'))) return undefined
+  if (first !== range.first || last !== range.last || total === undefined) return undefined
   // Beyond the end Restlet repeats the range as it was asked, and then stalls (§3.2): the caller sees by the total
   // that the file has shrunk, and does not read on.
   return { first, lengthBytes: last - first + 1, totalBytes: total, rangeHonoured: true, ...common(response) }
