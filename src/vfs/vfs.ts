@@ -98,7 +98,9 @@ export class Vfs {
     this.#locals = new LocalFiles(local)
     const streams = new Streams({ archive, isEnabled: options.writeMode === 'close' })
     this.#files = new OpenFiles({ ...local, locals: this.#locals, streams })
-    this.#foretold = new ForetoldFiles({ ...shared, mostBytes: smallFileBytes })
+    // What may be read from a local file must not be opened in another way at the same time.
+    const mostBytes = Math.min(smallFileBytes, (options.backsFromBytes ?? Infinity) - 1)
+    this.#foretold = new ForetoldFiles({ ...shared, mostBytes })
     const changes = { ...shared, locals: this.#locals }
     this.#changes = new Changes(changes)
     this.#renames = new Renames(changes)
