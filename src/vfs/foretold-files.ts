@@ -63,6 +63,8 @@ export class ForetoldFiles {
     }
     const isSame = node?.file?.key === file.key && node.file.version === file.version
     if (!isSame || node.lookups === 0 || node.local || node.isRemoved || node.isLost) return undefined
+    // Who has just opened it may have been told to drop the pages of an older version, and not have done so yet.
+    if (node.handles > 0) return undefined
     if (node.openedVersion !== neverOpened && node.openedVersion !== file.version) return undefined
     const isAsReported = node.reportedSizeBytes === undefined || node.reportedSizeBytes === sizeOf(node)
     return isAsReported ? node : undefined

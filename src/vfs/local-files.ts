@@ -211,6 +211,7 @@ export class LocalFiles {
   makeLocal(node: Node): Promise<LocalFile> {
     return this.#makingLocal.run(String(node.ino), undefined, async () => {
       if (node.local) return node.local
+      node.expectChange()
       if (node.handles === node.holds) await ascertain(node, this.#options, undefined)
       const file = sizedFile(node.file)
       if (!file && node.isRemoved) throw removedMeanwhile(node)
@@ -236,6 +237,7 @@ export class LocalFiles {
    * is large its readers get ESTALE.
    */
   async bringHome(node: Node, signal?: AbortSignal): Promise<void> {
+    node.expectChange()
     if (node.handles <= node.holds || !(node.local ?? sizedFile(node.file))) return
     if (node.local?.staging.isComplete) return
     if ((node.file?.sizeBytes ?? 0) > mostBroughtBytes) return this.#options.log.info(tooLarge(node))

@@ -122,6 +122,14 @@ export class Node {
     return true
   }
 
+  /**
+   * The file is about to change: whoever has it open without being known here is known from now on, by the `stop` of
+   * `watch`, and counts in `handles`.
+   */
+  expectChange(): void {
+    this.#changed()
+  }
+
   /** Attributes that were set here. */
   override(attributes: Overrides): void {
     this.#changed()

@@ -140,6 +140,37 @@ describe('files that come before they are opened', () => {
     local.vfs.release(handle)
   })
 
+  it('are not told of where somebody has them open, for the kernel may not have dropped older pages yet', async () => {
+    const told = observe()
+    const inos = await list(series)
+    const ino = inos.get(names[7]!)!
+    const { handle } = await local.vfs.open(ino, false)
+    await firstRead()
+    expect(told.size).toBe(names.length - 2)
+    expect(told.has(ino)).toBe(false)
+    local.vfs.release(handle)
+  })
+
+  it.each(['removed', 'replaced'])('are read on by who has opened them when they are %s', async (what) => {
+    const handles: number[] = []
+    // As a driver does, of whose opens nobody has heard.
+    local.vfs.foretell(({ attributes: { ino }, untilChanged }) =>
+      untilChanged(() => handles.push(local.vfs.reopen(ino).handle)),
+    )
+    const inos = await list(series)
+    await firstRead()
+    const [directory, name] = [await inoOf(series), names[9]!]
+    const path = `${series}/${name}`
+    await writeFile(vfsFileSystem(local.vfs), `${series}/new.dcm`, 'new')
+    if (what === 'removed') await local.vfs.unlink(directory, name)
+    else await local.vfs.rename(directory, 'new.dcm', directory, name, { mayReplace: true })
+    expect(inos.has(name)).toBe(true)
+    expect(handles).toHaveLength(1)
+    const bytes = joined(await local.vfs.read(handles[0]!, 0, 30_000))
+    expect(md5(Buffer.from(bytes))).toBe(data.digests.get(path))
+    local.vfs.release(handles[0]!)
+  })
+
   it('keep the kernel from keeping their pages when they have changed since', async () => {
     observe()
     const inos = await list(series)
