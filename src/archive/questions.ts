@@ -8,6 +8,7 @@ import { aliasEntry } from './entries.js'
 import { controlName, isTree, levels, placeOf } from './layout.js'
 import type { ItemPlace } from './layout.js'
 import { escapeName } from './names.js'
+import { listQuestion } from './parameters.js'
 import { parseQuery } from './query.js'
 import type { Queried } from './query.js'
 
@@ -51,12 +52,14 @@ export async function questionEntry(
 export function filesQuestion(directory: DirectoryEntry, name: string): Entry | undefined {
   const place = placeOf(directory)
   if (!name.startsWith('files?') || !isTree(place) || place.path.length > 0) return undefined
-  const format = formatOf(name.slice('files?'.length))
+  const question = name.slice('files?'.length)
+  const format = formatOf(question)
   if (format === 'zip') return aliasEntry(name, `../${directory.name}.zip`)
-  if (format === undefined) return undefined
-  return place.level === 'resource'
-    ? aliasEntry(name, answerAt('files', format))
-    : filesAnswer(directory, name, format, place.parts)
+  if (place.level === 'resource') {
+    const asked = format === '' ? 'format=json' : question
+    return listQuestion(asked) ? aliasEntry(name, `${controlName}/files?${asked}`) : undefined
+  }
+  return format === undefined ? undefined : filesAnswer(directory, name, format, place.parts)
 }
 
 /** The directory of what filters of REST select. */
@@ -80,26 +83,27 @@ async function documentAt(
   find: (name: string) => Promise<Entry | undefined>,
 ): Promise<string | undefined> {
   const format = formatOf(question)
-  if (format === undefined) return undefined
+  if (format === undefined) return listQuestion(question) && listAt(directory, name, question)
   if (format === 'zip') return (await find(`${name}.zip`)) && `${name}.zip`
   const found = await find(name)
   const document = found && (format === '' || format === 'xml') ? documentOf(found) : undefined
   if (document !== undefined) return `${name}/${controlName}/${document}`
   const isItem = found !== undefined && documentOf(found) !== undefined
-  if (isItem) return format === 'json' ? `${name}/${answerAt('', format)}` : undefined
-  const { level, item, isView } = placeOf(directory) as ItemPlace
+  if (isItem) return format === 'json' ? `${name}/${controlName}/?format=json` : undefined
+  const { level } = placeOf(directory) as ItemPlace
   // Other documents have a form that they are kept in, and are had in that without naming it.
   const isBeside = controlAlias(level, name) !== undefined && name !== 'projects'
   if (isBeside) return `${controlName}/${name}?${question}`
-  if (isListOf(level, name)) return answerAt(name, format)
-  const { side } = item
-  const isOfSide = level === 'side' && side !== undefined && !isView && isListOf('scan', name)
-  return isOfSide ? `../${answerAt(escapeName(`${side}/${name}`), format)}` : undefined
+  return listAt(directory, name, `format=${format === '' ? 'json' : format}`)
 }
 
-/** What the server answers to the list of an item, or of it, as JSON where nothing else is asked for. */
-function answerAt(list: string, format: string): string {
-  return `${controlName}/${list}?format=${format === '' ? 'json' : format}`
+/** What the server answers to a list of the item. */
+function listAt(directory: DirectoryEntry, name: string, question: string): string | undefined {
+  const { level, item, isView } = placeOf(directory) as ItemPlace
+  if (isListOf(level, name)) return `${controlName}/${name}?${question}`
+  const { side } = item
+  const isOfSide = level === 'side' && side !== undefined && !isView && isListOf('scan', name)
+  return isOfSide ? `../${controlName}/${escapeName(`${side}/${name}`)}?${question}` : undefined
 }
 
 /** The file in its `.xnat` that is the document of an item. */

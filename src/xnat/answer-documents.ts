@@ -16,9 +16,16 @@ export interface ListAddress {
   readonly list: string
 }
 
-/** @throws XnatError 'unnameable' when no URL names it */
-export function listDocument(address: ListAddress, format: AnswerFormat): Document {
-  return tableDocument(pathOf(address), format)
+/**
+ * @param more what else is asked of it
+ * @throws XnatError 'unnameable' when no URL names it
+ */
+export function listDocument(
+  address: ListAddress,
+  format: AnswerFormat,
+  more: readonly (readonly [key: string, value: string])[] = [],
+): Document {
+  return tableDocument(pathOf(address), format, more)
 }
 
 /** Of the files of several resources; undefined where no URL selects just these. */
@@ -31,8 +38,12 @@ export function filesDocument(
 }
 
 /** Of any other list, by its path. */
-export function tableDocument(path: string, format: AnswerFormat): Document {
-  return { ...asked(path, format), problem: problems[format] }
+export function tableDocument(
+  path: string,
+  format: AnswerFormat,
+  more: readonly (readonly [key: string, value: string])[] = [],
+): Document {
+  return { ...asked(path, format, more), problem: problems[format] }
 }
 
 /** A table in another form than the one that it is kept in; undefined where it is none. */
@@ -49,8 +60,17 @@ export function itemJsonDocument(item: ItemAddress): Document {
   return { ...asked(itemPath(item), 'json'), problem }
 }
 
-function asked(path: string, format: AnswerFormat): Pick<Document, 'path' | 'isCostly' | 'isAskedAnew'> {
-  return { path: `${path}?format=${format}`, isCostly: true, isAskedAnew: true }
+function asked(
+  path: string,
+  format: AnswerFormat,
+  more: readonly (readonly [key: string, value: string])[] = [],
+): Pick<Document, 'path' | 'isCostly' | 'isAskedAnew'> {
+  // The names of fields have colons and slashes.
+  const others = more.map(([key, value]) => {
+    const name = encodeURIComponent(key).replaceAll('%3A', ':').replaceAll('%2F', '/')
+    return `${name}=${encodeURIComponent(value)}&`
+  })
+  return { path: `${path}?${others.join('')}format=${format}`, isCostly: true, isAskedAnew: true }
 }
 
 /** Where XNAT has no such list, it answers with the item (xnat-wire.md §1.2). */

@@ -232,6 +232,11 @@ export function usersDocument(project?: string): Document {
   return table(project === undefined ? '/data/users' : `${itemPath({ project })}/users`, 'login')
 }
 
+/** The people of a project, with those whose accounts are not active or without. */
+export function allUsersDocument(project: string, withHidden: boolean): Document {
+  return table(`${itemPath({ project })}/users/${withHidden}`, 'login')
+}
+
 /** The data types that can be searched for. */
 export function elementsDocument(): Document {
   return table('/data/search/elements', 'element_name')

@@ -11,7 +11,7 @@ export function savedSearchesDocument(format: AnswerFormat): Document {
   return tableDocument('/data/search/saved', format)
 }
 
-/** What a tool keeps, for a project or for the site. */
+/** @param tool and a path, where it is of one thing that the tool keeps, for a project or for the site */
 export function settingsDocument(project: string | undefined, tool: string, format: AnswerFormat): Document {
   return tableDocument(`${settingsPath(project)}/${tool}`, format)
 }

@@ -63,6 +63,8 @@ describe.each(drivers)('a URI of REST behind the mountpoint, by the driver %s', 
     ['/services/dicomdump?src=/prearchive/projects/TEST/20260101_120000123/PRE1&format=csv'],
     ['/services/dicomdump?src=%2Farchive%2Fprojects%2FTEST%2Fsubjects%2F1%2Fexperiments%2FMR1&format=xml'],
     ['/search/saved/kept/results?format=json'],
+    ['/experiments?xsiType=xnat:mrSessionData&columns=ID,xnat:mrSessionData/date&format=csv'],
+    ['/projects/TEST/experiments?date=01/01/2006-12/31/2030&format=json'],
     ['/user/reader/roles?format=xml'],
   ])('is what curl gets: %s', async (uri) => {
     const sent = (await catalogue.get(uri)).toString('latin1')

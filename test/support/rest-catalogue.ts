@@ -100,6 +100,7 @@ export class RestCatalogue {
     F: 'file',
     TIME: '20260101_120000123',
     NAME: 'PRE1',
+    DISPLAY_HIDDEN_USERS: 'true',
   }
 
   private constructor(url: string, cookie: string) {

@@ -4,6 +4,7 @@ import type { DirectoryEntry, Entry } from '../archive.js'
 import { controlName } from '../layout.js'
 import type { ResourcePart } from '../layout.js'
 import { unescapeName } from '../names.js'
+import { listQuestion } from '../parameters.js'
 import { controlDirectoryEntry, unreadEntry } from './control-entries.js'
 import type { ControlOwner, ControlPlace } from './control-place.js'
 import { itemDocuments } from './item-documents.js'
@@ -52,14 +53,16 @@ export function filesAnswer(
 
 /** `scans?format=csv` in the `.xnat` of an experiment, and `?format=json` for the experiment itself: what curl gets. */
 export function answerEntry(directory: DirectoryEntry, place: ControlPlace, name: string): Entry | undefined {
-  const [, list, form] = /^([^?]*)\?format=(json|csv|xml)$/.exec(unescapeName(name)) ?? []
-  if (list === undefined) return undefined
+  const [, shown, question] = /^([^?]*)\?(.+)$/s.exec(name) ?? []
+  const asked = question === undefined ? undefined : listQuestion(question)
+  if (!asked) return undefined
+  const list = unescapeName(shown!)
   const { of, item, resource } = place
-  const format = form as AnswerFormat
-  if (list === '' && format === 'json' && of !== 'root' && of !== 'resource')
+  const { format, more } = asked
+  if (list === '' && more.length === 0 && format === 'json' && of !== 'root' && of !== 'resource')
     return unreadEntry(directory, name, itemJsonDocument(item))
   // Where there is a file of it already, the name leads to that.
-  const isFile = Object.hasOwn(itemDocuments[of](place), `${list}.${format}`)
+  const isFile = more.length === 0 && Object.hasOwn(itemDocuments[of](place), `${list}.${format}`)
   if (!isListOf(of, list) || isFile) return undefined
-  return unreadEntry(directory, name, listDocument({ item, resource, list }, format))
+  return unreadEntry(directory, name, listDocument({ item, resource, list }, format, more))
 }

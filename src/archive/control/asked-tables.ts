@@ -16,7 +16,7 @@ import { unreadEntry } from './control-entries.js'
 import type { ControlKind, ControlPlace } from './control-place.js'
 import type { Documents } from './item-documents.js'
 import { namedDocument } from './named-documents.js'
-import { settingName } from './settings.js'
+import { settingName, settingPathIn } from './settings.js'
 
 type Listed = (place: ControlPlace, list: string, format: AnswerFormat) => Document | undefined
 
@@ -25,6 +25,10 @@ const lists: Readonly<Partial<Record<ControlKind, Listed>>> = {
   search: (_, list, format) => (list === 'saved' ? savedSearchesDocument(format) : undefined),
   config: ({ item }, list, format) =>
     settingName.test(list) && !list.includes('/') ? settingsDocument(item.project, list, format) : undefined,
+  'config-tool': (place, path, format) =>
+    settingName.test(path)
+      ? settingsDocument(place.item.project, `${place.subject!}/${settingPathIn(place, path)}`, format)
+      : undefined,
   'prearchive-session': ({ prearchived }, list, format) =>
     list === 'scans' ? prearchivedScansDocument(prearchived as PrearchivedAddress, format) : undefined,
   'prearchive-scan': ({ prearchived }, list, format) =>

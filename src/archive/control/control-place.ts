@@ -5,8 +5,17 @@ import type { Entry, Place } from '../archive.js'
 import type { Text } from './text.js'
 
 /** Levels of the tree that have a `.xnat`. */
-export type ControlOwner =
-  'root' | 'project' | 'subject' | 'experiment' | 'assessor' | 'scan' | 'reconstruction' | 'resource'
+export const owners = [
+  'root',
+  'project',
+  'subject',
+  'experiment',
+  'assessor',
+  'scan',
+  'reconstruction',
+  'resource',
+] as const
+export type ControlOwner = (typeof owners)[number]
 
 /** What a directory in `.xnat` is about; 'item' is `.xnat` itself. */
 export type ControlKind =

@@ -12,19 +12,21 @@ const elsewhere: Readonly<Partial<Record<ControlKind, Elsewhere>>> = {
     of === 'root' && name === 'user' && isOf(format, 'json') ? 'logins.json' : undefined,
   services: ({ name, question }) => (name === 'sessions' && question === '' ? '../sessions' : undefined),
   'service-workflows': ({ name, question }) => {
-    const experiment = /^experiment=([^&]+)$/.exec(question)?.[1]
+    const experiment = /^experiment=([^&]+)(?:&format=xml)?$/.exec(question)?.[1]
     return experiment && `../../../experiments/${experiment}/.xnat/workflows/${name}.xml`
   },
   element: ({ name }, format) => (name === 'versions' && isOf(format, 'xml') ? name : undefined),
   search: ({ name, question }) => (name.startsWith('_') ? `cached/${name}?${question}` : undefined),
   saved: ({ name }, format) => (isOf(format, 'xml') ? `${name}.xml` : undefined),
   prearchive: ({ name, question }, format) => {
-    if (name === 'experiments' && question === 'recent=true') return '../prearchive-recent.csv'
+    if (name === 'experiments' && /^recent=true(?:&format=csv)?$/.test(question))
+      return '../prearchive-recent.csv'
     if (format === 'json' || format === 'xml') return `../../${name}/.xnat/prearchive?${question}`
     return isOf(format, 'csv') ? `../../${name}/.xnat/prearchive.csv` : undefined
   },
   'config-tool': ({ name, question }) => (question === '' || question === 'contents=true' ? name : undefined),
-  protocols: ({ name, question }) => (/^dataType=[^&]+$/.test(question) ? `${name}.xml` : undefined),
+  protocols: ({ name, question }) =>
+    /^dataType=[^&]+(?:&format=xml)?$/.test(question) ? `${name}.xml` : undefined,
   'prearchive-time': ({ name }, format) => (isOf(format, 'xml') ? `${name}/session.xml` : undefined),
 }
 

@@ -1,4 +1,5 @@
 import {
+  allUsersDocument,
   elementsDocument,
   savedSearchDocument,
   searchResultDocument,
@@ -64,6 +65,16 @@ const rules: Readonly<Record<ControlKind, ControlRule>> = {
       return [...names].map((role) =>
         controlDirectoryEntry(directory, escapeName(role), within(place, 'role', role)),
       )
+    },
+    find: async (directory, place, name, sources) => {
+      const [, isHidden, ending] = /^(true|false)(\.csv)?$/.exec(name) ?? []
+      if (isHidden === undefined) {
+        const entries = await rules.roles.list!(directory, place, sources)
+        return entries.find((entry) => entry.name === name)
+      }
+      if (ending === undefined) return aliasEntry(name, `${name}.csv`)
+      const document = allUsersDocument(place.item.project!, isHidden === 'true')
+      return textEntry(directory, name, document, await sources.text(document))
     },
   },
   role: {
@@ -260,24 +271,13 @@ export async function controlEntry(
   name: string,
   sources: Sources,
 ): Promise<Entry | undefined> {
+  const slashed = name.includes('?') ? await slashedEntry(directory, place, name, sources) : undefined
+  if (slashed) return slashed
   const find = (other: string): Promise<Entry | undefined> => ownEntry(directory, place, other, sources)
-  return (await find(name)) ?? questionEntry(directory, place, name, find, sources)
-}
-
-/** What a name with a `?` in it stands for. */
-async function questionEntry(
-  directory: DirectoryEntry,
-  place: ControlPlace,
-  name: string,
-  find: (name: string) => Promise<Entry | undefined>,
-  sources: Sources,
-): Promise<Entry | undefined> {
-  if (place.kind === 'question') return undefined
+  const found = await find(name)
+  if (found || place.kind === 'question') return found
   const documents = rules[place.kind].documents?.(place) ?? {}
-  const slashed = await slashedEntry(directory, place, name, sources)
-  return (
-    slashed ?? (await controlQuestion(place, name, find)) ?? askedTable(directory, place, name, documents)
-  )
+  return (await controlQuestion(place, name, find)) ?? askedTable(directory, place, name, documents)
 }
 
 async function ownEntry(

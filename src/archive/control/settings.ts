@@ -1,7 +1,8 @@
 import type { Document } from '../../xnat/documents.js'
 import { settingDocument } from '../../xnat/settings-documents.js'
 import type { DirectoryEntry, Entry } from '../archive.js'
-import { placeOf } from '../layout.js'
+import { aliasEntry } from '../entries.js'
+import { controlName, placeOf } from '../layout.js'
 import { escapeName, unescapeName } from '../names.js'
 import type { Sources } from '../sources.js'
 import { controlDirectoryEntry, textEntry, unreadEntry } from './control-entries.js'
@@ -31,11 +32,25 @@ export const settingsRules: Readonly<Record<SettingsKind, ControlRule>> = {
       const label = unescapeName(name)
       const { folders, files } = await below(place, sources)
       if (folders.includes(label)) return folderEntry(directory, label)
-      if (!files.includes(label)) return undefined
+      if (!files.includes(label)) return specification(place, label, sources)
       const document = settingOf(place, label)
       return textEntry(directory, name, document, await sources.text(document))
     },
   },
+}
+
+/** REST has that of a project beside what a tool of its name keeps for the site. */
+async function specification(
+  { item, subject, folders }: ControlPlace,
+  label: string,
+  sources: Sources,
+): Promise<Entry | undefined> {
+  if (label !== 'archive_spec' || item.project !== undefined || folders) return undefined
+  const projects = await sources.projects()
+  const isProject = projects.some(({ id }) => id === subject)
+  return isProject
+    ? aliasEntry(label, `../../../${escapeName(subject!)}/${controlName}/archive_spec.xml`)
+    : undefined
 }
 
 /** What XNAT takes for a part of a URL and keeps as it is; a slash makes folders of it. */

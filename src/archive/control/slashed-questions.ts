@@ -4,9 +4,14 @@ import { eventDocument } from '../../xnat/event-documents.js'
 import { dicomDumpOf } from '../../xnat/site-documents.js'
 import type { DirectoryEntry, Entry } from '../archive.js'
 import { aliasEntry } from '../entries.js'
+import { controlName } from '../layout.js'
+import { listQuestion, parametersOf, valuesOf, without } from '../parameters.js'
+import type { Parameter } from '../parameters.js'
 import { parseQuery } from '../query.js'
 import type { Sources } from '../sources.js'
+import { isListOf } from './answers.js'
 import { controlDirectoryEntry, documentEntry, within } from './control-entries.js'
+import { owners } from './control-place.js'
 import type { ControlKind, ControlOwner, ControlPlace } from './control-place.js'
 
 /**
@@ -23,7 +28,6 @@ interface SlashedQuestion {
   /** What it asks for: a document, or a path from the directory of the item. */
   readonly answer: (parameters: readonly Parameter[], question: string) => Document | string | undefined
 }
-type Parameter = readonly [key: string, value: string]
 
 /** The URIs that dicomdump takes, `*` for any name (xnat-wire.md §11.3). */
 const dumped = [
@@ -39,6 +43,23 @@ const day = String.raw`\d{1,2}/\d{1,2}/\d{4}`
 const date = new RegExp(String.raw`^date=(${day}(-${day})?,)*(${day}-)?\d{1,2}(/\d{1,2})?$`)
 
 const events = ['id', 'pipeline_name', 'launch_time']
+
+/** A field by its path, as a column or a filter of a list: as far as a slash. */
+const column = /^(columns=([^&]*,)?)?\w+(:|%3A)\w+$/i
+
+/** Of any list, as text. */
+function listsOf(list: string): SlashedQuestion {
+  return {
+    at: 'item',
+    of: owners.filter((owner) => isListOf(owner, list)),
+    goesOn: (last) => column.test(last),
+    answer: (_, question) => listQuestion(question) && `${controlName}/${list}?${inOneName(question)}`,
+  }
+}
+
+function inOneName(question: string): string {
+  return question.replaceAll('/', '%2F')
+}
 
 const questions: Readonly<Record<string, SlashedQuestion>> = {
   dicomdump: {
@@ -77,18 +98,22 @@ const questions: Readonly<Record<string, SlashedQuestion>> = {
     },
   },
   experiments: {
-    at: 'item',
-    of: ['root', 'project', 'subject'],
-    goesOn: (last) => date.test(last),
-    answer: (_, question) =>
-      parseQuery('experiments', question) ? `experiments/${question.replaceAll('/', '%2F')}` : undefined,
+    ...listsOf('experiments'),
+    goesOn: (last) => date.test(last) || column.test(last),
+    answer: (parameters, question) =>
+      parseQuery('experiments', question)
+        ? `experiments/${inOneName(question)}`
+        : listsOf('experiments').answer(parameters, question),
   },
 }
 
 /** Whether this is such a question, or the beginning of one. Asks nobody. */
 export function isSlashed(of: string, name: string): boolean {
   const found = parsed(name)
-  return found !== undefined && found.rule.at === 'item' && (found.rule.of as string[]).includes(of)
+  if (!found) return false
+  const { rule, question, parameters } = found
+  if (rule.at !== 'item' || !(rule.of as readonly string[]).includes(of)) return false
+  return goesOn(rule, question) || typeof rule.answer(parameters, question) === 'object'
 }
 
 /** The directory of what is there of a question, or what it asks for. */
@@ -107,8 +132,11 @@ export async function slashedEntry(
   if (goesOn(rule, question)) return controlDirectoryEntry(directory, name, within(place, 'question', text))
   const answer = rule.answer(parameters, question)
   if (answer === undefined) return undefined
-  const up = '../'.repeat(before === undefined ? 1 : 1 + before.split('/').length)
-  if (typeof answer === 'string') return aliasEntry(name, `${up}${answer}`)
+  if (typeof answer === 'string') {
+    // In one name it is no other one.
+    if (before === undefined) return undefined
+    return aliasEntry(name, `${'../'.repeat(1 + before.split('/').length)}${answer}`)
+  }
   const ask = async (): Promise<Entry[]> => [await documentEntry(directory, name, answer, sources)]
   const [entry] = await sources.orNone(['not-found'], ask)
   return entry
@@ -118,46 +146,18 @@ function parsed(
   text: string,
 ): { rule: SlashedQuestion; question: string; parameters: Parameter[] } | undefined {
   const [, name, rest] = /^(\w+)\?(.+)$/s.exec(text) ?? []
-  if (name === undefined || !Object.hasOwn(questions, name)) return undefined
+  if (name === undefined) return undefined
   // A question mark that ends the path, as behind other directories, ends it as `&` does.
   const question = rest!.replaceAll('?', '&')
-  const rule = questions[name]!
+  const rule = Object.hasOwn(questions, name) ? questions[name]! : listsOf(name)
   const parameters = parametersOf(question)
-  return parameters && (goesOn(rule, question) || rule.answer(parameters, question))
-    ? { rule, question, parameters }
-    : undefined
+  return parameters && { rule, question, parameters }
 }
 
 /** A slash that is written `%2F` is one within a name. */
 function goesOn({ goesOn: mayGoOn }: SlashedQuestion, question: string): boolean {
   const last = question.slice(question.lastIndexOf('&') + 1)
   return !/%2F/i.test(last) && mayGoOn(last)
-}
-
-/** As URIs spell them; undefined where none is spelt so. */
-function parametersOf(question: string): Parameter[] | undefined {
-  const parts = question.split('&').filter((part) => part !== '')
-  try {
-    return parts.map((part): Parameter => {
-      const at = part.indexOf('=')
-      return [decoded(at < 0 ? part : part.slice(0, at)), at < 0 ? '' : decoded(part.slice(at + 1))]
-    })
-  } catch (error) {
-    if (error instanceof URIError) return undefined
-    throw error
-  }
-}
-
-function decoded(text: string): string {
-  return decodeURIComponent(text.replaceAll('+', ' '))
-}
-
-function valuesOf(parameters: readonly Parameter[], key: string): string[] {
-  return parameters.filter(([name]) => name === key).map(([, value]) => value)
-}
-
-function without(parameters: readonly Parameter[], key: string): Parameter[] {
-  return parameters.filter(([name]) => name !== key)
 }
 
 /** That in which `.xnat` keeps it, where none is asked for. */
