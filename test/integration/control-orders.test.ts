@@ -55,7 +55,9 @@ describe('a value that is written', () => {
     for (const [name, value] of [
       ['prearchive_code', '11'],
       ['quarantine_code', '1'],
+      ['current_arc', 'arc002'],
       ['current_arc', 'arc001'],
+      ['scan_type_mapping', 'true'],
       ['scan_type_mapping', 'false'],
     ]) {
       await writeFile(fs, `TEST/.xnat/${name}`, `${value}\n`)

@@ -24,7 +24,10 @@ const elsewhere: Readonly<Partial<Record<ControlKind, Elsewhere>>> = {
     if (format === 'json' || format === 'xml') return `../../${name}/.xnat/prearchive?${question}`
     return isOf(format, 'csv') ? `../../${name}/.xnat/prearchive.csv` : undefined
   },
-  'config-tool': ({ name, question }) => (question === '' || question === 'contents=true' ? name : undefined),
+  'config-tool': ({ name, question }, _, { item }) => {
+    const isSpecification = name === 'archive_spec' && item.project === undefined && question === 'format=xml'
+    return question === '' || question === 'contents=true' || isSpecification ? name : undefined
+  },
   protocols: ({ name, question }) =>
     /^dataType=[^&]+(?:&format=xml)?$/.test(question) ? `${name}.xml` : undefined,
   'prearchive-time': ({ name }, format) => (isOf(format, 'xml') ? `${name}/session.xml` : undefined),
