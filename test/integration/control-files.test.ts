@@ -275,7 +275,12 @@ describe('the pipelines of a project', () => {
     expect(await fs.list('TEST/.xnat/pipelines')).toEqual(['DicomToNifti.json'])
     const details = await text('TEST/.xnat/pipelines/DicomToNifti.json')
     expect(JSON.parse(details)).toMatchObject({ appliesTo: 'xnat:mrSessionData' })
-    expect(await text('data/projects/TEST/pipelines/DicomToNifti')).toBe(details)
+    const uri = 'data/projects/TEST/pipelines/DicomToNifti'
+    for (const path of [`${uri}?`, `${uri}?format=json`, `${uri}/details`, `${uri}/details?format=json`])
+      expect(await text(path)).toBe(details)
+    expect(await fs.list(uri)).toEqual(['details'])
+    await expect(fs.unlink(`${uri}/details`)).rejects.toMatchObject({ code: 'EPERM' })
+    await expect(fs.rmdir(uri)).rejects.toMatchObject({ code: 'EPERM' })
     await expect(fs.stat('TEST/.xnat/pipelines/none.json')).rejects.toMatchObject({ code: 'ENOENT' })
     await expect(writeFile(fs, 'TEST/.xnat/pipelines/DicomToNifti.json', '{}')).rejects.toMatchObject({
       code: 'EPERM',

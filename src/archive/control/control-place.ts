@@ -56,7 +56,7 @@ export type AskedKind =
   | 'audited'
 
 /** What REST has below one of whom it has a document. */
-export type BelowKind = 'user' | 'element' | 'saved-search'
+export type BelowKind = 'user' | 'element' | 'saved-search' | 'pipeline'
 
 /** Each of whose documents is one of those that the server lists. */
 export type ListedKind = 'pipelines' | 'groups' | 'protocols'

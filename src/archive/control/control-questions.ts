@@ -15,6 +15,7 @@ const elsewhere: Readonly<Partial<Record<ControlKind, Elsewhere>>> = {
     const experiment = /^experiment=([^&]+)(?:&format=xml)?$/.exec(question)?.[1]
     return experiment && `../../../experiments/${experiment}/.xnat/workflows/${name}.xml`
   },
+  pipeline: ({ name }, format) => (name === 'details' && isOf(format, 'json') ? name : undefined),
   element: ({ name }, format) => (name === 'versions' && isOf(format, 'xml') ? name : undefined),
   search: ({ name, question }) => (name.startsWith('_') ? `cached/${name}?${question}` : undefined),
   saved: ({ name }, format) => (isOf(format, 'xml') ? `${name}.xml` : undefined),

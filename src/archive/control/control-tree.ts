@@ -183,6 +183,13 @@ const rules: Readonly<Record<ControlKind, ControlRule>> = {
         : askedRules['cached-searches'].find!(directory, place, name, sources),
   },
   ...listedRules,
+  pipelines: {
+    ...listedRules.pipelines,
+    find: async (directory, place, name, sources) => {
+      const entry = await listedRules.pipelines.find!(directory, place, name, sources)
+      return entry?.kind === 'symlink' ? directoryBelow(directory, name, 'pipeline') : entry
+    },
+  },
   ...settingsRules,
   ...userCacheRules,
   ...serviceRules,
