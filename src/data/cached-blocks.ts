@@ -1,5 +1,5 @@
 import type { MaybePromise } from '../archive/archive.js'
-import { versionKey } from '../cache/block-cache.js'
+import { blockCount, versionKey } from '../cache/block-cache.js'
 import type { BlockCache, ListedVersion, Trust, VersionKey } from '../cache/block-cache.js'
 import type { Pieces } from '../util/pieces.js'
 import { withSignal } from '../util/single-flight.js'
@@ -106,6 +106,28 @@ export class CachedBlocks {
     }
     this.#isRecovered = true
   }
+}
+
+/**
+ * All blocks of a file that a cache has, as far as it has them.
+ * @param known which version an answer of the server has told
+ */
+export async function wholeFile(
+  cache: BlockCache,
+  listed: ListedVersion,
+  known: string | undefined,
+): Promise<{ readonly answerVersion: string; readonly blocks: readonly Uint8Array[] } | undefined> {
+  const answerVersion = known ?? (await cache.answerVersion(listed, { willRead: true }))
+  if (answerVersion === undefined) return undefined
+  const key = versionKey(listed, answerVersion)
+  const blocks: Uint8Array[] = []
+  for (let index = 0; index < blockCount(listed.sizeBytes, cache.blockSizeBytes); index++) {
+    const found = cache.get(key, index)
+    const block = isAtHand(found) ? found : await found
+    if (!block) return undefined
+    blocks.push(block)
+  }
+  return { answerVersion, blocks }
 }
 
 function isBlock(block: FoundBlock): block is Uint8Array {

@@ -10,6 +10,7 @@ import { BulkFetch } from './bulk-fetch.js'
 import type { FilesOf } from './bulk-fetch.js'
 import { blocksOf } from './byte-ranges.js'
 import type { ByteSpan } from './byte-ranges.js'
+import { wholeFile } from './cached-blocks.js'
 import type { FetchTurns } from './fetch-turns.js'
 import { FileReader } from './file-reader.js'
 import { Prefetch } from './prefetch.js'
@@ -96,6 +97,7 @@ export class FileReaders {
       keep: (file, pieces) => this.#keep(file, pieces),
       ready: (signal) => options.cache.ready(signal),
       fetch: (file, signal) => this.#fetchAhead(file, signal),
+      show: (directory, file, signal) => this.#show(directory, file, signal),
       arrived: (directory, file, pieces) => this.#arrived?.(directory, file, pieces),
     })
   }
@@ -344,6 +346,27 @@ export class FileReaders {
       // whoever reads it meets the failure
     } finally {
       this.release(reader)
+    }
+  }
+
+  /** Tells of a file that was not asked for yet, if all of it is here, and it is the one that its digest names. */
+  async #show(directory: number, file: SizedFile, signal: AbortSignal): Promise<boolean> {
+    const arrived = this.#arrived
+    if (!arrived || file.digest === undefined || signal.aborted) return false
+    const { cache } = this.#options
+    const key = keyOf(file)
+    try {
+      return await cache.budget.use(async () => {
+        const known = this.#answered.get(key)?.answerVersion
+        const whole = await wholeFile(cache, listedVersion(file), known)
+        if (!whole) return false
+        const { answerVersion, blocks } = whole
+        if (known === undefined) this.#answered.set(key, { file, answerVersion, isProven: true }) // as only such are kept
+        arrived(directory, file, blocks)
+        return true
+      })
+    } catch {
+      return false // who reads it meets the failure
     }
   }
 

@@ -6,6 +6,7 @@ import { causeChain } from '../util/log.js'
 import type { Log } from '../util/log.js'
 import type { Turn } from './fetch-turns.js'
 import { BundleRun } from './bundle-run.js'
+import { isSized } from './sized-file.js'
 import type { SizedFile } from './sized-file.js'
 import { planPrefetch } from './prefetch-plan.js'
 import type { CachedFiles } from './prefetch-plan.js'
@@ -32,6 +33,8 @@ export interface PrefetchOptions {
   readonly ready: (signal: AbortSignal) => MaybePromise<void>
   /** Brings one file into the cache; never fails. */
   readonly fetch: (file: SizedFile, signal: AbortSignal) => Promise<void>
+  /** Tells of a file that is here, if it is; never fails. @returns whether it is */
+  readonly show?: (directory: number, file: SizedFile, signal: AbortSignal) => Promise<boolean>
   /** Undefined: another process is about to fetch them, and they come into the cache by and by. */
   readonly claim?: ((files: readonly FileEntry[]) => Promise<Turn | undefined>) | undefined
   /** A file of the directory with this number has come that nobody has asked for yet. */
@@ -40,6 +43,10 @@ export interface PrefetchOptions {
   readonly now?: () => number
 }
 
+/** Requests at once: some connections are left to those who wait. */
+const requestsAtOnce = 12
+/** What is here comes from a disk, and the threads that read it have other things to do. */
+const shownAtOnce = 4
 const checkMs = 125
 /** A directory of which nothing is to be fetched is not looked through for each of its files. */
 const considerAgainMs = 300
@@ -57,10 +64,13 @@ export class Prefetch {
   readonly #budget: UnreadBudget
   readonly #walks = new Map<number, Walk>()
   readonly #runs = new Map<Walk, PrefetchRun>()
+  /** Of files that are here: made known before their reader comes to them. */
+  readonly #shows = new Map<Walk, SinglyRun>()
   /** When directories were last listed. */
   readonly #listed = new LRUCache<number, number>({ max: directoriesKept })
   /** Directories that need not be considered before then. */
   readonly #notBefore = new WeakMap<Walk, number>()
+  readonly #showNotBefore = new WeakMap<Walk, number>()
   /** Directories whose files are fetched by a request each until then. */
   readonly #singlyUntil = new WeakMap<Walk, number>()
   readonly #beginnings = new Map<Walk, Promise<PrefetchRun | undefined>>()
@@ -92,15 +102,17 @@ export class Prefetch {
     const walk = this.#walkOf(surroundings)
     walk.handles++
     walk.touch(file, this.#now())
-    this.#runs.get(walk)?.touch(file)
+    const run = this.#runOf(walk) ?? this.#show(walk, file)
+    run?.touch(file)
     return walk
   }
 
-  /** A file is opened whose reads and whose end will not be told. */
+  /** A file is opened that was told of: of its reads and its end nothing will be heard. */
   glance(surroundings: Surroundings, file: SizedFile): void {
-    const walk = this.enter(surroundings, file)
-    walk.handles--
+    const walk = this.#walkOf(surroundings)
     walk.isUnheard = true
+    walk.touch(file, this.#now())
+    this.#runOf(walk)?.touch(file)
   }
 
   /** Whether a file is on its way: then neither memory nor disk has it. */
@@ -133,7 +145,11 @@ export class Prefetch {
 
   close(): void {
     this.#isClosed = true
-    for (const run of this.#runs.values()) run.stop()
+    for (const run of [...this.#runs.values(), ...this.#shows.values()]) run.stop()
+  }
+
+  #runOf(walk: Walk): PrefetchRun | undefined {
+    return this.#runs.get(walk) ?? this.#shows.get(walk)
   }
 
   #walkOf(surroundings: Surroundings): Walk {
@@ -147,6 +163,29 @@ export class Prefetch {
     const walk = new Walk(surroundings, now)
     this.#walks.set(surroundings.id, walk)
     return walk
+  }
+
+  /** Begins to make known what is here of the files that the reader will come to. */
+  #show(walk: Walk, file: SizedFile): SinglyRun | undefined {
+    const { show, isSmall } = this.#options
+    const now = this.#now()
+    const { id } = walk.surroundings
+    if (!show || this.#isClosed || now < (this.#showNotBefore.get(walk) ?? 0)) return undefined
+    if (!walk.isGoingOn(file, this.#listed.get(id), now)) return undefined
+    const files = (walk.surroundings.files() ?? []).filter(isSized).filter(isSmall)
+    const run = new SinglyRun(walk.inOrder(files), {
+      budget: this.#budget,
+      fetch: (one, signal) => show(id, one, signal),
+      atOnce: shownAtOnce,
+    })
+    this.#shows.set(walk, run)
+    this.#watch()
+    void run.done.then(() => {
+      this.#shows.delete(walk)
+      this.#showNotBefore.set(walk, this.#now() + considerAgainMs)
+      this.#unwatch()
+    })
+    return run
   }
 
   /** Several that miss at once begin one run. */
@@ -171,7 +210,7 @@ export class Prefetch {
     this.#runs.set(walk, run)
     if (this.#options.counters)
       this.#options.counters.ahead[run instanceof BundleRun ? 'together' : 'singly']++
-    this.#timer ??= setInterval(() => this.#stopOver(), checkMs).unref()
+    this.#watch()
     void run.done.then((end) => this.#ended(walk, end))
     return run
   }
@@ -205,7 +244,7 @@ export class Prefetch {
     const options = { ...this.#options, arrived, budget: this.#budget, now: this.#now }
     return plan.kind === 'together'
       ? new BundleRun(plan.bundle, options)
-      : new SinglyRun(walk.inOrder(plan.files), options)
+      : new SinglyRun(walk.inOrder(plan.files), { ...options, fetch: this.#fetch, atOnce: requestsAtOnce })
   }
 
   #ended(walk: Walk, { isComplete, failure }: RunEnd): void {
@@ -213,18 +252,31 @@ export class Prefetch {
     const now = this.#now()
     if (isComplete) this.#notBefore.set(walk, now + considerAgainMs)
     else this.#singlyUntil.set(walk, failure === undefined ? now + singlyMs : Number.POSITIVE_INFINITY)
-    if (this.#runs.size === 0) {
-      clearInterval(this.#timer)
-      this.#timer = undefined
-    }
+    this.#unwatch()
     if (failure === undefined) return
     this.#options.log.info(
       `${walk.surroundings.directory.name}: its files are fetched one by one: ${causeChain(failure)}`,
     )
   }
 
+  readonly #fetch = async (file: SizedFile, signal: AbortSignal): Promise<boolean> => {
+    await this.#options.fetch(file, signal)
+    return true
+  }
+
+  #watch(): void {
+    this.#timer ??= setInterval(() => this.#stopOver(), checkMs).unref()
+  }
+
+  #unwatch(): void {
+    if (this.#runs.size + this.#shows.size > 0) return
+    clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+
   #stopOver(): void {
     const now = this.#now()
-    for (const [walk, run] of this.#runs) if (walk.isOver(now)) run.stop()
+    for (const runs of [this.#runs, this.#shows])
+      for (const [walk, run] of runs) if (walk.isOver(now)) run.stop()
   }
 }

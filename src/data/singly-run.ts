@@ -7,14 +7,16 @@ import type { UnreadBudget } from './unread-budget.js'
 
 export interface SinglyRunOptions {
   readonly budget: UnreadBudget
-  /** Brings a file into the cache; ends early when the signal aborts. Its failure is for the reader to meet. */
-  readonly fetch: (file: SizedFile, signal: AbortSignal) => Promise<void>
+  /**
+   * Brings a file; ends early when the signal aborts. Its failure is for the reader to meet. @returns false where it is
+   * not to be had in this way, nor probably those behind it
+   */
+  readonly fetch: (file: SizedFile, signal: AbortSignal) => Promise<boolean>
+  /** How many are fetched at a time. */
+  readonly atOnce: number
 }
 
-/** Requests at once: some connections are left to those who wait. */
-const requestsAtOnce = 12
-
-/** Files of a directory by a request each, in a window that goes before their reader. */
+/** Files of a directory one by one, in a window that goes before their reader. */
 export class SinglyRun implements PrefetchRun {
   readonly done: Promise<RunEnd>
   readonly #files: readonly SizedFile[]
@@ -37,7 +39,7 @@ export class SinglyRun implements PrefetchRun {
     this.#unread = new UnreadFiles(options.budget)
     this.done = new Promise((resolve) => (this.#finish = resolve))
     this.#stopListening = options.budget.whenFreed(() => this.#fill())
-    setMaxListeners(requestsAtOnce, this.#stop.signal)
+    setMaxListeners(options.atOnce, this.#stop.signal)
   }
 
   stop(): void {
@@ -67,7 +69,7 @@ export class SinglyRun implements PrefetchRun {
 
   #fill(): void {
     if (this.#stop.signal.aborted) return
-    while (this.#underWay < requestsAtOnce && this.#next < this.#files.length && !this.#unread.isFull) {
+    while (this.#underWay < this.#options.atOnce && this.#next < this.#files.length && !this.#unread.isFull) {
       void this.#fetch(this.#files[this.#next++]!)
     }
     if (this.#underWay === 0 && this.#next >= this.#files.length) this.#end({ isComplete: true })
@@ -76,9 +78,10 @@ export class SinglyRun implements PrefetchRun {
   async #fetch(file: SizedFile): Promise<void> {
     this.#underWay++
     this.#unread.add(keyOf(file), file.sizeBytes)
-    await this.#options.fetch(file, this.#stop.signal)
+    const isBrought = await this.#options.fetch(file, this.#stop.signal)
     this.#underWay--
-    this.#fill()
+    if (isBrought) this.#fill()
+    else this.stop()
   }
 
   #end(end: RunEnd): void {

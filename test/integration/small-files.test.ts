@@ -1,3 +1,6 @@
+import { mkdtemp, readdir, readFile as readLocal, rm, truncate } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { startEmulator } from '../../src/emulator/emulator.js'
 import type { RunningEmulator } from '../../src/emulator/emulator.js'
@@ -44,6 +47,16 @@ async function inoOf(path: string): Promise<number> {
 const open = async (path: string, canWrite = false): Promise<{ handle: number; keepCache: boolean }> =>
   local.vfs.open(await inoOf(path), canWrite)
 const read = (path: string): Promise<Buffer> => readFile(vfsFileSystem(local.vfs), path)
+
+/** Takes the last byte off a file in a cache directory that is known by the digest of its bytes. */
+async function cutShort(cacheDir: string, digest: string): Promise<void> {
+  for (const name of await readdir(cacheDir, { recursive: true })) {
+    if (!/\/files\/..\/\w+$/.test(name)) continue
+    const bytes = await readLocal(join(cacheDir, name))
+    if (md5(bytes) === digest) return truncate(join(cacheDir, name), bytes.length - 1)
+  }
+  throw new Error(`${cacheDir} does not have ${digest}`)
+}
 
 /** What a driver may answer with by itself. */
 async function small(path: string): Promise<string | undefined> {
@@ -169,6 +182,31 @@ describe('files that come before they are opened', () => {
     const bytes = joined(await local.vfs.read(handles[0]!, 0, 30_000))
     expect(md5(Buffer.from(bytes))).toBe(data.digests.get(path))
     local.vfs.release(handles[0]!)
+  })
+
+  it('are told of from the disk cache, up to one that is damaged there', async () => {
+    const cacheDir = await mkdtemp(join(tmpdir(), 'xnatfs-cache-'))
+    const remount = async (): Promise<void> => {
+      await local.stop()
+      local = await startLocalVfs(emulator, { cacheDir })
+    }
+    const digest = (name: string): string => data.digests.get(`${series}/${name}`)!
+    try {
+      await remount()
+      await vfsFileSystem(local.vfs).list(series)
+      await firstRead()
+      await remount()
+      await cutShort(cacheDir, digest(names[8]!))
+      const told = observe()
+      const inos = await list(series)
+      await read(`${series}/${names[0]}`)
+      await expect.poll(() => told.has(inos.get(names[7]!)!)).toBe(true)
+      await expect.poll(() => local.cache.diskStatus?.corrupt).toBe(1)
+      for (const name of names.slice(1, 8)) expect(told.get(inos.get(name)!)).toBe(digest(name))
+      expect(told.has(inos.get(names[8]!)!)).toBe(false)
+    } finally {
+      await rm(cacheDir, { recursive: true })
+    }
   })
 
   it('keep the kernel from keeping their pages when they have changed since', async () => {
