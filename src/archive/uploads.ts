@@ -74,6 +74,8 @@ export class Uploads {
         const sent = await putFile(this.#session, part.address, target, upload, signal)
         return { ...sent, sizeBytes: source.sizeBytes }
       } catch (error) {
+        if (isBareReceipt(error) && (await this.#isStored(plan, stored, error)))
+          return { sizeBytes: source.sizeBytes, md5: await md5OfSource(source) }
         const failure = await beforeAnother(attempt, error, signal)
         const md5 = await this.#arrivedAllTheSame(plan, stored, failure)
         if (md5 !== undefined) return { sizeBytes: source.sizeBytes, md5 }
@@ -192,6 +194,16 @@ export class Uploads {
     )
   }
 
+  /** Whether the server has what it seems to say that it has not. */
+  async #isStored(plan: UploadPlan, stored: string | undefined, failure: XnatError): Promise<boolean> {
+    try {
+      return (await this.#arrivedAllTheSame(plan, stored, failure)) !== undefined
+    } catch (error) {
+      if (error instanceof XnatError) throw failure
+      throw error
+    }
+  }
+
   /** @returns the MD5 if the server has the bytes in spite of the failure @throws when it has others */
   async #arrivedAllTheSame(
     { part, path, source }: UploadPlan,
@@ -222,6 +234,11 @@ export class Uploads {
   async #digestOf(part: ResourcePart, storedPath: string): Promise<string> {
     return md5Of((await readFile(this.#session, fileUrlPath(part.address, storedPath))).body)
   }
+}
+
+/** A success without a Content-Type: XNAT's way to say that nothing was stored, and another server's to say that it was. */
+function isBareReceipt(error: unknown): error is XnatError {
+  return error instanceof XnatError && error.code === 'forbidden' && (error.status ?? 500) < 300
 }
 
 /** The path under which a file is to be listed when it is stored. */

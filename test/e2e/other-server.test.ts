@@ -36,8 +36,8 @@ const variants: readonly { readonly title: string; readonly options: OtherServer
     options: { version: '1.7.4', sizes: false, counts: false, close: true, expired: '200' },
   },
   {
-    title: 'behind a proxy that ignores ranges, loses lengths, packs text unasked, and dribbles',
-    options: { proxy: ['ranges', 'lengths', 'gzip'], dribbleBytes: 4000 },
+    title: 'behind a proxy that ignores ranges, loses lengths and types, packs text unasked, and dribbles',
+    options: { proxy: ['ranges', 'lengths', 'gzip', 'types'], dribbleBytes: 4000 },
   },
 ]
 

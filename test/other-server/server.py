@@ -39,7 +39,8 @@ class Options:
         self.checksums = given.get('checksums', True)
         self.sizes = given.get('sizes', True)
         self.counts = given.get('counts', True)
-        # A proxy in front: 'ranges' are ignored, 'gzip' packs text though nobody asked for it, 'lengths' are lost.
+        # A proxy in front: 'ranges' are ignored, 'gzip' packs text though nobody asked for it, 'lengths' are lost, and the
+        # 'types' of answers without a body.
         self.proxy = given.get('proxy', [])
         self.close = given.get('close', False)
         self.dribble_bytes = given.get('dribbleBytes', 0)
@@ -186,6 +187,8 @@ class Handler(BaseHTTPRequestHandler):
         if 'gzip' in options.proxy and is_text and body and answer.status == 200 and request.method == 'GET':
             body, sized = gzip.compress(body), False
             headers.append(('Content-Encoding', 'gzip'))
+        if 'types' in options.proxy and not body:
+            answer.type = None
         if 'lengths' in options.proxy and answer.is_file:
             sized = False
         promised = len(body) if answer.promised is None else answer.promised

@@ -12,7 +12,7 @@ export interface OtherServerOptions {
   readonly checksums?: boolean
   readonly sizes?: boolean
   readonly counts?: boolean
-  readonly proxy?: readonly ('ranges' | 'gzip' | 'lengths')[]
+  readonly proxy?: readonly ('ranges' | 'gzip' | 'lengths' | 'types')[]
   readonly close?: boolean
   readonly dribbleBytes?: number
   readonly expired?: '401' | '302' | '200'
