@@ -35,14 +35,25 @@ export async function loadFiles(
   if (listed && listed.every((file) => file.sizeBytes !== undefined)) return listed
   const rows = await client.files(part.address, signal)
   if (!listed) {
-    if (rows.length === 0 && part.fileCount !== undefined && part.fileCount > 0) {
-      const reason = `the catalog of resource ${part.address.resource} cannot be read on the server`
-      throw new XnatError('bad-response', `${reason}: it should list ${part.fileCount} files`)
-    }
-    return rows
+    const missing = rows.length === 0 ? await countNow(client, part, signal) : 0
+    if (missing === 0) return rows
+    const reason = `the catalog of resource ${part.address.resource} cannot be read on the server`
+    throw new XnatError('bad-response', `${reason}: it should list ${missing} files`)
   }
   const sizes = new Map(rows.map((row) => [row.storedPath, row.sizeBytes]))
   return listed.map((file) => ({ ...file, sizeBytes: file.sizeBytes ?? sizes.get(file.storedPath) }))
+}
+
+/** How many files a resource has that had some when it was listed: they may have been deleted since. */
+async function countNow(
+  client: XnatClient,
+  { address, fileCount = 0 }: ResourcePart,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  if (fileCount === 0) return 0
+  const { resource, ...item } = address
+  const now = (await client.resources(item, signal)).find(({ id }) => id === resource)
+  return now?.fileCount ?? 0
 }
 
 async function catalogFiles(
@@ -53,9 +64,14 @@ async function catalogFiles(
   try {
     return await client.catalog(address, signal)
   } catch (error) {
-    if (error instanceof XnatError && error.code === 'not-found') return undefined
+    if (error instanceof XnatError && isWithoutCatalog(error)) return undefined
     throw error
   }
+}
+
+/** There is none, or the server has another thing at its place: a page, or no such method. All have the table of files. */
+function isWithoutCatalog({ code, status }: XnatError): boolean {
+  return code === 'not-found' || code === 'bad-response' || status === 501
 }
 
 /** Sorts the files of one or more resources into folders. */

@@ -29,15 +29,28 @@ const variants: readonly { readonly title: string; readonly options: OtherServer
   { title: 'as XNAT is', options: {} },
   {
     title: 'old, below a context path, without digests, behind a balancer with a cookie of its own',
-    options: { context: '/xnat', version: '1.8.3', checksums: false, stickyCookie: true, expired: '302' },
+    options: {
+      context: '/xnat',
+      version: '1.8.3',
+      checksums: false,
+      stickyCookie: true,
+      expired: '302',
+    },
   },
   {
-    title: 'very old, without sizes and counts, that closes after each answer',
-    options: { version: '1.7.4', sizes: false, counts: false, close: true, expired: '200' },
+    title: 'very old, without sizes, counts and catalogs, that closes after each answer',
+    options: {
+      version: '1.7.4',
+      sizes: false,
+      counts: false,
+      catalogs: 'refused',
+      close: true,
+      expired: '200',
+    },
   },
   {
     title: 'behind a proxy that ignores ranges, loses lengths and types, packs text unasked, and dribbles',
-    options: { proxy: ['ranges', 'lengths', 'gzip', 'types'], dribbleBytes: 4000 },
+    options: { proxy: ['ranges', 'lengths', 'gzip', 'types'], catalogs: 'page', dribbleBytes: 4000 },
   },
 ]
 

@@ -291,6 +291,10 @@ class Rest:
         return rows
 
     def catalog(self, address, request):
+        if self.options.catalogs == 'page':
+            return Answer(200, html_page('Resource', 'Details'), 'text/html;charset=UTF-8', sized=False)
+        if self.options.catalogs == 'refused':
+            raise Refusal(405, 'Method Not Allowed')
         if not request.accepts('text/xml'):
             raise Refusal(406, 'Not Acceptable')
         found = self.resources_named(address)

@@ -39,6 +39,8 @@ class Options:
         self.checksums = given.get('checksums', True)
         self.sizes = given.get('sizes', True)
         self.counts = given.get('counts', True)
+        # What is at the place of catalog documents: themselves, a 'page', or they are 'refused'.
+        self.catalogs = given.get('catalogs', 'documents')
         # A proxy in front: 'ranges' are ignored, 'gzip' packs text though nobody asked for it, 'lengths' are lost, and the
         # 'types' of answers without a body.
         self.proxy = given.get('proxy', [])

@@ -12,6 +12,7 @@ export interface OtherServerOptions {
   readonly checksums?: boolean
   readonly sizes?: boolean
   readonly counts?: boolean
+  readonly catalogs?: 'page' | 'refused'
   readonly proxy?: readonly ('ranges' | 'gzip' | 'lengths' | 'types')[]
   readonly close?: boolean
   readonly dribbleBytes?: number
