@@ -60,7 +60,10 @@ export class Node {
   storedVersion: string | undefined
   /** What the kernel was last told; it may believe it for the attribute timeout. */
   reportedSizeBytes: number | undefined
-  /** The version whose pages the kernel may have; undefined: nobody knows. It has none before the file is first opened. */
+  /**
+   * The version whose pages the kernel may have; undefined: nobody knows, as while who has opened a new one drops those of
+   * another. It has none before the file is first opened.
+   */
   openedVersion: string | typeof neverOpened | undefined = neverOpened
   /** References: by the kernel, by open handles, by nodes below. A node without any may be forgotten. */
   lookups = 0

@@ -59,6 +59,8 @@ interface FileHandle {
   readonly file: SizedFile | undefined
   reading: Reading | undefined
   ahead: ReadAhead | undefined
+  /** Who opened it drops what the kernel has of other versions, and has done so when the handle is used or closed. */
+  isDropping: boolean
   /** Counted in the node's `writers`: may write, and no close() has been seen since it last did. */
   isWriting: boolean
 }
@@ -105,7 +107,8 @@ export class OpenFiles {
     const version = node.local || givesOrders ? undefined : file?.version
     const { openedVersion } = node
     const keepCache = version !== undefined && (openedVersion === version || openedVersion === neverOpened)
-    node.openedVersion = version
+    // Until then a second open must not keep what the first is about to drop.
+    node.openedVersion = keepCache ? version : undefined
     table.ref(node, 'handles')
     if (node.parent) this.#options.readers.prefetch.opened(node.parent.ino)
     if (givesOrders) orders.opened(node)
@@ -119,6 +122,7 @@ export class OpenFiles {
       file,
       reading: undefined,
       ahead: undefined,
+      isDropping: version !== undefined && !keepCache,
       isWriting: canWrite && !givesOrders,
     })
     return { handle, keepCache }
@@ -138,6 +142,7 @@ export class OpenFiles {
     if (!file) return new Uint8Array(0)
     if (node.isLost) throw removedMeanwhile(node)
     this.#requireOpenedVersion(handle)
+    this.#endDropping(handle)
     handle.reading ??= this.#options.readers.open(file, surroundingsOf(node, this.#options.archive))
     handle.ahead ??= new ReadAhead(file.sizeBytes)
     const { reader } = handle.reading
@@ -275,6 +280,7 @@ export class OpenFiles {
   release(number: number): void {
     const handle = this.#handles.remove(number)
     const { node, reading, canWrite } = handle
+    this.#endDropping(handle)
     if (reading) this.#options.readers.close(reading)
     if (node.order && canWrite) this.#options.orders.released(node, node.order)
     this.#stopWriting(handle)
@@ -282,6 +288,15 @@ export class OpenFiles {
     if (node.handles === 0) this.#backing.delete(node)
     if (node.local) this.#options.locals.settle(node, node.local)
     this.#options.table.release(node)
+  }
+
+  #endDropping(handle: FileHandle): void {
+    const { node, file } = handle
+    if (!handle.isDropping) return
+    handle.isDropping = false
+    // What was written here since is not known by its version.
+    if (node.local || !file || file.version !== node.file?.version) return
+    node.openedVersion ??= file.version
   }
 
   async #backingPathOf(node: Node): Promise<string | undefined> {

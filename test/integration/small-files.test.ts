@@ -243,4 +243,21 @@ describe('what the kernel has of a file', () => {
     local.vfs.release(handle)
     expect([await keeps(path), await keeps(path)]).toEqual([false, true])
   })
+
+  it('is dropped by all who open it until one of them has certainly done so, who reads or closes it', async () => {
+    const path = `${others}/large.bin`
+    for (const isRead of [true, false]) {
+      const writer = await open(path, true)
+      await local.vfs.write(writer.handle, 0, Buffer.from('y'))
+      await local.vfs.flush(writer.handle)
+      local.vfs.release(writer.handle)
+      const [first, second] = [await open(path), await open(path)]
+      expect([first.keepCache, second.keepCache]).toEqual([false, false])
+      if (isRead) await local.vfs.read(first.handle, 0, 1)
+      else local.vfs.release(first.handle)
+      expect(await keeps(path)).toBe(true)
+      local.vfs.release(second.handle)
+      if (isRead) local.vfs.release(first.handle)
+    }
+  })
 })
