@@ -72,7 +72,7 @@ export class Walk {
       return this.#touched > 1 || (listed !== undefined && now - listed <= listedMs)
     }
     const steps = this.#touches
-    if (steps.length < stepsOfWalk) return false
+    if (steps.length < stepsOfWalk && !this.#isFromTheTop(listed)) return false
     if (steps.some((step, i) => i > 0 && step.ms - steps[i - 1]!.ms > gapMs)) return false
     return isAscending(steps.map(({ name }) => name)) || this.#isInOrder()
   }
@@ -90,6 +90,15 @@ export class Walk {
     const names = this.#touches.map(({ name }) => name)
     if (names.length < 2 || !isAscending(names) || this.#isInOrder()) return files
     return files.toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  }
+
+  /** The directory was listed, and then its first and its second file were read: as by `cat *`. */
+  #isFromTheTop(listed: number | undefined): boolean {
+    const [first, second] = this.#touches
+    if (!first || !second || listed === undefined || first.ms - listed > gapMs) return false
+    const names = this.surroundings.files()?.map(({ name }) => name) ?? []
+    if (names[0] === first.name && names[1] === second.name) return true
+    return first.name < second.name && names.every((name) => name >= second.name || name === first.name)
   }
 
   #isInOrder(): boolean {

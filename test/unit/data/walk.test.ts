@@ -25,6 +25,8 @@ function goesOn({ isSeries, places, gapMs = 10, listedMs, names }: Steps): boole
   return walk.isGoingOn(files[places.at(-1)!]!, listed, now())
 }
 
+const others = (places: readonly number[], listedMs: number): Steps => ({ isSeries: false, places, listedMs })
+
 describe('the start of a prefetch', () => {
   it.each<[boolean, string, Steps]>([
     [false, 'one file of a series', { isSeries: true, places: [5] }],
@@ -34,7 +36,17 @@ describe('the start of a prefetch', () => {
     [true, 'one file of a series that was just listed', { isSeries: true, places: [5], listedMs: second }],
     [false, 'one file of a series listed long ago', { isSeries: true, places: [5], listedMs: 60 * second }],
     [false, 'one file of another resource', { isSeries: false, places: [0], listedMs: second }],
-    [false, 'two files of another resource', { isSeries: false, places: [0, 1], listedMs: second }],
+    [true, 'the first two of another resource that was just listed', others([0, 1], second)],
+    [false, 'the first two of one that was not listed', { isSeries: false, places: [0, 1] }],
+    [false, 'the first two of one listed some time ago', others([0, 1], 20 * second)],
+    [false, 'other two of one that was just listed', others([1, 2], second)],
+    [false, 'the first and the third', others([0, 2], second)],
+    [true, 'the first two by name', { ...others([3, 2], second), names: ['!d', '!c', '!b', '!a'] }],
+    [
+      false,
+      'the first and the third by name',
+      { ...others([3, 1], second), names: ['!d', '!c', '!b', '!a'] },
+    ],
     [true, 'three in a row', { isSeries: false, places: [0, 1, 2] }],
     [true, 'three further on', { isSeries: false, places: [9, 3, 5, 8] }],
     [false, 'here and there', { isSeries: false, places: [5, 9, 2, 7, 1] }],
