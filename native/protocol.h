@@ -85,5 +85,6 @@ struct Event {
 constexpr uint32_t kOpenKeepCache = 1;
 constexpr uint32_t kOpenNoFlush = 2;
 constexpr uint32_t kOpenCacheDirectory = 4;
+constexpr uint32_t kOpenDirect = 8;
 
 }  // namespace xnatfs

@@ -68,6 +68,7 @@ fuse_file_info fileInfo(uint64_t handle, uint32_t flags) {
   file.fh = handle;
   file.keep_cache = (flags & kOpenKeepCache) != 0;
   file.noflush = (flags & kOpenNoFlush) != 0;
+  file.direct_io = (flags & kOpenDirect) != 0;
   file.cache_readdir = (flags & kOpenCacheDirectory) != 0;
   return file;
 }

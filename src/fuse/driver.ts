@@ -19,6 +19,8 @@ export type MaybePromise<T> = T | Promise<T>
 export interface OpenReply {
   readonly handle: number
   readonly keepCache: boolean
+  /** Where a driver can, the kernel neither uses nor fills its pages by this handle: they are of another version. */
+  readonly isApart?: boolean
   /**
    * A local file that has exactly the bytes of what was opened, for as long as the handle is open, under a name that no
    * other version will have. A driver may let the kernel read it instead of asking.

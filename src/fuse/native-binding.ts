@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module'
+import type { OpenReply } from './driver.js'
 import type { WholeFiles } from '../util/whole-files.js'
 
 /**
@@ -127,10 +128,11 @@ export interface NativeSession {
 /** Bits of the flags of replyOpen and replyCreate. */
 const openKeepCache = 1
 const openNoFlush = 2
+const openDirect = 8
 
 /** A handle that cannot write has nothing to flush. */
-export function openFlags({ keepCache }: { readonly keepCache: boolean }, canWrite: boolean): number {
-  return (keepCache ? openKeepCache : 0) | (canWrite ? 0 : openNoFlush)
+export function openFlags({ keepCache, isApart }: OpenReply, canWrite: boolean): number {
+  return (keepCache ? openKeepCache : 0) | (canWrite ? 0 : openNoFlush) | (isApart ? openDirect : 0)
 }
 
 const require = createRequire(import.meta.url)

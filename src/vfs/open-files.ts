@@ -40,6 +40,8 @@ export interface Opened {
   readonly handle: number
   /** The kernel may keep what it has read of the file: its bytes are those of the last open. */
   readonly keepCache: boolean
+  /** The kernel has to ask for each byte that is read by this handle: its pages are for those of an older version. */
+  readonly isApart: boolean
   /** A local file with exactly the bytes of what was opened. */
   readonly backingPath?: string
   /** Calls `stop` just before the file gets other bytes. @returns false where it has */
@@ -94,7 +96,7 @@ export class OpenFiles {
     const untilChanged = (stop: () => void): boolean => node.watch(file, stop)
     // Without a digest an open may have to ask the server, and so may that of a file whose bytes are made of answers.
     const isSmall = file.sizeBytes !== undefined && file.sizeBytes < this.#backsFromBytes
-    const isRepeatable = isSmall && file.digest !== undefined && file.isMade !== true
+    const isRepeatable = isSmall && file.digest !== undefined && file.isMade !== true && !opened.isApart
     const repeatable = { ...opened, untilChanged, isRepeatable }
     return backingPath === undefined ? repeatable : { ...repeatable, backingPath }
   }
@@ -107,8 +109,9 @@ export class OpenFiles {
     const version = node.local || givesOrders ? undefined : file?.version
     const { openedVersion } = node
     const keepCache = version !== undefined && (openedVersion === version || openedVersion === neverOpened)
-    // Until then a second open must not keep what the first is about to drop.
-    node.openedVersion = keepCache ? version : undefined
+    const isApart = version !== undefined && !keepCache && !canWrite && this.#isOpenAsOther(node, version)
+    // Until it is used a second open must not keep what this one is about to drop.
+    if (!isApart) node.openedVersion = keepCache ? version : undefined
     table.ref(node, 'handles')
     if (node.parent) this.#options.readers.prefetch.opened(node.parent.ino)
     if (givesOrders) orders.opened(node)
@@ -122,10 +125,10 @@ export class OpenFiles {
       file,
       reading: undefined,
       ahead: undefined,
-      isDropping: version !== undefined && !keepCache,
+      isDropping: version !== undefined && !keepCache && !isApart,
       isWriting: canWrite && !givesOrders,
     })
-    return { handle, keepCache }
+    return { handle, keepCache, isApart }
   }
 
   requireWritable(node: Node): void {
@@ -288,6 +291,13 @@ export class OpenFiles {
     if (node.handles === 0) this.#backing.delete(node)
     if (node.local) this.#options.locals.settle(node, node.local)
     this.#options.table.release(node)
+  }
+
+  #isOpenAsOther(node: Node, version: string): boolean {
+    if (node.handles === 0) return false
+    for (const handle of this.#handles.values())
+      if (handle.node === node && handle.file?.version !== version) return true
+    return false
   }
 
   #endDropping(handle: FileHandle): void {
