@@ -97,6 +97,7 @@ export class FileReaders {
       keep: (file, pieces) => this.#keep(file, pieces),
       ready: (signal) => options.cache.ready(signal),
       fetch: (file, signal) => this.#fetchAhead(file, signal),
+      isHeard: () => this.#arrived !== undefined,
       show: (directory, file, signal) => this.#show(directory, file, signal),
       arrived: (directory, file, pieces) => this.#arrived?.(directory, file, pieces),
     })

@@ -33,6 +33,8 @@ export interface PrefetchOptions {
   readonly ready: (signal: AbortSignal) => MaybePromise<void>
   /** Brings one file into the cache; never fails. */
   readonly fetch: (file: SizedFile, signal: AbortSignal) => Promise<void>
+  /** Whether somebody wants to hear of what has come. */
+  readonly isHeard?: () => boolean
   /** Tells of a file that is here, if it is; never fails. @returns whether it is */
   readonly show?: (directory: number, file: SizedFile, signal: AbortSignal) => Promise<boolean>
   /** Undefined: another process is about to fetch them, and they come into the cache by and by. */
@@ -50,6 +52,8 @@ const shownAtOnce = 4
 const checkMs = 125
 /** A directory of which nothing is to be fetched is not looked through for each of its files. */
 const considerAgainMs = 300
+/** Nor is one whose next files are not here. */
+const showAgainMs = 3000
 /** A reader who has left before the end does not get all of it at once again so soon. */
 const singlyMs = 60_000
 const directoriesKept = 1000
@@ -167,10 +171,11 @@ export class Prefetch {
 
   /** Begins to make known what is here of the files that the reader will come to. */
   #show(walk: Walk, file: SizedFile): SinglyRun | undefined {
-    const { show, isSmall } = this.#options
+    const { show, isHeard, isSmall } = this.#options
     const now = this.#now()
     const { id } = walk.surroundings
-    if (!show || this.#isClosed || now < (this.#showNotBefore.get(walk) ?? 0)) return undefined
+    if (!show || !isHeard?.() || this.#isClosed) return undefined
+    if (now < (this.#showNotBefore.get(walk) ?? 0)) return undefined
     if (!walk.isGoingOn(file, this.#listed.get(id), now)) return undefined
     const files = (walk.surroundings.files() ?? []).filter(isSized).filter(isSmall)
     const run = new SinglyRun(walk.inOrder(files), {
@@ -180,9 +185,9 @@ export class Prefetch {
     })
     this.#shows.set(walk, run)
     this.#watch()
-    void run.done.then(() => {
+    void run.done.then(({ isComplete }) => {
       this.#shows.delete(walk)
-      this.#showNotBefore.set(walk, this.#now() + considerAgainMs)
+      this.#showNotBefore.set(walk, this.#now() + (isComplete ? considerAgainMs : showAgainMs))
       this.#unwatch()
     })
     return run
