@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startEmulator } from '../../src/emulator/emulator.js'
 import { createResource } from '../support/contract-fixtures.js'
 import { basic, startContractServer, type ContractServer } from '../support/contract-server.js'
+import { generateArchive } from '../support/generated-archive.js'
 import { multipart } from '../support/multipart.js'
 import { RawConnection } from '../support/raw-http.js'
 
@@ -34,6 +36,25 @@ describe('requests that come one behind the other on a connection', () => {
       }
     } finally {
       connection.destroy()
+    }
+  })
+
+  test('are not waited for when their client has gone before they are begun with', async () => {
+    const data = await generateArchive([
+      { label: 'E', resources: [{ label: 'BIG', files: ['big.bin'], sizeBytes: 2_000_000 }], scans: {} },
+    ])
+    const emulator = await startEmulator({ data: data.manifest, latencyMs: 100 })
+    try {
+      const headers = { Authorization: basic(emulator.user, emulator.password) }
+      const connection = await RawConnection.open(emulator.url)
+      connection.send('GET /data/projects', headers)
+      connection.send('GET /data/projects/GEN/subjects/S1/experiments/E/resources/BIG/files/big.bin', headers)
+      await expect.poll(() => emulator.control.requests().length).toBe(2)
+      connection.destroy()
+      await expect.poll(() => emulator.control.requests()[1]!.status).toBe(200)
+    } finally {
+      await emulator.close()
+      await data.remove()
     }
   })
 })

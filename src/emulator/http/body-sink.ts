@@ -58,7 +58,7 @@ export class BodySink {
   async #pass(chunk: Buffer): Promise<void> {
     if (chunk.length === 0) return
     const response = this.#response
-    if (response.destroyed) throw new BodyEnded('the client has gone')
+    if (hasGone(response)) throw new BodyEnded('the client has gone')
     if (this.#throttle) await this.#throttle.take(chunk.length)
     this.#sent += chunk.length
     this.#record.responseBytes += chunk.length
@@ -83,10 +83,7 @@ export class BodySink {
       response.end()
     } else if (kind !== 'stall') {
       // What was written must leave before the socket goes, or the client sees less than was asked for.
-      await new Promise<void>((resolve) => {
-        response.write('', () => resolve())
-        response.once('close', () => resolve())
-      })
+      await passedOn(response)
       if (kind === 'truncate') response.socket?.end()
       else response.socket?.destroy()
     }
@@ -94,14 +91,32 @@ export class BodySink {
   }
 }
 
-async function drained(response: ServerResponse): Promise<void> {
+/** An answer whose turn on its connection comes when that has ended is never told so. */
+function hasGone(response: ServerResponse): boolean {
+  return response.destroyed || response.req.socket.destroyed
+}
+
+/** Resolves when what was written so far has left, or the client has gone. */
+export function passedOn(response: ServerResponse): Promise<void> {
+  return untilGone(response, (done) => response.write('', done))
+}
+
+function drained(response: ServerResponse): Promise<void> {
+  return untilGone(response, (done) => response.once('drain', done))
+}
+
+async function untilGone(response: ServerResponse, wait: (done: () => void) => void): Promise<void> {
+  const { socket } = response.req
   await new Promise<void>((resolve) => {
     const done = (): void => {
       response.off('drain', done)
       response.off('close', done)
+      socket.off('close', done)
       resolve()
     }
-    response.on('drain', done)
     response.on('close', done)
+    socket.on('close', done)
+    wait(done)
+    if (hasGone(response)) done()
   })
 }

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises'
 import type { ResponseEffects } from '../faults/effects.js'
 import type { Answer, Body } from './answer.js'
-import { BodySink } from './body-sink.js'
+import { BodySink, passedOn } from './body-sink.js'
 import { restletStatusPage, tomcatPage } from './error-pages.js'
 import type { Exchange } from './exchange.js'
 import { applyRange, parseRangeHeader } from './range.js'
@@ -222,7 +222,7 @@ async function deliverBody(exchange: Exchange, reply: Reply, sink: BodySink): Pr
   }
   if (promised < 0 || (Number.isFinite(promised) && promised > sink.sent)) {
     // Nothing more will come: only a closed connection can say so.
-    await new Promise<void>((resolve) => response.write('', () => resolve()))
+    await passedOn(response)
     response.socket?.end()
     return
   }
