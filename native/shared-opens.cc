@@ -7,6 +7,9 @@
 namespace xnatfs {
 namespace {
 
+// Of those that wait to be read, before it is said that there is no room.
+constexpr size_t kLookedThrough = 64;
+
 size_t sizeOf(const std::vector<iovec>& pieces) {
   size_t size = 0;
   for (const iovec& piece : pieces) size += piece.iov_len;
@@ -95,7 +98,7 @@ bool SharedOpens::foretell(uint64_t ino, std::chrono::milliseconds time, const s
 
 void SharedOpens::take(Shared& shared, uint64_t reader, const std::vector<iovec>& pieces) {
   shared.reader = reader;
-  shared.isRead = false;
+  shared.bytesRead = 0;
   shared.bytes.reserve(sizeOf(pieces));
   for (const iovec& piece : pieces) shared.bytes.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
   bytesHeld_ += shared.bytes.size();
@@ -107,19 +110,22 @@ void SharedOpens::mention(uint64_t handle) {
   if (furnished_.size() > 2 * handles_.size() + 1024) forgetOld();
 }
 
-// Only what is offered no more gives way, or was read to its end, so that the kernel has it: who goes through more files
-// than there is room for, again and again, would find none of them otherwise.
+// Only what is offered no more gives way, or was read, so that the kernel has it: who goes through more files than there is
+// room for, again and again, would find none of them otherwise.
 bool SharedOpens::makeRoom(size_t size) {
+  if (size > mostBytes_) return false;
   const auto now = Clock::now();
-  while (bytesHeld_ + size > mostBytes_ && !furnished_.empty()) {
-    const auto oldest = handles_.find(furnished_.front());
+  for (size_t at = 0; bytesHeld_ + size > mostBytes_ && at < std::min(furnished_.size(), kLookedThrough);) {
+    const auto oldest = handles_.find(furnished_[at]);
     if (oldest != handles_.end()) {
       const Shared& shared = oldest->second;
-      const bool isWanted = !shared.bytes.empty() && !shared.isRead && isGood(shared, now);
-      if (isWanted) return false;
+      if (!shared.bytes.empty() && shared.bytesRead < shared.bytes.size() && isGood(shared, now)) {
+        at++;
+        continue;
+      }
       dropBytes(oldest->second);
     }
-    furnished_.pop_front();
+    furnished_.erase(furnished_.begin() + static_cast<ptrdiff_t>(at));
   }
   return bytesHeld_ + size <= mostBytes_;
 }
@@ -143,7 +149,7 @@ ssize_t SharedOpens::read(fuse_req_t req, uint64_t ino, uint64_t handle, size_t 
   const size_t start = std::min(static_cast<size_t>(offset), shared.bytes.size());
   const size_t count = std::min(size, shared.bytes.size() - start);
   fuse_reply_buf(req, shared.bytes.data() + start, count);
-  if (start + count == shared.bytes.size()) shared.isRead = true;
+  shared.bytesRead += count;
   return static_cast<ssize_t>(count);
 }
 

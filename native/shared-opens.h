@@ -72,7 +72,7 @@ class SharedOpens {
     bool isAdopted = false;
     bool isFurnished = false;
     bool isForetold = false;  // until it is opened
-    bool isRead = false;      // to its end: the kernel has it
+    size_t bytesRead = 0;     // with all of them the kernel has the file
     struct stat attributes {};
     uint64_t reader = 0;
     std::string bytes;

@@ -105,6 +105,7 @@ export class Prefetch {
   enter(surroundings: Surroundings, file: SizedFile): Walk {
     const walk = this.#walkOf(surroundings)
     walk.handles++
+    walk.isUnheard = false
     walk.touch(file, this.#now())
     const run = this.#runOf(walk) ?? this.#show(walk, file)
     run?.touch(file)

@@ -108,6 +108,32 @@ describe('a file that is foretold', () => {
     expect(await asked()).toEqual({ opens: 0, reads: 0 })
   })
 
+  it('does not hold up others where it is not read', async () => {
+    const names = Array.from({ length: 20 }, (_, i) => `f${i}`)
+    const contents = Object.fromEntries(names.map((name) => [name, `${name} ${'x'.repeat(50_000)}`]))
+    await mount({ ...contents, skipped: 'y'.repeat(50_000) }, { heldBytes: 200_000 })
+    await foretell('skipped')
+    for (const name of names) {
+      await foretell(name)
+      expect(await text(name)).toBe(contents[name])
+    }
+    expect(await text('skipped')).toBe('y'.repeat(50_000))
+    expect(await asked()).toEqual({ opens: 0, reads: 0 })
+  })
+
+  it('does not give way where only its end was read', async () => {
+    await mount({ f: 'x'.repeat(150_000), g: 'y'.repeat(150_000) }, { heldBytes: 200_000 })
+    await foretell('f')
+    const handle = await open(join(mnt.path, 'f'))
+    await handle.read(Buffer.alloc(5), 0, 5, 149_990)
+    await foretell('g')
+    expect(await text('g')).toBe('y'.repeat(150_000))
+    expect((await asked()).opens).toBe(1)
+    expect((await handle.read(Buffer.alloc(5), 0, 5, 0)).buffer.toString()).toBe('xxxxx')
+    await handle.close()
+    expect((await asked()).reads).toBe(1)
+  })
+
   it('stays one until it is read, and the next is none', async () => {
     await mount({ f: 'x'.repeat(150_000), g: 'y'.repeat(150_000) }, { heldBytes: 200_000 })
     await foretell('f')
