@@ -30,18 +30,23 @@ export function without(parameters: readonly Parameter[], key: string): Paramete
 }
 
 export interface ListQuestion {
-  readonly format: AnswerFormat
+  /** Undefined = that which the server gives to who names none. */
+  readonly format: AnswerFormat | undefined
   /** What else is asked of the list. */
   readonly more: readonly Parameter[]
 }
 
-/** A question for a list as text: which names a form, or columns, of which REST's own form is JSON. */
+/** A question for a list as text: none, or one that names a form or columns. */
 export function listQuestion(question: string): ListQuestion | undefined {
   const parameters = parametersOf(question)
   if (!parameters) return undefined
   const more = without(parameters, 'format')
-  const [format = 'json', ...others] = valuesOf(parameters, 'format')
-  const isAsked = more.length < parameters.length || valuesOf(more, 'columns').length > 0
-  if (!isAsked || others.length > 0 || !/^(json|csv|xml)$/.test(format)) return undefined
-  return { format: format as AnswerFormat, more }
+  const [format, ...others] = valuesOf(parameters, 'format')
+  const isAsked = more.length === 0 || format !== undefined || valuesOf(more, 'columns').length > 0
+  if (!isAsked || others.length > 0 || !isAnswerFormat(format)) return undefined
+  return { format, more }
+}
+
+export function isAnswerFormat(format: string | undefined): format is AnswerFormat | undefined {
+  return format === undefined || /^(json|csv|xml|html)$/.test(format)
 }

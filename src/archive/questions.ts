@@ -1,4 +1,3 @@
-import type { ItemAddress } from '../xnat/address.js'
 import type { DirectoryEntry, Entry } from './archive.js'
 import { filesAnswer, isListOf } from './control/answers.js'
 import { controlAlias } from './control/control-aliases.js'
@@ -29,7 +28,7 @@ export function askedOf(name: string): Asked | undefined {
 
 /** The form in which a document is asked for, '' where any will do; undefined where the question is another one. */
 export function formatOf(question: string): string | undefined {
-  return question === '' ? '' : /^format=(xml|csv|json|zip)$/.exec(question)?.[1]
+  return question === '' ? '' : /^format=(xml|csv|json|html|zip)$/.exec(question)?.[1]
 }
 
 /**
@@ -56,10 +55,10 @@ export function filesQuestion(directory: DirectoryEntry, name: string): Entry | 
   const format = formatOf(question)
   if (format === 'zip') return aliasEntry(name, `../${directory.name}.zip`)
   if (place.level === 'resource') {
-    const asked = format === '' ? 'format=json' : question
-    return listQuestion(asked) ? aliasEntry(name, `${controlName}/files?${asked}`) : undefined
+    return listQuestion(question) ? aliasEntry(name, `${controlName}/files?${question}`) : undefined
   }
-  return format === undefined ? undefined : filesAnswer(directory, name, format, place.parts)
+  const asked = format === undefined ? undefined : listQuestion(question)
+  return asked && filesAnswer(directory, name, asked.format, place.parts)
 }
 
 /** The directory of what filters of REST select. */
@@ -86,15 +85,11 @@ async function documentAt(
   if (format === undefined) return listQuestion(question) && listAt(directory, name, question)
   if (format === 'zip') return (await find(`${name}.zip`)) && `${name}.zip`
   const found = await find(name)
-  const document = found && (format === '' || format === 'xml') ? documentOf(found) : undefined
-  if (document !== undefined) return `${name}/${controlName}/${document}`
-  const isItem = found !== undefined && documentOf(found) !== undefined
-  if (isItem) return format === 'json' ? `${name}/${controlName}/?format=json` : undefined
+  if (found && isItem(found)) return `${name}/${controlName}/?${question}`
   const { level } = placeOf(directory) as ItemPlace
-  // Other documents have a form that they are kept in, and are had in that without naming it.
   const isBeside = controlAlias(level, name) !== undefined && name !== 'projects'
   if (isBeside) return `${controlName}/${name}?${question}`
-  return listAt(directory, name, `format=${format === '' ? 'json' : format}`)
+  return listAt(directory, name, question)
 }
 
 /** What the server answers to a list of the item. */
@@ -106,16 +101,9 @@ function listAt(directory: DirectoryEntry, name: string, question: string): stri
   return isOfSide ? `../${controlName}/${escapeName(`${side}/${name}`)}?${question}` : undefined
 }
 
-/** The file in its `.xnat` that is the document of an item. */
-function documentOf(entry: Entry): string | undefined {
+/** Whether its `.xnat` has the document of it. */
+function isItem(entry: Entry): boolean {
   const place = placeOf(entry)
-  if (place.level === 'link') return linkedDocument(place.item)
-  if (entry.kind !== 'directory' || place.level === 'root' || !Object.hasOwn(itemDocuments, place.level))
-    return undefined
-  return place.level === 'resource' ? 'catalog.xml' : `${place.level}.xml`
-}
-
-function linkedDocument({ experiment, subject }: ItemAddress): string | undefined {
-  if (experiment !== undefined) return 'experiment.xml'
-  return subject === undefined ? undefined : 'subject.xml'
+  if (place.level === 'link') return place.item.experiment !== undefined || place.item.subject !== undefined
+  return entry.kind === 'directory' && place.level !== 'root' && Object.hasOwn(itemDocuments, place.level)
 }

@@ -40,7 +40,7 @@ export class ControlClient {
 
   /** Exactly the bytes that the server sends. */
   async document(document: Document, signal?: AbortSignal): Promise<Buffer> {
-    const { path, isValue, unnameable, unfound } = document
+    const { path, isValue, isPage, unnameable, unfound } = document
     if (unnameable) throw unnameable
     const believed = (bytes: Buffer): Buffer => {
       const problem = document.problem(bytes.toString('utf8'))
@@ -48,7 +48,7 @@ export class ControlClient {
       return bytes
     }
     try {
-      return await this.#rest.readBytes(path, believed, signal, isValue ? 'allowed' : 'never')
+      return await this.#rest.readBytes(path, believed, signal, isValue || isPage ? 'allowed' : 'never')
     } catch (error) {
       if (unfound && error instanceof XnatError && error.code === 'not-found') throw unfound
       throw error

@@ -13,6 +13,8 @@ export interface Document {
   readonly path: string
   /** A word or number, which XNAT sends with the media type of a page. */
   readonly isValue?: true
+  /** It may be a page, and is what was asked for. */
+  readonly isPage?: true
   /** Not every server has it, and one that has not may answer with something else. */
   readonly isOptional?: true
   /** No URL names it: it is there, and cannot be asked for. */

@@ -7,30 +7,37 @@ import { settingsPath } from './settings-documents.js'
 
 /** Lists of REST beside those of items and their files. */
 
-export function savedSearchesDocument(format: AnswerFormat): Document {
+export function savedSearchesDocument(format: AnswerFormat | undefined): Document {
   return tableDocument('/data/search/saved', format)
 }
 
 /** @param tool and a path, where it is of one thing that the tool keeps, for a project or for the site */
-export function settingsDocument(project: string | undefined, tool: string, format: AnswerFormat): Document {
+export function settingsDocument(
+  project: string | undefined,
+  tool: string,
+  format: AnswerFormat | undefined,
+): Document {
   return tableDocument(`${settingsPath(project)}/${tool}`, format)
 }
 
-export function prearchivedScansDocument(session: PrearchivedAddress, format: AnswerFormat): Document {
+export function prearchivedScansDocument(
+  session: PrearchivedAddress,
+  format: AnswerFormat | undefined,
+): Document {
   return tableDocument(`${prearchivedPath(session)}/scans`, format)
 }
 
 export function prearchivedScanResourcesDocument(
   session: PrearchivedAddress,
   scan: string,
-  format: AnswerFormat,
+  format: AnswerFormat | undefined,
 ): Document {
   return tableDocument(`${scanPath(session, scan)}/resources`, format)
 }
 
 export function prearchivedFilesDocument(
   resource: PrearchivedResourceAddress,
-  format: AnswerFormat,
+  format: AnswerFormat | undefined,
 ): Document {
   return tableDocument(prearchivedFilesPath(resource), format)
 }

@@ -66,7 +66,7 @@ export function dicomDumpDocument({ project, experiment, scan }: ItemAddress): D
 /** @param parameters of the question, but for the format */
 export function dicomDumpOf(
   parameters: readonly (readonly [key: string, value: string])[],
-  format: AnswerFormat,
+  format: AnswerFormat | undefined,
 ): Document {
   const asked = parameters.map(([key, value]) => `${key}=${encodeURIComponent(value)}&`).join('')
   return { ...inForm(table('/data/services/dicomdump', 'vr', asked), format)!, isCostly: true }

@@ -55,7 +55,7 @@ export class UserCacheClient {
   }
 }
 
-const cachePath = '/data/user/cache/resources'
+export const cachePath = '/data/user/cache/resources'
 
 export function cachedResourcePath(resource: string): string {
   return `${cachePath}/${kept(resource)}`

@@ -5,7 +5,7 @@ import { withNewline } from '../support/control-site.js'
 import { drivers } from '../support/drivers.js'
 import { Mount } from '../support/mount.js'
 import { shell } from '../support/processes.js'
-import { RestCatalogue, filesOf, isDocument, isTable, markOf, rows } from '../support/rest-catalogue.js'
+import { RestCatalogue, filesOf, formsOf, inForm, markOf, rows } from '../support/rest-catalogue.js'
 import type { Opened } from '../support/rest-catalogue.js'
 import { Server } from '../support/server.js'
 
@@ -38,31 +38,26 @@ describe.each(drivers)('a URI of REST behind the mountpoint, by the driver %s', 
     }
   }
 
-  it.each(rows)('is what curl gets: $uri', async (row) => {
+  it.concurrent.each(rows)('is what curl gets: $uri', async (row) => {
     const uri = catalogue.uriOf(row)
     const sent = await catalogue.sentOf(row)
     const mark = markOf(row)
     expect(await opened(uri)).toEqual(mark ? { names: expect.any(Array) as string[] } : sent)
     if (mark) expect(await opened(uri + mark)).toEqual(sent)
-    const isPlain =
-      isDocument(row) && (mark !== undefined || !uri.includes('?')) && !row.uri.endsWith('{FILE}')
-    const format = isPlain ? /\.(xml|csv|json)$/.exec(row.path)?.[1] : undefined
-    if (format !== undefined) expect(await opened(`${uri}${mark ?? '?'}format=${format}`)).toEqual(sent)
-  })
-
-  it.each(rows.filter(isTable))('is what curl gets, in each form of it: $uri', async (row) => {
-    const uri = catalogue.uriOf(row)
-    for (const format of ['json', 'csv', 'xml']) {
-      const sent = (await catalogue.get(`${uri}?format=${format}`)).toString('latin1')
-      expect([format, await opened(`${uri}?format=${format}`)]).toEqual([format, { text: withNewline(sent) }])
+    for (const format of formsOf(row)) {
+      const text = withNewline((await catalogue.get(inForm(uri, format))).toString('latin1'))
+      expect([format, await opened(inForm(uri, format))]).toEqual([format, { text }])
     }
   })
 
-  it.each([
+  it.concurrent.each([
     ['/services/dicomdump?src=/archive/projects/TEST/experiments/MR1/scans/3&field=PatientName&format=json'],
     ['/services/dicomdump?src=/prearchive/projects/TEST/20260101_120000123/PRE1&format=csv'],
     ['/services/dicomdump?src=%2Farchive%2Fprojects%2FTEST%2Fsubjects%2F1%2Fexperiments%2FMR1&format=xml'],
+    ['/services/dicomdump?src=/archive/projects/TEST/experiments/MR1/scans/3&field=PatientName'],
     ['/search/saved/kept/results?format=json'],
+    ['/projects/TEST/subjects?columns=ID,label'],
+    ['/prearchive/projects/TEST?format=html'],
     ['/experiments?xsiType=xnat:mrSessionData&columns=ID,xnat:mrSessionData/date&format=csv'],
     ['/projects/TEST/experiments?date=01/01/2006-12/31/2030&format=json'],
     ['/user/reader/roles?format=xml'],

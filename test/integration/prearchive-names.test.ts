@@ -121,10 +121,14 @@ describe('the logs of a session that waits', () => {
     emulator.control.resetRequests()
     expect(await fs.list(at)).toContain('logs.csv')
     expect(emulator.control.requests().filter(({ path }) => path.includes('logs'))).toEqual([])
-    const sent = (await rest(emulator, 'GET', url)).body.toString()
-    expect(sent).toContain('Session already exists')
-    expect((await readFile(fs, `${at}/logs.csv`)).toString()).toBe(sent.replace(/\n?$/, '\n'))
     const pasted = 'data/prearchive/projects/ODD/20260101_120000123/PRE2/logs'
-    expect((await readFile(fs, pasted)).toString()).toBe(sent.replace(/\n?$/, '\n'))
+    for (const [path, asked] of [
+      [`${at}/logs.csv`, url],
+      [pasted, `/${pasted}`],
+    ] as const) {
+      const sent = (await rest(emulator, 'GET', asked)).body.toString()
+      expect(sent).toContain('Session already exists')
+      expect((await readFile(fs, path)).toString()).toBe(sent.replace(/\n?$/, '\n'))
+    }
   })
 })

@@ -59,12 +59,13 @@ describe('pasting each documented URI after the mountpoint opens the content tha
   })
 
   it.each(rows)('$uri', async (row) => {
+    const kept = await catalogue.keptOf(row)
     const sent = await catalogue.sentOf(row)
     const read = async (path: string): Promise<unknown> =>
       'names' in sent
         ? { names: (await site.fs.list(path)).toSorted() }
         : { text: (await readFile(site.fs, path)).toString('latin1') }
-    expect(await read(catalogue.placeOf(row))).toEqual(sent)
+    expect(await read(catalogue.placeOf(row))).toEqual(kept)
     for (const spelling of [catalogue.uriOf(row), ...spellings(row).map((other) => other.uri)])
       for (const prefix of ['data', 'data/archive', 'REST']) {
         const pasted = `${prefix}${spelling}`

@@ -5,6 +5,8 @@ import { readFile, writeFile } from '../support/file-system.js'
 import {
   RestCatalogue,
   filesOf,
+  formsOf,
+  inForm,
   isDocument,
   isItem,
   isTable,
@@ -39,19 +41,31 @@ async function opened(path: string): Promise<Opened> {
 
 describe('a URI of REST, pasted as it is', () => {
   it.each(rows)('opens what the map says, which is what curl gets: $uri', async (row) => {
-    const expected = await opened(catalogue.placeOf(row))
-    expect(expected).toEqual(await catalogue.sentOf(row))
+    expect(await opened(catalogue.placeOf(row))).toEqual(await catalogue.keptOf(row))
     const uri = catalogue.uriOf(row)
+    const sent = await catalogue.sentOf(row)
     const mark = markOf(row)
     for (const prefix of ['data', 'REST']) {
       const bare = await opened(prefix + uri)
-      expect([row.uri, bare]).toEqual([row.uri, mark ? { names: expect.any(Array) as string[] } : expected])
-      if (mark === undefined) continue
-      const ending = /\.(\w+)$/.exec(row.path)?.[1]
-      const questioned = ['', ...(ending === undefined ? [] : [`format=${ending}`])]
-      for (const question of questioned)
-        expect([row.uri, await opened(prefix + uri + mark + question)]).toEqual([row.uri, expected])
+      expect([row.uri, bare]).toEqual([row.uri, mark ? { names: expect.any(Array) as string[] } : sent])
+      if (mark) expect([row.uri, await opened(prefix + uri + mark)]).toEqual([row.uri, sent])
     }
+  })
+
+  it.each(rows.filter((row) => formsOf(row).length > 0))('is had in each of its forms: $uri', async (row) => {
+    const uri = catalogue.uriOf(row)
+    for (const format of formsOf(row)) {
+      const text = withNewline((await catalogue.get(inForm(uri, format))).toString('latin1'))
+      expect([format, await opened(`data${inForm(uri, format)}`)]).toEqual([format, { text }])
+    }
+  })
+
+  it('is asked for by who opens it, and by nobody before', async () => {
+    const uris = rows.filter(isDocument).map((row) => `data${catalogue.uriOf(row)}${markOf(row) ?? ''}`)
+    for (const uri of uris) await site.fs.stat(uri)
+    site.emulator.control.resetRequests()
+    for (const uri of uris) await site.fs.stat(uri)
+    expect(site.emulator.control.requests()).toEqual([])
   })
 
   it('opens as the same document, or the same directory, with `?` behind it or without', async () => {
@@ -61,7 +75,7 @@ describe('a URI of REST, pasted as it is', () => {
     expect(others.length).toBeGreaterThan(50)
     for (const row of others) {
       const question = await opened(`data${catalogue.uriOf(row)}?`)
-      expect([row.uri, question]).toEqual([row.uri, await opened(catalogue.placeOf(row))])
+      expect([row.uri, question]).toEqual([row.uri, await catalogue.sentOf(row)])
     }
   })
 })
@@ -69,14 +83,11 @@ describe('a URI of REST, pasted as it is', () => {
 describe('a list of REST', () => {
   it.each(rows.filter(isTable))('is what curl gets, in each form of it: $uri', async (row) => {
     const uri = catalogue.uriOf(row)
-    for (const format of ['json', 'csv', 'xml']) {
-      const sent = await bodyOf(site.emulator, `/data${uri}?format=${format}`)
-      const read = await opened(`data${uri}?format=${format}`)
-      expect([format, read]).toEqual([format, { text: withNewline(sent.toString('latin1')) }])
+    for (const question of ['', '?format=json', '?format=csv', '?format=xml', '?format=html']) {
+      const sent = await catalogue.get(uri + question)
+      const read = await opened(`data${uri}${question || '?'}`)
+      expect([question, read]).toEqual([question, { text: withNewline(sent.toString('latin1')) }])
     }
-    const isFile = rows.some((other) => other.uri === row.uri && isDocument(other))
-    const own = await opened(`data${uri}?format=${isFile ? 'csv' : 'json'}`)
-    expect(await opened(`REST${uri}?`)).toEqual(own)
   })
 
   it.each(rows.filter((row) => isItem(row) && !row.path.endsWith('catalog.xml')))(
@@ -152,6 +163,7 @@ describe('a name with `?`', () => {
     '.xnat/search/run/none?',
     'TEST/none?',
     'TEST/1?format=none',
+    'data/status/upload?format=json', // would be the log of `upload.json`
     'TEST/1?format=zip',
     'TEST/subjects?label',
     'TEST/1/MR1/scans/1/DICOM/1.dcm?',
@@ -214,6 +226,56 @@ describe('what REST has below a document', () => {
       text.replace('<xdat:search_field>', '\n<xdat:search_field>'),
     )
     expect(await site.server('/data/search/saved/kept?format=xml')).not.toBe(text.trim())
+    expect(await site.fs.list('.xnat/search/saved')).toEqual(['kept.xml', 'kept.csv'])
+  })
+})
+
+describe('a document by the URI that curl takes', () => {
+  it.each([
+    ['an item', 'data/projects/TEST/subjects/1', 'subject.xml'],
+    ['an event', 'data/workflows/{KEY}', ''],
+  ])('is changed by what is written: %s', async (_, path) => {
+    const uri = path.replace('{KEY}', catalogue.filled(rows[0]!, '{KEY}'))
+    const xml = await site.server(`/${uri}?format=xml`)
+    const changed = xml.replace(/ status="[^"]*"/, ' status="Failed"').replace(/>\s*$/, '>\n<!-- other -->\n')
+    site.emulator.control.resetRequests()
+    await writeFile(site.fs, `${uri}?`, changed)
+    expect(site.changes()).toEqual([expect.stringMatching(/^PUT \/data\/(subjects|workflows)\//)])
+    const sent = withNewline((await catalogue.get(uri.slice('data'.length))).toString('latin1'))
+    expect(await opened(`${uri}?`)).toEqual({ text: sent })
+  })
+
+  it('is not what is removed, nor what takes another form', async () => {
+    for (const uri of [
+      'search/saved/kept?',
+      'projects/TEST/subjects/1?',
+      `projects/TEST/pipelines/${catalogue.filled(rows[0]!, '{NAME OF A PIPELINE}')}?`,
+      'users?',
+      'scan_types',
+    ]) {
+      site.emulator.control.resetRequests()
+      await expect(site.fs.unlink(`data/${uri}`)).rejects.toMatchObject({
+        code: expect.stringMatching(/^E(PERM|ROFS)$/) as string,
+      })
+      expect(site.changes()).toEqual([])
+    }
+    await expect(writeFile(site.fs, 'data/projects/TEST/subjects/1?', '<html></html>')).rejects.toMatchObject(
+      {
+        code: 'EINVAL',
+      },
+    )
+    await expect(writeFile(site.fs, 'data/users?', 'text')).rejects.toMatchObject({ code: 'EPERM' })
+  })
+
+  it('is never the page that asks for a log-in', async () => {
+    const path = '/data/projects/TEST'
+    site.emulator.control.setFaults([{ path, fault: { kind: 'login-page' } }])
+    try {
+      await expect(opened(`${path}?`)).rejects.toMatchObject({ code: 'EACCES' })
+    } finally {
+      site.emulator.control.setFaults([])
+    }
+    expect(await opened(`${path}?`)).toMatchObject({ text: expect.stringContaining('<table>') as string })
   })
 })
 

@@ -1,3 +1,4 @@
+import { withNewline } from './control-site.js'
 import { mapRows } from './rest-map.js'
 import type { MapRow } from './rest-map.js'
 import { zipEntries } from './zip-entries.js'
@@ -63,8 +64,28 @@ const names: readonly (readonly [RegExp, (row: Row) => string[]])[] = [
   [/./, ({ label, ID }) => [label ?? ID!]],
 ]
 
-/** A form that the server is asked for where it has several: that of the file in the mount. */
-const form = /\.(xml|csv|json)$/
+/** Of which REST has the bytes as they were stored. */
+function isStored({ uri }: MapRow): boolean {
+  return /\{(FILE|F)\}$/.test(uri)
+}
+
+/** That of its file in the mount, which the server is asked for. */
+export function formOf(row: MapRow): string | undefined {
+  return isStored(row) ? undefined : /\.(xml|csv|json)$/.exec(row.path)?.[1]
+}
+
+/** Those that the server has of it, where it has several. */
+export function formsOf(row: MapRow): readonly string[] {
+  if (/\?.*format=/.test(row.uri)) return []
+  if (isItem(row) && !row.path.endsWith('catalog.xml')) return ['xml', 'json', 'html']
+  const own = formOf(row)
+  if (own === 'csv' || isTable(row)) return ['csv', 'json', 'xml', 'html']
+  return own === undefined ? [] : [own]
+}
+
+export function inForm(uri: string, format: string): string {
+  return uri.includes('format=') ? uri : `${uri}${uri.includes('?') ? '&' : '?'}format=${format}`
+}
 
 /** Lists beside which the mount has the resources of the item. */
 const besideResources = /^\/projects\/[^/]+(\/subjects|\/subjects\/[^/]+\/experiments)$/
@@ -189,18 +210,18 @@ export class RestCatalogue {
       .replace(/\{([\w ]+)\}/g, (_, name: string) => more[name] ?? this.#values[name]!)
   }
 
-  /** What the server has of it: the names that its list tells, or the bytes, as the mount shows them. */
+  /** What curl gets of exactly this URI, as the mount shows it: the names that a list tells, or the bytes. */
   async sentOf(row: MapRow, uri = this.uriOf(row)): Promise<Opened> {
     if (row.path.endsWith('/')) return { names: await this.#namesOf(uri) }
-    const isStored = /\{(FILE|F)\}$/.test(row.uri)
-    const [, format] = isStored ? [] : (form.exec(row.path) ?? [])
-    const asked =
-      format === undefined || uri.includes('format=')
-        ? ''
-        : `${uri.includes('?') ? '&' : '?'}format=${format}`
-    const sent = await this.get(uri + asked)
+    const sent = await this.get(uri)
     if (row.path.endsWith('.zip')) return { files: filesOf(sent) }
-    return { text: isStored ? sent.toString('latin1') : sent.toString('latin1').replace(/\n?$/, '\n') }
+    return { text: isStored(row) ? sent.toString('latin1') : withNewline(sent.toString('latin1')) }
+  }
+
+  /** The same in the form of its file in the mount. */
+  keptOf(row: MapRow, uri = this.uriOf(row)): Promise<Opened> {
+    const format = formOf(row)
+    return this.sentOf(row, format === undefined ? uri : inForm(uri, format))
   }
 
   async #namesOf(uri: string): Promise<string[]> {
@@ -245,9 +266,9 @@ export function isItem({ uri, path }: MapRow): boolean {
   )
 }
 
-/** Whether REST's list of it is had in each of its forms: not the folder of a session, and nothing that lies by names of one's own. */
+/** Whether REST's list of it is had in each of its forms: not where there are names of one's own, nor where XNAT has none. */
 export function isTable(row: MapRow): boolean {
-  const isOther = /\/(DIR|cache\/resources.*|favorites\/\{TYPE\})$/.test(row.uri)
+  const isOther = /\/(cache\/resources\/\{X\}|favorites\/\{TYPE\})$/.test(row.uri)
   return !isDocument(row) && !row.uri.includes('?') && !isOther
 }
 

@@ -1,4 +1,6 @@
+import { inForm } from '../../xnat/answer-documents.js'
 import { pipelineDocument, searchResultDocument } from '../../xnat/documents.js'
+import type { Document } from '../../xnat/documents.js'
 import { versionsDocument } from '../../xnat/event-documents.js'
 import { rolesDocument, sessionsDocument } from '../../xnat/site-documents.js'
 import type { DirectoryEntry } from '../archive.js'
@@ -24,9 +26,29 @@ const below: Readonly<Record<BelowKind, (name: string, place: ControlPlace) => D
 export const belowRules = Object.fromEntries(
   Object.entries(below).map(([kind, documents]): [string, ControlRule] => [
     kind,
-    { documents: (place) => documents(place.subject!, place) },
+    {
+      documents: (place) => {
+        const own = Object.entries(documents(place.subject!, place))
+        return Object.fromEntries(own.map(([name, document]) => [name, asSent(document)]))
+      },
+    },
   ]),
 ) as Record<BelowKind, ControlRule>
+
+/** What is told at a look-up stays so: that says who may know. */
+function asSent(document: Document): Document {
+  const sent = inForm(document, undefined)
+  if (!sent) return document
+  const { isCostly: _, ...others } = sent
+  return document.isCostly ? sent : others
+}
+
+/** In the form that it is kept in elsewhere. */
+export function belowDocument({ kind, subject, ...place }: ControlPlace, name: string): Document | undefined {
+  if (!Object.hasOwn(below, kind)) return undefined
+  const documents = below[kind as BelowKind](subject!, { ...place, kind })
+  return Object.hasOwn(documents, name) ? documents[name] : undefined
+}
 
 export function directoryBelow(directory: DirectoryEntry, name: string, kind: BelowKind): DirectoryEntry {
   const place = placeOf(directory) as ControlPlace

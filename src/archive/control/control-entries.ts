@@ -19,6 +19,15 @@ export function unreadEntry(parent: DirectoryEntry, name: string, document: Docu
   return { ...entry, sizeBytes: undefined, digest: undefined, version: 'unread', isUnread: true }
 }
 
+/**
+ * A document by a URI of REST, asked for by who opens it. It can be written where the document can, and not removed: that is
+ * done by the name of its file.
+ */
+export function askedEntry(parent: DirectoryEntry, name: string, document: Document): FileEntry {
+  const entry = unreadEntry(parent, name, { ...document, isCostly: true, isAskedAnew: true })
+  return { ...entry, place: { ...(entry.place as ControlFilePlace), isAsked: true } as ControlFilePlace }
+}
+
 /** A document of an item: one that costs the server much only as far as somebody has opened it lately. */
 export async function documentEntry(
   parent: DirectoryEntry,

@@ -3,7 +3,7 @@ import type { Capability, Order } from '../archive.js'
 import { kept } from '../../xnat/user-cache-client.js'
 import { unescapeName } from '../names.js'
 import type { ControlFilePlace, ControlKind, ControlPlace } from './control-place.js'
-import { namedDocument } from './named-documents.js'
+import { keptName, namedDocument } from './named-documents.js'
 import { serviceOf } from './service-orders.js'
 import type { Allowance } from './service-orders.js'
 import { lackOfService } from './service-writer.js'
@@ -32,7 +32,8 @@ const made: Readonly<Partial<Record<ControlKind, { readonly pattern: RegExp; rea
 }
 
 /** How what has this name gives its order, wherever there may be one of the name. */
-export function orderOf(place: ControlPlace, name: string): Order | undefined {
+export function orderOf(place: ControlPlace, given: string): Order | undefined {
+  const name = keptName(place, given)
   if (place.kind === 'prearchive-time') return 'by-removal'
   if (place.kind === 'role' || place.kind === 'favorite' || place.kind === 'shares') return 'by-name'
   if (made[place.kind]?.pattern.test(name) || place.kind === 'pipelines') return 'by-text'
@@ -141,7 +142,14 @@ function canDoIn(place: ControlPlace, capability: Capability): boolean {
   return capability === 'remove' && (isShare || place.kind === 'prearchive-session')
 }
 
-function canDoWith({ in: { kind }, document, isResult }: ControlFilePlace, capability: Capability): boolean {
+function canDoWith(place: ControlFilePlace, capability: Capability): boolean {
+  const {
+    in: { kind },
+    document,
+    isResult,
+    isAsked,
+  } = place
+  if (capability === 'remove' && isAsked) return false
   if (capability === 'remove') return kind === 'pipelines' || (made[kind] !== undefined && !isResult)
   if (capability !== 'write') return false
   return document?.change !== undefined || (made[kind] !== undefined && !isResult)

@@ -115,6 +115,8 @@ export interface ControlFilePlace extends Place {
   readonly order?: string
   /** It was found by what lies beside it, and is changed with it. */
   readonly isResult?: boolean
+  /** It is found by a question, and is not that by which it is removed. */
+  readonly isAsked?: boolean
 }
 
 /** A file that lies in no resource of the archive. */

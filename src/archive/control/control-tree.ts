@@ -25,7 +25,6 @@ import {
 } from './control-entries.js'
 import type { ControlKind, ControlOwner, ControlPlace } from './control-place.js'
 import { answerEntry } from './answers.js'
-import { askedTable } from './asked-tables.js'
 import { belowRules, directoryBelow } from './below-documents.js'
 import { controlQuestion } from './control-questions.js'
 import { itemDirectories, itemDocuments } from './item-documents.js'
@@ -72,7 +71,7 @@ const rules: Readonly<Record<ControlKind, ControlRule>> = {
         const entries = await rules.roles.list!(directory, place, sources)
         return entries.find((entry) => entry.name === name)
       }
-      if (ending === undefined) return aliasEntry(name, `${name}.csv`)
+      if (ending === undefined) return aliasEntry(name, `${name}?`)
       const document = allUsersDocument(place.item.project!, isHidden === 'true')
       return textEntry(directory, name, document, await sources.text(document))
     },
@@ -284,7 +283,7 @@ export async function controlEntry(
   const found = await find(name)
   if (found || place.kind === 'question') return found
   const documents = rules[place.kind].documents?.(place) ?? {}
-  return (await controlQuestion(place, name, find)) ?? askedTable(directory, place, name, documents)
+  return controlQuestion(directory, place, name, documents, find)
 }
 
 async function ownEntry(

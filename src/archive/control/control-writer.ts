@@ -13,7 +13,7 @@ import { unescapeName } from '../names.js'
 import { isControlKey, settingsKey } from '../sources.js'
 import { changedAt } from './changed-by.js'
 import type { ControlFilePlace, ControlPlace } from './control-place.js'
-import { namedDocument } from './named-documents.js'
+import { keptName, namedDocument } from './named-documents.js'
 import type { SearchRuns } from './search-runs.js'
 import { isServiceKind, serviceOf } from './service-orders.js'
 import { ServiceWriter, restingStates } from './service-writer.js'
@@ -39,7 +39,8 @@ export class ControlWriter {
   }
 
   /** Gives a text to the server, or the name of a file that says everything by its name. */
-  async give(place: ControlPlace, name: string, bytes: Buffer, signal?: AbortSignal): Promise<void> {
+  async give(place: ControlPlace, given: string, bytes: Buffer, signal?: AbortSignal): Promise<void> {
+    const name = keptName(place, given)
     const label = unescapeName(name)
     try {
       if (place.kind === 'role') await this.#addMember(place, label, bytes, signal)

@@ -58,7 +58,7 @@ export const listedRules = Object.fromEntries(
   ]),
 ) as Record<ListedKind, ControlRule>
 
-/** A document of one of those that the server lists, by its name and ending; REST's path of it has no ending. */
+/** A document of one of those that the server lists, by its name and ending; REST's path of it has none. */
 export async function namedText(
   directory: DirectoryEntry,
   name: string,
@@ -70,5 +70,5 @@ export async function namedText(
     ? documents.get(wanted.slice(0, wanted.length - ending.length))
     : undefined
   if (document) return textEntry(directory, name, document, await sources.text(document))
-  return documents.has(wanted) ? aliasEntry(name, escapeName(`${wanted}${ending}`)) : undefined
+  return documents.has(wanted) ? aliasEntry(name, `${name}?`) : undefined
 }

@@ -1,5 +1,5 @@
 import type { Document } from '../../xnat/documents.js'
-import { fieldsDocument } from '../../xnat/documents.js'
+import { allUsersDocument, fieldsDocument } from '../../xnat/documents.js'
 import {
   cachedColumnDocument,
   cachedSearchDocument,
@@ -12,7 +12,7 @@ import type { PrearchivedAddress } from '../../xnat/prearchive-client.js'
 import { projectSearchDocument } from '../../xnat/settings-documents.js'
 import { auditDocument, rolesDocument, sessionsDocument } from '../../xnat/site-documents.js'
 import { aliasEntry } from '../entries.js'
-import { escapeName, unescapeName } from '../names.js'
+import { unescapeName } from '../names.js'
 import { textEntry } from './control-entries.js'
 import type { AskedKind, ControlPlace } from './control-place.js'
 import type { ControlRule } from './control-rule.js'
@@ -76,7 +76,7 @@ export const askedRules = Object.fromEntries(
         const label = unescapeName(name)
         const base = baseOf(label, ending)
         if (base === undefined || !pattern.test(base))
-          return pattern.test(label) ? aliasEntry(name, escapeName(`${label}${ending}`)) : undefined
+          return pattern.test(label) && !label.includes('?') ? aliasEntry(name, `${name}?`) : undefined
         const document = of(base, place)
         const [text] = await sources.orNone(['not-found'], async () => [await sources.text(document)])
         return text && textEntry(directory, name, document, text)
@@ -87,6 +87,14 @@ export const askedRules = Object.fromEntries(
 
 function baseOf(label: string, ending: string): string | undefined {
   return label.endsWith(ending) ? label.slice(0, label.length - ending.length) : undefined
+}
+
+/** The file by which the document is changed that a URI of REST names: of `kept?` that is `kept.xml`. */
+export function keptName({ kind, of }: ControlPlace, name: string): string {
+  if (!name.endsWith('?')) return name
+  const own = name.slice(0, -1)
+  if (kind === 'item' && own === '') return `${of}.xml`
+  return kind === 'saved' || kind === 'workflows' ? `${own}.xml` : name
 }
 
 /** The document that a file of this name is, where its name alone tells that. */
@@ -102,6 +110,10 @@ export function namedDocument(place: ControlPlace, name: string): Document | und
   if (place.kind === 'config-tool') {
     const label = unescapeName(name)
     return settingName.test(label) ? settingOf(place, label) : undefined
+  }
+  if (place.kind === 'roles') {
+    const [, isHidden] = /^(true|false)\.csv$/.exec(name) ?? []
+    return isHidden === undefined ? undefined : allUsersDocument(place.item.project!, isHidden === 'true')
   }
   if (!Object.hasOwn(asked, place.kind)) return undefined
   const { pattern, ending, of } = asked[place.kind as AskedKind]

@@ -76,7 +76,7 @@ export const prearchiveRules: Readonly<Record<PrearchiveKind, ControlRule>> = {
     find: async (directory, place, name, sources) => {
       const folder = foldersOf(directory).find((entry) => entry.name === name)
       if (folder) return folder
-      if (name === 'logs') return aliasEntry(name, 'logs.csv')
+      if (name === 'logs') return aliasEntry(name, 'logs?')
       const documents = sessionDocuments(place.prearchived as PrearchivedAddress)
       const document = Object.hasOwn(documents, name) ? documents[name] : undefined
       return document && textEntry(directory, name, document, await sources.text(document))

@@ -179,7 +179,7 @@ function rule(kind: Exclude<ServiceKind, 'launches'>): ControlRule {
     list: (directory, place, sources) =>
       Promise.resolve(names.map((name) => orderFile(directory, place, name, sources))),
     find: async (directory, place, name, sources) => {
-      if (kind === 'services' && name === 'features') return aliasEntry(name, 'features.csv')
+      if (kind === 'services' && name === 'features') return aliasEntry(name, 'features?')
       if (kind === 'services' && (name === 'audit?' || name === 'workflows?')) {
         const document = bareServiceDocument(name === 'audit?' ? 'audit' : 'workflows')
         return textEntry(directory, name, document, await sources.text(document))

@@ -1,3 +1,4 @@
+import { inForm } from '../../xnat/answer-documents.js'
 import type { AnswerFormat } from '../../xnat/answer-documents.js'
 import type { Document } from '../../xnat/documents.js'
 import { eventDocument } from '../../xnat/event-documents.js'
@@ -5,7 +6,7 @@ import { dicomDumpOf } from '../../xnat/site-documents.js'
 import type { DirectoryEntry, Entry } from '../archive.js'
 import { aliasEntry } from '../entries.js'
 import { controlName } from '../layout.js'
-import { listQuestion, parametersOf, valuesOf, without } from '../parameters.js'
+import { isAnswerFormat, listQuestion, parametersOf, valuesOf, without } from '../parameters.js'
 import type { Parameter } from '../parameters.js'
 import { parseQuery } from '../query.js'
 import type { Sources } from '../sources.js'
@@ -77,9 +78,9 @@ const questions: Readonly<Record<string, SlashedQuestion>> = {
     answer: (parameters) => {
       const sources = valuesOf(parameters, 'src')
       const isKnown = parameters.every(([key]) => /^(src|field|summary|format)$/.test(key))
-      const format = formatOf(parameters)
-      if (!isKnown || sources.length !== 1 || !dump.test(sources[0]!) || !format) return undefined
-      return dicomDumpOf(without(parameters, 'format'), format)
+      const asked = formOf(parameters)
+      if (!isKnown || sources.length !== 1 || !dump.test(sources[0]!) || !asked) return undefined
+      return dicomDumpOf(without(parameters, 'format'), asked.form)
     },
   },
   workflows: {
@@ -92,9 +93,9 @@ const questions: Readonly<Record<string, SlashedQuestion>> = {
         asked.map(([key, value]) => [key.replace(/^wrk:workflowData\//, ''), value]),
       )
       const isWhole = asked.length === events.length && events.every((name) => fields[name])
-      return isWhole && /^(xml)?$/.test(valuesOf(parameters, 'format').join())
-        ? eventDocument(fields)
-        : undefined
+      const { form } = formOf(parameters) ?? { form: 'csv' }
+      if (!isWhole || (form !== undefined && form !== 'xml')) return undefined
+      return inForm(eventDocument(fields), form)
     },
   },
   experiments: {
@@ -160,8 +161,8 @@ function goesOn({ goesOn: mayGoOn }: SlashedQuestion, question: string): boolean
   return !/%2F/i.test(last) && mayGoOn(last)
 }
 
-/** That in which `.xnat` keeps it, where none is asked for. */
-function formatOf(parameters: readonly Parameter[]): AnswerFormat | undefined {
-  const [format = 'csv', ...more] = valuesOf(parameters, 'format')
-  return more.length === 0 && /^(csv|json|xml)$/.test(format) ? (format as AnswerFormat) : undefined
+/** The server's own choice where none is asked for. */
+function formOf(parameters: readonly Parameter[]): { form: AnswerFormat | undefined } | undefined {
+  const [form, ...more] = valuesOf(parameters, 'format')
+  return more.length === 0 && isAnswerFormat(form) ? { form } : undefined
 }
