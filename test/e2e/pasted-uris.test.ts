@@ -66,6 +66,20 @@ describe.each(drivers)('a URI of REST behind the mountpoint, by the driver %s', 
     expect(await opened(uri)).toEqual({ text: withNewline(sent) })
   })
 
+  it('is written by what tools do with files, and tells what the server has then', async () => {
+    const inMount = (line: string): Promise<string> => shell(line, { cwd: mount.path })
+    for (const uri of ['search/saved/kept', 'projects/TEST/subjects/1']) {
+      await inMount(
+        `xml=$(mktemp) && cat 'data/${uri}?format=xml' > $xml && cp $xml 'data/${uri}?' && rm $xml`,
+      )
+      expect(await inMount(`cat 'data/${uri}?'`)).toBe(
+        withNewline((await catalogue.get(`/${uri}`)).toString()),
+      )
+    }
+    expect(await inMount("rm 'data/search/saved/kept?' 2>&1 || true")).toMatch(/not permitted|Read-only/)
+    expect(await inMount("wc -c < 'data/projects/TEST?'")).not.toMatch(/^0$/)
+  })
+
   it('is copied and removed as what it is', async () => {
     const inMount = (line: string): Promise<string> => shell(line, { cwd: mount.path })
     const copied = await inMount(
