@@ -84,22 +84,28 @@ export class Removals {
     for (const { node, listed } of others)
       rescued.push({ node, listed, local: node.local ?? (await makeLocal(node)) })
     // An upload that begins meanwhile would look for what it replaces while that is deleted.
-    await undisturbed(rescued, () => this.#removeRescued(rescued, parent, file))
+    const kept = await undisturbed(rescued, () => this.#removeRescued(rescued, parent, file))
     keepFolders(parent, archive)
-    for (const { local } of rescued) await acknowledge(local)
+    // Of what somebody has begun to write since, the journal has what was there before, until that is closed.
+    for (const [i, { local }] of rescued.entries())
+      if (!local.isBeingWritten() || local.staging.revision === kept[i]) await acknowledge(local)
     for (const { node, local } of rescued) settle(node, local)
   }
 
-  async #removeRescued(rescued: readonly Rescued[], parent: Node, file: FileEntry): Promise<void> {
+  /** @returns which revisions of them the journal has */
+  async #removeRescued(rescued: readonly Rescued[], parent: Node, file: FileEntry): Promise<number[]> {
     const undos: (() => void)[] = []
+    const revisions: number[] = []
     const entries: FileEntry[] = []
     try {
       for (const other of rescued) {
-        const { entry, undo } = await this.#rescue(parent, other)
+        const { entry, undo, revision } = await this.#rescue(parent, file, other)
         undos.push(undo)
         entries.push(entry)
+        revisions.push(revision)
       }
       await this.#options.archive.remove(file, entries)
+      return revisions
     } catch (error) {
       for (const undo of undos.toReversed()) undo()
       throw error
@@ -117,24 +123,21 @@ export class Removals {
           nextStep: 'remove that first',
         })
       }
-      // What it is to be is not known yet, and what it was would be gone.
-      if (node.local?.isBeingWritten() && node.local.isDirty())
-        throw new FsError(
-          'EBUSY',
-          `remove ${file.name}: '${entry.name}', which goes with it, is being written`,
-          { nextStep: 'remove it when that is closed' },
-        )
+      if (isBeingChanged(node)) throw isWritten(file, node)
       taken.push({ node, listed: entry })
     }
     return taken
   }
 
-  /** Brings the bytes home, as those of a file that the server does not have. */
+  /**
+   * Brings the bytes home, as those of a file that the server does not have.
+   * @returns which revision of them the journal has from then on
+   */
   async #rescue(
     parent: Node,
+    file: FileEntry,
     { node, listed, local }: Rescued,
-  ): Promise<{ readonly entry: FileEntry; readonly undo: () => void }> {
-    await local.staging.withBytes(() => Promise.resolve())
+  ): Promise<{ readonly entry: FileEntry; readonly undo: () => void; readonly revision: number }> {
     const entry = local.replaces ?? listed
     const restore = local.snapshot()
     const undo = (): void => {
@@ -143,11 +146,16 @@ export class Removals {
       this.#options.settle(node, local)
     }
     try {
-      local.retarget(undefined)
-      local.mayLieUnder(entry)
-      parent.overlay.set(node.name, node)
-      await local.keep({ isDurable: true })
-      return { entry, undo }
+      const revision = await local.staging.withBytes(async (held) => {
+        // What somebody has begun to write meanwhile is nothing that was promised.
+        if (isBeingChanged(node)) throw isWritten(file, node)
+        local.retarget(undefined)
+        local.mayLieUnder(entry)
+        parent.overlay.set(node.name, node)
+        await local.keep({ isDurable: true, held })
+        return held.revision
+      })
+      return { entry, undo, revision }
     } catch (error) {
       undo()
       throw error
@@ -165,9 +173,20 @@ interface Rescued extends TakenAlong {
 }
 
 /** Runs a task while no upload of these files begins. */
-function undisturbed(files: readonly Rescued[], task: () => Promise<void>): Promise<void> {
+function undisturbed<T>(files: readonly Rescued[], task: () => Promise<T>): Promise<T> {
   const [first, ...others] = files
   return first ? first.local.undisturbed(() => undisturbed(others, task)) : task()
+}
+
+/** What it is to be is not known yet, and what it was would be gone. */
+function isBeingChanged({ local }: Node): boolean {
+  return local !== undefined && local.isBeingWritten() && local.isDirty()
+}
+
+function isWritten({ name }: FileEntry, other: Node): FsError {
+  return new FsError('EBUSY', `remove ${name}: '${other.name}', which goes with it, is being written`, {
+    nextStep: 'remove it when that is closed',
+  })
 }
 
 /** It is this mount's, or about to be replaced by bytes that are here, as after a kill. */

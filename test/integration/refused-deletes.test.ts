@@ -3,7 +3,9 @@ import type { FaultRule } from '../../src/emulator/emulator.js'
 import { knownJournals } from '../../src/data/journal-directory.js'
 import { readEntries } from '../../src/data/journal-record.js'
 import { readFile, writeFile } from '../support/file-system.js'
+import type { OpenFile } from '../support/file-system.js'
 import { abandonJournals } from '../support/journals.js'
+import type { LocalVfs } from '../support/local-vfs.js'
 import { useRemounts } from '../support/remounts.js'
 
 const here = 'TEST/1/MR1/resources/J'
@@ -249,5 +251,46 @@ describe('a delete while others change the catalog', () => {
     at.emulator.control.setFaults([fault(1, { kind: 'drop', afterBytes: 0 })])
     await fs.unlink(`${here}/a.txt`)
     expect(await at.server.texts()).toEqual({})
+  })
+})
+
+describe('a file that a delete takes along while somebody begins to write it', () => {
+  /** Both are there, and `scan1` is being deleted, when `scan10` is opened to be written anew. */
+  const begin = async (): Promise<{ mount: LocalVfs; file: OpenFile; unlinking: Promise<void> }> => {
+    await at.server.put('scan1', 'stored')
+    const { mount, fs } = await at.start(back)
+    await writeFile(fs, `${here}/scan10`, 'closed')
+    await mount.vfs.drain({ includeOpen: false })
+    const gets = (): number =>
+      at.emulator.control
+        .requests()
+        .filter(({ method, path }) => method === 'GET' && path.endsWith('files/scan10')).length
+    const before = gets()
+    at.emulator.control.setFaults([{ method: 'GET', path: '**/scan10', fault: { kind: 'delay', ms: 300 } }])
+    const unlinking = fs.unlink(`${here}/scan1`)
+    await vi.waitFor(() => expect(gets()).toBe(before + 1), { timeout: 20_000, interval: 5 })
+    return { mount, file: await fs.open(`${here}/scan10`, 'w'), unlinking }
+  }
+
+  it('is what was closed, when the process is killed before the next close', async () => {
+    const { file, unlinking } = await begin()
+    await unlinking
+    await file.write(Buffer.from('half of '), 0)
+    await abandonJournals(at.root)
+    const { mount } = await at.start(back)
+    await mount.vfs.drain({ includeOpen: false })
+    expect(await at.server.texts()).toEqual({ scan10: 'closed' })
+  })
+
+  it('is what was written at last, and nothing unfinished is sent before', async () => {
+    const { mount, file, unlinking } = await begin()
+    await unlinking
+    at.emulator.control.setFaults([])
+    await mount.vfs.drain({ includeOpen: false })
+    expect(await at.server.texts()).toEqual({})
+    await file.write(Buffer.from('whole'), 0)
+    await file.close()
+    await mount.vfs.drain({ includeOpen: false })
+    expect(await at.server.texts()).toEqual({ scan10: 'whole' })
   })
 })
