@@ -206,15 +206,19 @@ napi_value offerOpens(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+// The bytes of an offered file, which come last. @returns false where they are none: that is thrown
+bool takeBytes(const Call& call, std::vector<iovec>* pieces) {
+  if (call.pieces(2, pieces)) return true;
+  call.fail("the bytes of a file must be an array of Uint8Array");
+  return false;
+}
+
 // (inode, handle, pieces), the attributes in row 0: what is offered of it
 napi_value furnishOpens(napi_env env, napi_callback_info info) {
   const Call call(env, info, 3);
   if (!call) return nullptr;
   std::vector<iovec> pieces;
-  if (!call.pieces(2, &pieces)) {
-    call.fail("the bytes of a file must be an array of Uint8Array");
-    return nullptr;
-  }
+  if (!takeBytes(call, &pieces)) return nullptr;
   const struct stat attributes = attributesOf(call.session().js().attributes);
   call.session().sharedOpens().furnish(call.natural(0), call.natural(1), attributes, pieces);
   return nullptr;
@@ -225,10 +229,7 @@ napi_value foretellOpens(napi_env env, napi_callback_info info) {
   const Call call(env, info, 3);
   if (!call) return nullptr;
   std::vector<iovec> pieces;
-  if (!call.pieces(2, &pieces)) {
-    call.fail("the bytes of a file must be an array of Uint8Array");
-    return nullptr;
-  }
+  if (!takeBytes(call, &pieces)) return nullptr;
   const auto time = std::chrono::milliseconds(static_cast<int64_t>(call.number(1)));
   const struct stat attributes = attributesOf(call.session().js().attributes);
   return call.answer(call.session().sharedOpens().foretell(call.natural(0), time, attributes, pieces));
