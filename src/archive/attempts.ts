@@ -29,6 +29,12 @@ export async function beforeAnother(
   return failure
 }
 
+/** The server, or what stands before it, may still be at it. */
+export function mayBeUnderWay(failure: unknown): boolean {
+  if (!(failure instanceof XnatError)) return false
+  return failure.code === 'timeout' || failure.code === 'unreachable' || failure.status === 502
+}
+
 /**
  * Has the server change something, again where that failed for a reason that may pass.
  * @param isDone whether an attempt that failed has done it all the same: its answer may have been lost

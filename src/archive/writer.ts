@@ -1,4 +1,5 @@
 import { FsError } from '../util/fs-error.js'
+import { comesTrue, overdueMs } from '../util/overdue.js'
 import { KeyedLock } from '../util/lock.js'
 import type { Log } from '../util/log.js'
 import type { ItemAddress } from '../xnat/address.js'
@@ -8,7 +9,7 @@ import { deleteFile } from '../xnat/file-transfer.js'
 import type { Session } from '../xnat/session.js'
 import { XnatError } from '../xnat/xnat-error.js'
 import type { DirectoryEntry, FileEntry, GrowingBytes, StartedStore, StoreSource } from './archive.js'
-import { untilDone } from './attempts.js'
+import { mayBeUnderWay, untilDone } from './attempts.js'
 import { storedPathOf, versionOf } from './catalog.js'
 import { Entities, isEntity } from './entities.js'
 import type { NewTypes } from './entities.js'
@@ -31,6 +32,8 @@ export interface WriterOptions {
   /** How many files may be sent at a time while they are still being written. */
   readonly mostStreams: number
   readonly newTypes: NewTypes
+  /** So long a delete whose answer was lost may still be carried out; default: `overdueMs`. */
+  readonly overdueMs?: number | undefined
 }
 
 /**
@@ -48,8 +51,11 @@ export class Writer {
   readonly #streams: StreamedUploads
   readonly #entities: Entities
   readonly #locks = new KeyedLock()
+  readonly #overdueMs: number
 
-  constructor({ session, client, cache, log, mostStreams, newTypes }: WriterOptions) {
+  constructor(options: WriterOptions) {
+    const { session, client, cache, log, mostStreams, newTypes } = options
+    this.#overdueMs = options.overdueMs ?? overdueMs
     this.#entities = new Entities(client, newTypes)
     this.#session = session
     this.#client = client
@@ -112,20 +118,36 @@ export class Writer {
       const paths = others.map((other) => other.storedPath)
       throw takesOthers(storedPath, paths)
     }
+    const isGone = async (): Promise<boolean> => !(await isThere())
     const remove = async (): Promise<void> => {
       const exact = await this.#exact.of(file)
-      await withReason(this.#client, address, storedPath, () =>
+      const attempt = withReason(this.#client, address, storedPath, () =>
         deleteFile(this.#session, address, exact, signal),
       )
+      // Carried out later, it would take along what has been stored again by then.
+      await (andWith.length === 0
+        ? attempt
+        : attempt.catch((error: unknown) => this.#awaitOverdue(error, isGone)))
     }
     return this.#locks.run(address.resource, async () => {
       if (!(await isThere())) return // gone already, as wanted
-      if (!(await untilDone(remove, async () => !(await isThere()), signal))) return
+      if (!(await untilDone(remove, isGone, signal))) return
       if (await isThere())
         throw new FsError('EIO', `the server says it deleted ${storedPath}, but still lists it`, {
           nextStep: 'look at it in a browser, and remove it again',
         })
     })
+  }
+
+  /** Waits for a delete whose answer was lost. @throws the failure where it is not to be expected any more */
+  async #awaitOverdue(failure: unknown, isGone: () => Promise<boolean>): Promise<void> {
+    if (!mayBeUnderWay(failure)) throw failure
+    const isSeenGone = (): Promise<boolean> =>
+      isGone().catch((error: unknown) => {
+        if (mayBeUnderWay(error)) return false
+        throw error
+      })
+    if (!(await comesTrue(isSeenGone, Date.now() + this.#overdueMs))) throw failure
   }
 
   /** Removes a resource, or what is in, or is, an experiment or subject, if it is empty. */

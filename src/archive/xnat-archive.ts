@@ -73,6 +73,8 @@ export interface XnatArchiveOptions extends CapabilityOptions {
   readonly listingStore?: ListingStore | undefined
   /** How many files may be sent at a time while they are still being written; none by default. */
   readonly mostStreams?: number
+  /** So long a delete whose answer was lost may still be carried out; default: `overdueMs`. */
+  readonly overdueMs?: number | undefined
   /** The data type of new experiments. */
   readonly sessionType?: string | undefined
   /** The data type of new assessors. */
@@ -136,6 +138,7 @@ export class XnatArchive implements Archive {
       log,
       mostStreams: options.mostStreams ?? 0,
       newTypes: { session: sessionType, assessor: assessorType },
+      overdueMs: options.overdueMs,
     })
   }
 

@@ -39,6 +39,8 @@ export interface AssemblyPlan {
   readonly md5?: Md5 | undefined
   /** The journal directory of this mount. */
   readonly stagingDirectory: string
+  /** So long the server may take for what nobody waits for any more; default: `overdueMs`. */
+  readonly overdueMs?: number | undefined
   readonly reach?: Reach
   readonly latest?: SessionOptions['latest']
   readonly onRefused?: SessionOptions['onRefused']
@@ -85,6 +87,7 @@ export function assemble(plan: AssemblyPlan): Assembly {
     allowDelete: flags.allowDelete === 'entities',
     sessionType: flags.sessionType,
     assessorType: flags.assessorType,
+    overdueMs: plan.overdueMs,
     zips,
     md5: plan.md5,
   })
@@ -105,6 +108,7 @@ export function assemble(plan: AssemblyPlan): Assembly {
     writeMode: flags.writeMode,
     listsAhead: listsAhead(flags),
     isReadOnly: flags.readOnly ?? false,
+    overdueMs: plan.overdueMs,
     backsFromBytes: plan.backsFromBytes ?? Infinity,
     quietMs: flags.writeMode === 'back' ? flags.writeBackDelay * 1000 : emptyFileMs,
     uid: flags.uid ?? process.getuid!(),

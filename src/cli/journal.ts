@@ -81,10 +81,11 @@ export class OpenJournal {
 }
 
 /**
- * What was renamed comes later: another file may have got its old name since, and is resumed under it. What has a
+ * What a delete may be taking along comes first, and that delete is waited for. What was renamed comes later: another file may have got its old name since, and is resumed under it. What has a
  * backup's name comes last: whether it can be the original again depends on what becomes of the original's name.
  */
 function turnOf({ record }: JournalEntry): number {
+  if (record.goesWith) return -1
   if (record.origin === undefined) return 0
   return isBackupName(record.name) ? 2 : 1
 }

@@ -7,6 +7,21 @@ import { syncDirectory } from '../util/sync-directory.js'
 import type { ByteSpan } from './byte-ranges.js'
 import { readTrailer } from './journal-trailer.js'
 
+/** What may lie under the name of a file on the server and is the work of this user. Plain data. */
+export interface DoubtfulBytes {
+  readonly sizeBytes: number
+  /** Lower-case hex; absent where the server does not say it. */
+  readonly md5?: string
+  /** As it was listed. */
+  readonly version?: string
+}
+
+export function isDoubtful(file: FileEntry, doubtful: DoubtfulBytes): boolean {
+  const isOf = <Value>(mine: Value | undefined, its: Value | undefined): boolean =>
+    mine !== undefined && mine === its
+  return isOf(doubtful.md5, file.digest) || isOf(doubtful.version, file.version)
+}
+
 /** What has to be known of a staging file to store it in another process. Plain data. */
 export interface JournalRecord {
   readonly format: 1
@@ -33,7 +48,9 @@ export interface JournalRecord {
   /** ISO time of the last change of this record. */
   readonly at: string
   /** What was sent under its name while no answer told whether it was stored. */
-  readonly doubtful?: readonly { readonly sizeBytes: number; readonly md5: string }[]
+  readonly doubtful?: readonly DoubtfulBytes[]
+  /** Another file, of the same directory: a delete of it that may be under way takes what is stored of this one along. */
+  readonly goesWith?: FileEntry
   /** Why it could not be stored, when that was tried. */
   readonly reason?: string
 }

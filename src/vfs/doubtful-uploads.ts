@@ -1,15 +1,10 @@
 import type { Archive, DirectoryEntry, Entry, FileEntry, StoreSource } from '../archive/archive.js'
+import { isDoubtful } from '../data/journal-record.js'
+import type { DoubtfulBytes, JournalRecord } from '../data/journal-record.js'
 import { FsError } from '../util/fs-error.js'
 import { md5OfSource } from '../util/md5.js'
 
-/** Bytes that were sent, while no answer told whether they were stored. Plain data. */
-export interface DoubtfulUpload {
-  readonly sizeBytes: number
-  /** Lower-case hex. */
-  readonly md5: string
-}
-
-/** One of them that turned out to be stored. */
+/** Bytes that were sent, while no answer told whether they were stored, and turned out to be stored. */
 export interface FoundUpload {
   readonly file: FileEntry
   /** Of the local bytes; undefined when another process has sent them. */
@@ -22,26 +17,41 @@ export interface FoundUpload {
  * broke off may still be carried out.
  */
 export class DoubtfulUploads {
-  readonly #uploads: (DoubtfulUpload & { readonly revision: number | undefined })[]
+  readonly #uploads: { readonly bytes: DoubtfulBytes; readonly revision: number | undefined }[]
+  #goesWith: FileEntry | undefined
 
   /** @param left what another process has left in the journal */
-  constructor(left: readonly DoubtfulUpload[] = []) {
-    this.#uploads = left.map((upload) => ({ ...upload, revision: undefined }))
+  constructor(left: readonly DoubtfulBytes[] = []) {
+    this.#uploads = left.map((bytes) => ({ bytes, revision: undefined }))
   }
 
-  get all(): readonly DoubtfulUpload[] {
-    return this.#uploads.map(({ sizeBytes, md5 }) => ({ sizeBytes, md5 }))
+  /** What the journal says of them. */
+  get record(): Pick<JournalRecord, 'doubtful' | 'goesWith'> {
+    const doubtful = this.#uploads.map(({ bytes }) => bytes)
+    const goesWith = this.#goesWith
+    return { ...(doubtful.length > 0 && { doubtful }), ...(goesWith && { goesWith }) }
   }
 
   async note(source: StoreSource, revision: number): Promise<void> {
     if (this.#uploads.some((upload) => upload.revision === revision)) return
-    this.#uploads.push({ sizeBytes: source.sizeBytes, md5: await md5OfSource(source), revision })
+    const bytes = { sizeBytes: source.sizeBytes, md5: await md5OfSource(source) }
+    this.#uploads.push({ bytes, revision })
   }
 
-  /** A file that is being deleted, and will be there if that fails, or if this process ends. */
-  add({ sizeBytes, digest }: FileEntry): void {
-    if (sizeBytes !== undefined && digest !== undefined)
-      this.#uploads.push({ sizeBytes, md5: digest, revision: undefined })
+  /**
+   * A file that is being deleted, and will be there if that fails, or if this process ends.
+   * @param doomed the file whose delete takes it along
+   */
+  add({ sizeBytes, digest: md5, version }: FileEntry, doomed: FileEntry): void {
+    this.#goesWith = doomed
+    if (sizeBytes === undefined) return
+    const bytes = { sizeBytes, ...(md5 !== undefined && { md5 }), version }
+    this.#uploads.push({ bytes, revision: undefined })
+  }
+
+  /** That delete is done, or not to be expected any more. */
+  hasGone(): void {
+    this.#goesWith = undefined
   }
 
   forget(): void {
@@ -62,7 +72,7 @@ export class DoubtfulUploads {
         nextStep: 'close it again when it does',
       })
     if (file?.kind !== 'file') return undefined
-    const upload = this.#uploads.find(({ md5 }) => md5 === file.digest)
+    const upload = this.#uploads.find(({ bytes }) => isDoubtful(file, bytes))
     return upload && { file, revision: upload.revision }
   }
 }

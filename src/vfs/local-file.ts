@@ -166,9 +166,17 @@ export class LocalFile implements Outgoing {
     this.covers = undefined
   }
 
-  /** This stored version of it is being deleted: where that fails, it is no other file that has its name. */
-  mayLieUnder(stored: FileEntry): void {
-    this.#doubtful.add(stored)
+  /**
+   * This stored version of it is about to be deleted: where that fails, it is no other file that has its name.
+   * @param doomed the file whose delete takes it along
+   */
+  goesWith(doomed: FileEntry, stored: FileEntry): void {
+    this.#doubtful.add(stored, doomed)
+  }
+
+  /** That delete is done, or not to be expected any more. */
+  hasGone(): void {
+    this.#doubtful.hasGone()
   }
 
   /** The file is back under the name where its stored bytes are. */
@@ -310,7 +318,6 @@ export class LocalFile implements Outgoing {
     const { parent, name, path, overrides } = this.node
     if (!parent) return undefined
     const isOriginThere = origin !== undefined && origin.parent.overlay.get(origin.name) === origin.hidden
-    const doubtful = this.#doubtful.all
     return {
       path,
       directory: parent.directory,
@@ -322,7 +329,7 @@ export class LocalFile implements Outgoing {
       ...(isOriginThere && {
         origin: { path: originPath(origin), file: origin.hidden.hidden },
       }),
-      ...(doubtful.length > 0 && { doubtful }),
+      ...this.#doubtful.record,
     }
   }
 

@@ -1,5 +1,6 @@
 import type { Archive, FileEntry } from '../archive/archive.js'
 import { FsError } from '../util/fs-error.js'
+import type { ErrnoName } from '../util/fs-error.js'
 import { keepFolders } from './folders.js'
 import type { LocalFile } from './local-file.js'
 import type { Namespace } from './namespace.js'
@@ -22,6 +23,13 @@ export interface RemovalsOptions {
    * @returns how many files this mount has stored so far, wherever
    */
   readonly uploadsBelow: (path: string) => Promise<number>
+}
+
+/** Failures of a delete that has not been done, and would fail again. After any other nobody knows. */
+const refusals: ReadonlySet<ErrnoName> = new Set(['EBUSY', 'EPERM', 'EACCES'])
+
+export function isRefusal(error: unknown): boolean {
+  return error instanceof FsError && refusals.has(error.code)
 }
 
 /** How often a delete is tried while files are stored that it would take along. */
@@ -97,6 +105,7 @@ export class Removals {
     const undos: (() => void)[] = []
     const revisions: number[] = []
     const entries: FileEntry[] = []
+    let isAsked = false
     try {
       for (const other of rescued) {
         const { entry, undo, revision } = await this.#rescue(parent, file, other)
@@ -104,11 +113,15 @@ export class Removals {
         entries.push(entry)
         revisions.push(revision)
       }
+      isAsked = true
       await this.#options.archive.remove(file, entries)
       return revisions
     } catch (error) {
-      for (const undo of undos.toReversed()) undo()
+      // Of what a delete may have taken along, the bytes are kept until they are seen on the server, or stored again.
+      if (!isAsked || isRefusal(error)) for (const undo of undos.toReversed()) undo()
       throw error
+    } finally {
+      for (const { local } of rescued) local.hasGone()
     }
   }
 
@@ -150,7 +163,7 @@ export class Removals {
         // What somebody has begun to write meanwhile is nothing that was promised.
         if (isBeingChanged(node)) throw isWritten(file, node)
         local.retarget(undefined)
-        local.mayLieUnder(entry)
+        local.goesWith(file, entry)
         parent.overlay.set(node.name, node)
         await local.keep({ isDurable: true, held })
         return held.revision

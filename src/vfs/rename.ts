@@ -4,6 +4,7 @@ import type { ChangesOptions } from './changes.js'
 import type { LocalFile } from './local-file.js'
 import { isHidden } from './node.js'
 import type { Node } from './node.js'
+import { isRefusal } from './removals.js'
 import { isBackupName } from './temporary-names.js'
 
 interface Destination {
@@ -171,12 +172,15 @@ export class Renames {
       const restore = local.snapshot()
       try {
         local.retarget(undefined)
-        local.mayLieUnder(replaces)
+        local.goesWith(replaces, replaces)
         local.covers = undefined
+        if (!local.isBeingWritten()) await local.keep({ isDurable: true })
         await locals.removals.remove(node.parent!, replaces)
       } catch (error) {
-        restore()
+        if (isRefusal(error)) restore()
         throw error
+      } finally {
+        local.hasGone()
       }
     }
   }

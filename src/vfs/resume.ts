@@ -1,25 +1,27 @@
 import type { Archive, DirectoryEntry, FileEntry } from '../archive/archive.js'
-import { isComplete } from '../data/journal-record.js'
-import type { JournalEntry } from '../data/journal-record.js'
+import { isComplete, isDoubtful } from '../data/journal-record.js'
+import type { JournalEntry, JournalRecord } from '../data/journal-record.js'
 import { FsError } from '../util/fs-error.js'
-import type { ErrnoName } from '../util/fs-error.js'
+import type { Log } from '../util/log.js'
 import { md5OfFile } from '../util/md5.js'
+import { comesTrue, overdueMs } from '../util/overdue.js'
 import { keepFolder } from './folders.js'
 import type { InodeTable } from './inode-table.js'
 import type { LocalFile } from './local-file.js'
 import type { Namespace } from './namespace.js'
 import type { Hidden, Node } from './node.js'
 import type { LocalFiles } from './local-files.js'
+import { isRefusal } from './removals.js'
 import { isBackupName } from './temporary-names.js'
-
-/** What a delete fails with that will fail tomorrow too. */
-const refusals: ReadonlySet<ErrnoName> = new Set(['EBUSY', 'EPERM', 'EACCES'])
 
 export interface ResumeOptions {
   readonly archive: Archive
   readonly table: InodeTable
   readonly names: Namespace
   readonly locals: LocalFiles
+  readonly log: Log
+  /** So long the server may take for a delete that a killed process has asked for; default: `overdueMs`. */
+  readonly overdueMs?: number | undefined
 }
 
 /** What became of a journal entry: it is shown and will be sent; it is not needed; or it stays where it is, and why. */
@@ -39,6 +41,7 @@ export class Resume {
   /** @throws FsError when the server cannot tell whether the entry still has its place */
   async resume(entry: JournalEntry): Promise<Resumed> {
     const { record } = entry
+    for (const doomed of askedFor(record)) await this.#awaitDelete(record, doomed)
     const parent = await this.#find(directoryOf(record.path), record.directory)
     this.#requireAnswers()
     if (record.isDeleted && (await this.#delete(entry, parent))) return { kind: 'needless' }
@@ -49,6 +52,23 @@ export class Resume {
     this.#requireAnswers()
     if (now && now.kind !== 'file') return left('its name is that of a directory now')
     return this.#show(entry, parent, now)
+  }
+
+  /** Carried out after this, a delete that was asked for would take what is stored now, or is found to be. */
+  async #awaitDelete({ at }: JournalRecord, { path, file }: Doomed): Promise<void> {
+    const { archive, names, log, overdueMs: mostMs = overdueMs } = this.#options
+    const untilMs = Math.min(Date.parse(at), Date.now()) + mostMs
+    const isGone = async (): Promise<boolean> => {
+      const parent = await this.#find(directoryOf(path))
+      if (parent) archive.refresh(parent.directory)
+      const now = parent && (await names.find(parent, nameOf(path)))
+      this.#requireAnswers()
+      return now?.file?.version !== file.version
+    }
+    if (untilMs <= Date.now() || (await isGone())) return
+    const seconds = Math.ceil((untilMs - Date.now()) / 1000)
+    log.info(`${path}: waiting for a delete that an earlier mount has asked for, at most ${seconds} s`)
+    await comesTrue(isGone, untilMs)
   }
 
   /** What was listed before the server went away is no ground for a decision about bytes that are nowhere else. */
@@ -64,9 +84,7 @@ export class Resume {
    * @returns false when that is refused: nobody was told that the file is gone, so it is not
    */
   async #delete({ record }: JournalEntry, parent: Node | undefined): Promise<boolean> {
-    const { path, replaces, origin } = record
-    const doomed = [...(replaces ? [{ path, file: replaces }] : []), ...(origin ? [origin] : [])]
-    for (const { path, file } of doomed) {
+    for (const { path, file } of ofDeleted(record)) {
       const folder = path === record.path ? parent : await this.#find(directoryOf(path))
       if (!folder || folder.overlay.has(nameOf(path))) continue
       const now = await this.#options.names.find(folder, nameOf(path))
@@ -74,7 +92,7 @@ export class Resume {
       try {
         await this.#options.locals.removals.remove(folder, now.file)
       } catch (error) {
-        if (error instanceof FsError && refusals.has(error.code)) return false
+        if (isRefusal(error)) return false
         throw error
       }
     }
@@ -137,6 +155,24 @@ export class Resume {
   }
 }
 
+/** A stored file and its path from the mountpoint. */
+type Doomed = NonNullable<JournalRecord['origin']>
+
+/** What is deleted with a file. */
+function ofDeleted({ path, replaces, origin }: JournalRecord): Doomed[] {
+  return [...(replaces ? [{ path, file: replaces }] : []), ...(origin ? [origin] : [])]
+}
+
+/** What the server may have been asked to delete. */
+function askedFor(record: JournalRecord): Doomed[] {
+  const { path, goesWith, isDeleted } = record
+  const taking = goesWith && {
+    path: [...path.split('/').slice(0, -1), goesWith.name].join('/'),
+    file: goesWith,
+  }
+  return [...(taking ? [taking] : []), ...(isDeleted ? ofDeleted(record) : [])]
+}
+
 type State =
   { readonly kind: 'to-be-stored' | 'stored' } | { readonly kind: 'conflict'; readonly reason: string }
 
@@ -147,7 +183,7 @@ async function stateOf({ record, stagingPath }: JournalEntry, now: FileEntry | u
   if (now?.digest !== undefined && now.sizeBytes === record.sizeBytes && isComplete(record)) {
     if ((await md5OfFile(stagingPath, record.sizeBytes)) === now.digest) return { kind: 'stored' }
   }
-  if (now && record.doubtful?.some(({ md5 }) => md5 === now.digest)) return { kind: 'to-be-stored' }
+  if (now && record.doubtful?.some((bytes) => isDoubtful(now, bytes))) return { kind: 'to-be-stored' }
   if (!now) return { kind: 'conflict', reason: 'the file that it changes was removed on the server since' }
   const reason = replaces
     ? 'the file was changed on the server since'

@@ -42,6 +42,8 @@ export interface VfsOptions extends AttributeDefaults {
   /** The journal directory. */
   readonly stagingDirectory: string
   readonly isReadOnly: boolean
+  /** As of `ResumeOptions`. */
+  readonly overdueMs?: number | undefined
   /** From which size on open() names the local file of a cached one; default: never. */
   readonly backsFromBytes?: number
   /** How long a file that nobody waits for stays here before it is sent. */

@@ -8,6 +8,8 @@ import type { WorkerStart } from './worker-protocol.js'
 
 /** Shorter than a user's, so that files are sent while others are written. */
 const writeBackDelaySeconds = 0.1
+/** The server of these tests is quick. */
+const overdueMs = 1000
 
 export interface Layers {
   readonly vfs: Vfs
@@ -21,7 +23,12 @@ export interface Layers {
 /** All layers of a mount but FUSE, in this process. */
 export async function startLayers(options: WorkerStart): Promise<Layers> {
   const { stateDirectory, writeMode } = options
-  const flags = { writeMode, writeBackDelay: writeBackDelaySeconds, cacheDir: `${stateDirectory}-cache` }
+  const flags = {
+    writeMode,
+    writeBackDelay: writeBackDelaySeconds,
+    cacheDir: `${stateDirectory}-cache`,
+    overdueMs,
+  }
   const local = await startLocalVfs(options, flags, stateDirectory)
   return {
     vfs: local.vfs,

@@ -22,6 +22,11 @@ export interface LocalVfs {
   stop(): Promise<void>
 }
 
+/** Of a mount, and what users cannot choose. */
+export interface LocalVfsFlags extends Partial<MountFlags> {
+  readonly overdueMs?: number
+}
+
 type ServerAccess = Pick<Server, 'url' | 'user' | 'password'>
 
 /**
@@ -30,7 +35,7 @@ type ServerAccess = Pick<Server, 'url' | 'user' | 'password'>
  */
 export async function startLocalVfs(
   server: ServerAccess,
-  flags: Partial<MountFlags> = {},
+  { overdueMs, ...flags }: LocalVfsFlags = {},
   journalRoot?: string,
 ): Promise<LocalVfs> {
   const root = journalRoot ?? (await mkdtemp(join(tmpdir(), 'xnatfs-vfs-')))
@@ -54,6 +59,7 @@ export async function startLocalVfs(
     log,
     cache,
     stagingDirectory: journal.directory,
+    overdueMs,
   })
   await journal.resume(assembly.vfs, log)
   return {

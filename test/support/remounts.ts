@@ -2,12 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach } from 'vitest'
-import type { MountFlags } from '../../src/cli/flags.js'
 import { startEmulator } from '../../src/emulator/emulator.js'
 import type { RunningEmulator } from '../../src/emulator/emulator.js'
 import type { FileSystem } from './file-system.js'
 import { startLocalVfs } from './local-vfs.js'
-import type { LocalVfs } from './local-vfs.js'
+import type { LocalVfs, LocalVfsFlags } from './local-vfs.js'
 import { storedTexts } from './stored-texts.js'
 import type { StoredTexts } from './stored-texts.js'
 import { vfsFileSystem } from './vfs-file-system.js'
@@ -18,7 +17,7 @@ export interface Remounts {
   readonly server: StoredTexts
   /** Where journals are. */
   readonly root: string
-  start(flags?: Partial<MountFlags>): Promise<{ mount: LocalVfs; fs: FileSystem }>
+  start(flags?: LocalVfsFlags): Promise<{ mount: LocalVfs; fs: FileSystem }>
 }
 
 /** Registers what comes before and after each test of the file. @param uri of the resource, from /data on */

@@ -1,0 +1,127 @@
+import { describe, expect, it, vi } from 'vitest'
+import { FsError } from '../../src/util/fs-error.js'
+import { writeFile } from '../support/file-system.js'
+import type { FileSystem } from '../support/file-system.js'
+import { abandonJournals } from '../support/journals.js'
+import { useRemounts } from '../support/remounts.js'
+
+const here = 'TEST/1/MR1/resources/L'
+const uri = '/data/projects/TEST/subjects/1/experiments/MR1/resources/L'
+const at = useRemounts(uri)
+/** Nothing is sent by itself while a test looks. */
+const back = { writeMode: 'back', writeBackDelay: 3600 } as const
+
+const count = (of: string, path: string): number =>
+  at.emulator.control.requests().filter((request) => request.method === of && request.path.includes(path))
+    .length
+const deletes = (): number => count('DELETE', '/files/')
+const soon = { timeout: 20_000, interval: 5 }
+
+/** Both are stored: XNAT deletes the longer name with the shorter one. */
+async function storeBoth(
+  mount: { vfs: { drain(options: { includeOpen: boolean }): Promise<void> } },
+  fs: FileSystem,
+): Promise<void> {
+  await writeFile(fs, `${here}/n.nii`, 'image')
+  await writeFile(fs, `${here}/n.nii.gz`, 'packed')
+  await mount.vfs.drain({ includeOpen: false })
+}
+
+describe('a delete that the server carries out late', () => {
+  it('takes nothing along that the next mount believes to be stored', async () => {
+    const first = await at.start(back)
+    await storeBoth(first.mount, first.fs)
+    at.emulator.control.setFaults([
+      { method: 'DELETE', path: '/data/**', fault: { kind: 'delay', ms: 1500 } },
+    ])
+    const unlinking = first.fs.unlink(`${here}/n.nii`).catch(() => {})
+    await vi.waitFor(() => expect(deletes()).toBe(1), soon)
+    await abandonJournals(at.root)
+    const { mount } = await at.start(back)
+    await mount.vfs.drain({ includeOpen: false })
+    await unlinking
+    expect(await at.server.texts()).toEqual({ 'n.nii.gz': 'packed' })
+    expect(mount.lines.join('\n')).toContain(
+      `${here}/n.nii: waiting for a delete that an earlier mount has asked for`,
+    )
+  })
+
+  it('takes nothing along that has been written anew meanwhile', async () => {
+    const first = await at.start(back)
+    await writeFile(first.fs, `${here}/a.txt`, 'one')
+    await first.mount.vfs.drain({ includeOpen: false })
+    const open = await first.fs.open(`${here}/a.txt`, 'r+')
+    await open.write(Buffer.from('two'), 0)
+    await open.close()
+    at.emulator.control.setFaults([
+      { method: 'DELETE', path: '/data/**', fault: { kind: 'delay', ms: 1500 } },
+    ])
+    const unlinking = first.fs.unlink(`${here}/a.txt`).catch(() => {})
+    await vi.waitFor(() => expect(deletes()).toBe(1), soon)
+    await abandonJournals(at.root)
+    const { mount, fs } = await at.start(back)
+    await writeFile(fs, `${here}/a.txt`, 'new')
+    await mount.vfs.drain({ includeOpen: false })
+    await unlinking
+    expect(await at.server.texts()).toEqual({ 'a.txt': 'new' })
+  })
+
+  it('is waited for, and not asked for again, when a proxy has lost patience', async () => {
+    const { mount, fs } = await at.start(back)
+    await storeBoth(mount, fs)
+    at.emulator.control.setFaults([
+      { method: 'DELETE', path: '/data/**', fault: { kind: 'status', status: 504 } },
+    ])
+    const unlinking = fs.unlink(`${here}/n.nii`)
+    await vi.waitFor(() => expect(deletes()).toBe(1), soon)
+    const listed = count('GET', '/data/')
+    await vi.waitFor(() => expect(count('GET', '/data/')).toBeGreaterThan(listed + 1), soon)
+    at.emulator.control.setFaults([])
+    await at.server.rest('DELETE', `${uri}/files/n.nii`)
+    await unlinking
+    await mount.vfs.drain({ includeOpen: false })
+    expect(await at.server.texts()).toEqual({ 'n.nii.gz': 'packed' })
+    expect(deletes()).toBe(2)
+  })
+
+  it('is not waited for when the server had time enough', async () => {
+    const { mount, fs } = await at.start({ ...back, overdueMs: 300 })
+    await storeBoth(mount, fs)
+    at.emulator.control.setFaults([
+      { method: 'DELETE', path: '/data/**', fault: { kind: 'status', status: 504 } },
+    ])
+    await expect(fs.unlink(`${here}/n.nii`)).rejects.toMatchObject({ code: 'ETIMEDOUT' })
+    expect(deletes()).toBe(2)
+    at.emulator.control.setFaults([])
+    await mount.vfs.drain({ includeOpen: false })
+    expect(await at.server.texts()).toEqual({ 'n.nii': 'image', 'n.nii.gz': 'packed' })
+  })
+})
+
+describe('a delete of which nobody knows whether it was carried out', () => {
+  it.each(['close', 'back'] as const)('costs nothing that it has taken along (%s)', async (writeMode) => {
+    const { mount, fs } = await at.start({ ...back, writeMode })
+    await storeBoth(mount, fs)
+    const remove = mount.archive.remove.bind(mount.archive)
+    vi.spyOn(mount.archive, 'remove').mockImplementationOnce(async (...of) => {
+      await remove(...of)
+      throw new FsError('EIO', 'the network is gone', { nextStep: 'wait' })
+    })
+    await expect(fs.unlink(`${here}/n.nii`)).rejects.toMatchObject({ code: 'EIO' })
+    await mount.vfs.drain({ includeOpen: false })
+    expect(await at.server.texts()).toEqual({ 'n.nii.gz': 'packed' })
+  })
+
+  it('leaves what it has not taken along where it is', async () => {
+    const { mount, fs } = await at.start({ ...back, writeMode: 'close' })
+    await storeBoth(mount, fs)
+    vi.spyOn(mount.archive, 'remove').mockRejectedValueOnce(
+      new FsError('EIO', 'the network is gone', { nextStep: 'wait' }),
+    )
+    const sent = count('PUT', '/files/')
+    await expect(fs.unlink(`${here}/n.nii`)).rejects.toMatchObject({ code: 'EIO' })
+    await mount.vfs.drain({ includeOpen: false })
+    expect(await at.server.texts()).toEqual({ 'n.nii': 'image', 'n.nii.gz': 'packed' })
+    expect(count('PUT', '/files/')).toBe(sent)
+  })
+})
