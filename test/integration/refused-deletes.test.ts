@@ -10,8 +10,8 @@ import { useRemounts } from '../support/remounts.js'
 
 const here = 'TEST/1/MR1/resources/J'
 const at = useRemounts('/data/projects/TEST/subjects/1/experiments/MR1/resources/J')
-/** Nothing is sent by itself while a test looks. */
-const back = { writeMode: 'back', writeBackDelay: 3600 } as const
+/** Nothing is sent by itself while a test looks; nor does a delete that was not asked for before a kill take long to wait for. */
+const back = { writeMode: 'back', writeBackDelay: 3600, overdueMs: 1000 } as const
 
 describe('a file whose delete is refused', () => {
   it.each(['closed', undefined])(
