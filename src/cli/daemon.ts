@@ -12,6 +12,9 @@ type DaemonReport =
   | { readonly kind: 'ready' }
   | { readonly kind: 'failed'; readonly exitCode: ExitCode; readonly refusal: Refusal }
 
+/** A user who waits longer is told where to look: the server is slow, or carries out what a killed mount has asked for. */
+const slowStartMs = 3000
+
 /** Set for the process that serves a mount in the background. */
 const daemonMark = 'XNATFS_DAEMON'
 
@@ -45,6 +48,7 @@ export async function startDaemon(
   let said = '' // of systemd-cat, before the journal is its stderr
   child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()))
   const where = log === 'journal' ? `journalctl -t xnatfs _PID=${child.pid}` : log.file
+  const slow = setTimeout(() => process.stderr.write(`xnatfs: still starting; see ${where}\n`), slowStartMs)
   const report = await new Promise<DaemonReport>((resolve) => {
     child.once('message', (message) => resolve(message as DaemonReport))
     child.once('error', ({ message }) =>
@@ -57,6 +61,7 @@ export async function startDaemon(
     )
     child.send(plan, () => {}) // whether it arrives, the child tells
   })
+  clearTimeout(slow)
   if (report.kind === 'failed') throw new CliError(report.exitCode, report.refusal)
   child.stderr?.destroy()
   child.disconnect()

@@ -225,6 +225,24 @@ describe('somebody new', () => {
     }
   })
 
+  it('says where to look when the start takes long', async () => {
+    await server.setFaults([{ method: 'POST', path: '/data/JSESSION', fault: { kind: 'delay', ms: 5000 } }])
+    const child = spawn(process.execPath, [program, 'mount', path, '--url', server.url], {
+      env: { ...process.env, ...env },
+    })
+    const ended = new Promise((resolve) => child.once('exit', resolve))
+    let said = ''
+    child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()))
+    try {
+      await expect.poll(() => said, { timeout: 20_000 }).toMatch(/^xnatfs: still starting; see \/.*\.log\n$/)
+    } finally {
+      child.kill('SIGINT')
+      await ended
+      await server.setFaults([])
+    }
+    await expect.poll(() => readdir(folder), { timeout: 20_000 }).not.toContain('xnat')
+  })
+
   /** On a terminal of its own; what is typed goes to `stdin`. */
   const onTerminal = (parameters: string, given: Record<string, string> = {}) => {
     const child = spawn('script', ['-qec', `${process.execPath} ${program} ${parameters}`, '/dev/null'], {
