@@ -4,6 +4,7 @@ import type { Document } from './documents.js'
 import { prearchivedFilesPath, prearchivedPath, scanPath } from './prearchive-client.js'
 import type { PrearchivedAddress, PrearchivedResourceAddress } from './prearchive-client.js'
 import { settingsPath } from './settings-documents.js'
+import { cachedResourcePath } from './user-cache-client.js'
 
 /** Lists of REST beside those of items and their files. */
 
@@ -18,6 +19,11 @@ export function settingsDocument(
   format: AnswerFormat | undefined,
 ): Document {
   return tableDocument(`${settingsPath(project)}/${tool}`, format)
+}
+
+/** The files in a folder of the user. */
+export function cachedResourceDocument(resource: string): Document {
+  return tableDocument(cachedResourcePath(resource), 'csv')
 }
 
 export function prearchivedScansDocument(

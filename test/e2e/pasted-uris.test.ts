@@ -61,6 +61,8 @@ describe.each(drivers)('a URI of REST behind the mountpoint, by the driver %s', 
     ['/experiments?xsiType=xnat:mrSessionData&columns=ID,xnat:mrSessionData/date&format=csv'],
     ['/projects/TEST/experiments?date=01/01/2006-12/31/2030&format=json'],
     ['/user/reader/roles?format=xml'],
+    ['/user/cache/resources/folder?'],
+    ['/user/cache/resources/folder?format=json'],
   ])('is what curl gets: %s', async (uri) => {
     const sent = (await catalogue.get(uri)).toString('latin1')
     expect(await opened(uri)).toEqual({ text: withNewline(sent) })

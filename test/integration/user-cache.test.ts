@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { startEmulator } from '../../src/emulator/emulator.js'
 import type { RunningEmulator } from '../../src/emulator/emulator.js'
-import { changesAt } from '../support/control-site.js'
+import { changesAt, withNewline } from '../support/control-site.js'
 import { put, rest } from '../support/emulator-rest.js'
 import { readFile, writeFile } from '../support/file-system.js'
 import type { FileSystem } from '../support/file-system.js'
@@ -44,6 +44,20 @@ describe('a file in a folder of the user', () => {
     expect((await fs.stat(`${folder}/a.bin`)).sizeBytes).toBe(4)
     await expect(fs.stat(`${folder}/none`)).rejects.toMatchObject({ code: 'ENOENT' })
     await expect(fs.stat('.xnat/cache/none')).rejects.toMatchObject({ code: 'ENOENT' })
+  })
+
+  it('is in the list that curl gets of the folder, unless a folder has the name of the question', async () => {
+    await writeFile(fs, `${folder}/a.txt`, 'a')
+    for (const question of ['?', '?format=json', '?format=csv', '?format=xml', '?format=html'])
+      expect([question, await text(`data/user/cache/resources/upload${question}`)]).toEqual([
+        question,
+        withNewline(await server(`/upload${question}`)),
+      ])
+    await expect(fs.mkdir(`${folder}?`)).rejects.toMatchObject({ code: 'EEXIST' })
+    await expect(fs.stat('.xnat/cache/none?')).rejects.toMatchObject({ code: 'ENOENT' })
+    await fs.mkdir('.xnat/cache/none?')
+    await fs.mkdir('.xnat/cache/none')
+    expect(await fs.list('.xnat/cache/none?')).toEqual([])
   })
 
   it('may be large, empty, in a folder, and have any name', async () => {

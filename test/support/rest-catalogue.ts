@@ -266,10 +266,9 @@ export function isItem({ uri, path }: MapRow): boolean {
   )
 }
 
-/** Whether REST's list of it is had in each of its forms: not where there are names of one's own, nor where XNAT has none. */
+/** Whether REST's list of it is had in each of its forms: of favorites XNAT has none by this path. */
 export function isTable(row: MapRow): boolean {
-  const isOther = /\/(cache\/resources\/\{X\}|favorites\/\{TYPE\})$/.test(row.uri)
-  return !isDocument(row) && !row.uri.includes('?') && !isOther
+  return !isDocument(row) && !row.uri.includes('?') && !row.uri.endsWith('/favorites/{TYPE}')
 }
 
 /** What stands behind a URI of which more is below, where its document is meant; undefined where nothing has to. */

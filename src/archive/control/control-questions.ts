@@ -2,6 +2,7 @@ import { inForm } from '../../xnat/answer-documents.js'
 import type { AnswerFormat } from '../../xnat/answer-documents.js'
 import { pipelineDocument, savedSearchDocument, userDocument } from '../../xnat/documents.js'
 import type { Document } from '../../xnat/documents.js'
+import { cachedResourceDocument } from '../../xnat/list-documents.js'
 import { groupDocument } from '../../xnat/settings-documents.js'
 import type { DirectoryEntry, Entry } from '../archive.js'
 import { aliasEntry } from '../entries.js'
@@ -59,6 +60,7 @@ const listed: Readonly<Partial<Record<ControlKind, (name: string, place: Control
   pipelines: (name, { item }) => pipelineDocument(item.project!, name),
   users: userDocument,
   saved: savedSearchDocument,
+  cache: cachedResourceDocument,
 }
 
 /** Where a question is asked, and what is known of it. */
