@@ -3,7 +3,7 @@ import type { AnswerFormat } from './answer-documents.js'
 import type { Document } from './documents.js'
 import { prearchivedFilesPath, prearchivedPath, scanPath } from './prearchive-client.js'
 import type { PrearchivedAddress, PrearchivedResourceAddress } from './prearchive-client.js'
-import { settingsPath } from './settings-documents.js'
+import { settingDocument, settingPath, settingsPath } from './settings-documents.js'
 import { cachedResourcePath } from './user-cache-client.js'
 
 /** Lists of REST beside those of items and their files. */
@@ -19,6 +19,12 @@ export function settingsDocument(
   format: AnswerFormat | undefined,
 ): Document {
   return tableDocument(`${settingsPath(project)}/${tool}`, format)
+}
+
+/** Of one thing that a tool keeps, as REST has it by its path alone; what is written there is its text. */
+export function settingAnswerDocument(project: string | undefined, tool: string, path: string): Document {
+  const { change } = settingDocument(project, tool, path)
+  return { ...tableDocument(settingPath(project, tool, path), undefined), ...(change && { change }) }
 }
 
 /** The files in a folder of the user. */

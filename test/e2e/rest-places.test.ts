@@ -55,7 +55,10 @@ describe.each(drivers)('the places of REST by the driver %s', (driver) => {
 
   it('settings and favorites are made, read and removed', async () => {
     await inMount('echo "TR 600" > TEST/.xnat/config/tool/path && mkdir -p TEST/.xnat/config/tool')
-    expect(await inMount('cat data/projects/TEST/config/tool/path')).toBe('TR 600\n')
+    expect(await inMount('cat TEST/.xnat/config/tool/path')).toBe('TR 600\n')
+    await inMount('echo "TR 700" > data/projects/TEST/config/tool/path')
+    expect(await inMount("cat 'data/projects/TEST/config/tool/path?contents=true'")).toBe('TR 700\n')
+    expect(await inMount('cat data/projects/TEST/config/tool/path')).toMatch(/^\{"ResultSet".*TR 700\\n/)
     await inMount('rm TEST/.xnat/config/tool/path')
     expect(await inMount('ls TEST/.xnat/config/tool')).toBe('')
     const favorites = 'data/users/favorites/xnat:projectData'

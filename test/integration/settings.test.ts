@@ -80,7 +80,37 @@ describe('what tools keep', () => {
         '/data/projects/TEST/config/anon/projects/TEST?contents=true',
       ],
     ] as const)
-      expect([path, await text(`data/${path}`)]).toEqual([path, withNewline(await server(url))])
+      expect([path, await text(`data/${path}?contents=true`)]).toEqual([path, withNewline(await server(url))])
+  })
+
+  it('is by the path of REST what REST has there, and its text in `.xnat`', async () => {
+    for (const path of ['config/anon/script', 'projects/TEST/config/protocols/sequences/t1']) {
+      const answer = withNewline(await server(`/data/${path}`))
+      expect(answer).toContain('"contents":')
+      for (const uri of [`data/${path}`, `data/${path}?`])
+        expect([uri, await text(uri)]).toEqual([uri, answer])
+      const kept = path.replace('projects/', '').replace('config/', '.xnat/config/')
+      const contents = withNewline(await server(`/data/${path}?contents=true`))
+      for (const uri of [kept, `data/${path}?contents=true`])
+        expect([uri, await text(uri)]).toEqual([uri, contents])
+    }
+    expect(await site.fs.list('data/config')).toEqual(await site.fs.list('.xnat/config'))
+    expect(await site.fs.list('data/projects/TEST/config/anon')).toEqual(['projects'])
+    expect(await site.fs.list('.xnat')).not.toContain('config-answers')
+    await expect(site.fs.stat('TEST/1/.xnat/config-answers')).rejects.toMatchObject({ code: 'ENOENT' })
+  })
+
+  it('is set and disabled by that path too, as by curl', async () => {
+    site.emulator.control.resetRequests()
+    await writeFile(site.fs, 'data/config/newTool/new', 'one\n')
+    await writeFile(site.fs, 'data/config/newTool/new', 'two\n')
+    const path = '/data/config/newTool/new'
+    expect(changes()).toEqual([`PUT ${path}?inbody=true`, `PUT ${path}?inbody=true`])
+    expect(await text('.xnat/config/newTool/new')).toBe('two\n')
+    expect(await text('data/config/newTool/new')).toBe(withNewline(await server(path)))
+    await site.fs.unlink('data/config/newTool/new')
+    expect(changes().at(-1)).toBe(`DELETE ${path}`)
+    await expect(site.fs.stat('data/config/newTool/new')).rejects.toMatchObject({ code: 'ENOENT' })
   })
 
   it('is set by writing it, also where there was nothing, and in a folder', async () => {

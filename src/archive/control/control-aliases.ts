@@ -1,6 +1,7 @@
 import type { Entry } from '../archive.js'
 import { aliasEntry } from '../entries.js'
 import { controlName } from '../layout.js'
+import { settingAnswers } from './settings.js'
 
 type Targets = Readonly<Record<string, string>>
 
@@ -15,7 +16,7 @@ const aliases: Readonly<Record<string, Targets>> = {
     workflows: 'workflows',
     status: 'status',
     services: 'services',
-    config: 'config',
+    config: settingAnswers,
     scanners: 'scanners?',
     investigators: 'investigators?',
   },
@@ -33,7 +34,7 @@ const aliases: Readonly<Record<string, Targets>> = {
     pars: 'pars?',
     protocols: 'protocols',
     searches: 'searches',
-    config: 'config',
+    config: settingAnswers,
   },
   subject: { projects: 'projects', status: 'status' },
   experiment: { projects: 'projects', status: 'status', history: 'history.json' },

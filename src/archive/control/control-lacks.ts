@@ -144,12 +144,12 @@ function canDoIn(place: ControlPlace, capability: Capability): boolean {
 
 function canDoWith(place: ControlFilePlace, capability: Capability): boolean {
   const {
-    in: { kind },
+    in: { kind, isAnswers },
     document,
     isResult,
     isAsked,
   } = place
-  if (capability === 'remove' && isAsked) return false
+  if (capability === 'remove' && isAsked && !isAnswers) return false
   if (capability === 'remove') return kind === 'pipelines' || (made[kind] !== undefined && !isResult)
   if (capability !== 'write') return false
   return document?.change !== undefined || (made[kind] !== undefined && !isResult)

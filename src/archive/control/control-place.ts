@@ -100,6 +100,8 @@ export interface ControlPlace extends Place {
   /** From the top of what the tool, or the folder of the user, keeps. */
   readonly folders?: readonly string[]
   readonly prearchived?: Prearchived
+  /** Of settings: each file is what REST answers to its path. */
+  readonly isAnswers?: boolean
   /** Reached through a view: shown, not to be changed here. */
   readonly isView?: boolean
 }

@@ -6,7 +6,7 @@ import { cachedResourceDocument } from '../../xnat/list-documents.js'
 import { groupDocument } from '../../xnat/settings-documents.js'
 import type { DirectoryEntry, Entry } from '../archive.js'
 import { aliasEntry } from '../entries.js'
-import { unescapeName } from '../names.js'
+import { escapeName, unescapeName } from '../names.js'
 import { askedOf, formatOf } from '../questions.js'
 import type { Asked } from '../questions.js'
 import { askedList } from './asked-lists.js'
@@ -35,10 +35,12 @@ const elsewhere: Readonly<Partial<Record<ControlKind, Elsewhere>>> = {
     const [, form] = /^recent=true(?:&(.*))?$/.exec(question) ?? []
     return /^recent=true(&|$)/.test(question) ? `../prearchive-recent?${form ?? ''}` : undefined
   },
-  'config-tool': ({ name, question }, format, { item }) => {
+  'config-tool': ({ name, question }, format, { item, subject, folders = [], isAnswers }) => {
     const isSpecification = name === 'archive_spec' && item.project === undefined
-    const isIt = isSpecification && (format === '' || format === 'xml')
-    return isIt || question === 'contents=true' ? name : undefined
+    if (isSpecification && (format === '' || format === 'xml')) return name
+    if (question !== 'contents=true') return undefined
+    const kept = ['config', ...[subject!, ...folders].map(escapeName), name].join('/')
+    return isAnswers ? `${'../'.repeat(2 + folders.length)}${kept}` : name
   },
   protocols: ({ name, question }) => {
     const [, form] = /^dataType=[^&]+(?:&(format=xml))?$/.exec(question) ?? []

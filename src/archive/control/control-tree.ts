@@ -35,7 +35,7 @@ import { listedRules, named, namedText } from './listed-documents.js'
 import { askedRules, cachedTable, dataType, segment } from './named-documents.js'
 import { prearchiveRules } from './prearchive.js'
 import { serviceRules } from './service-orders.js'
-import { settingsRules } from './settings.js'
+import { settingAnswers, settingAnswersEntry, settingsRules } from './settings.js'
 import { slashedEntry } from './slashed-questions.js'
 import { userCacheRules } from './user-cache.js'
 
@@ -52,10 +52,12 @@ const rules: Readonly<Record<ControlKind, ControlRule>> = {
   item: {
     documents: (place) => itemDocuments[place.of](place),
     directories: ({ of }) => itemDirectories[of] ?? {},
-    find: async (directory, place, name, sources) =>
-      place.of === 'scan' && name === dicomDirName
-        ? dicomDirEntry(directory, place, sources)
-        : answerEntry(directory, place, name),
+    find: async (directory, place, name, sources) => {
+      if (place.of === 'scan' && name === dicomDirName) return dicomDirEntry(directory, place, sources)
+      const hasSettings = Object.hasOwn(itemDirectories[place.of] ?? {}, 'config')
+      if (hasSettings && name === settingAnswers) return settingAnswersEntry(directory, place)
+      return answerEntry(directory, place, name)
+    },
   },
   roles: {
     list: async (directory, place, sources) => {

@@ -1,11 +1,12 @@
 import type { Document } from '../../xnat/documents.js'
+import { settingAnswerDocument } from '../../xnat/list-documents.js'
 import { settingDocument } from '../../xnat/settings-documents.js'
 import type { DirectoryEntry, Entry } from '../archive.js'
 import { aliasEntry } from '../entries.js'
 import { controlName, placeOf } from '../layout.js'
 import { escapeName, unescapeName } from '../names.js'
 import type { Sources } from '../sources.js'
-import { controlDirectoryEntry, textEntry, unreadEntry } from './control-entries.js'
+import { askedEntry, controlDirectoryEntry, textEntry, unreadEntry, within } from './control-entries.js'
 import type { ControlPlace, SettingsKind } from './control-place.js'
 import type { ControlRule } from './control-rule.js'
 
@@ -25,7 +26,11 @@ export const settingsRules: Readonly<Record<SettingsKind, ControlRule>> = {
       const { folders, files } = await below(place, sources)
       return [
         ...folders.map((name) => folderEntry(directory, name)),
-        ...files.map((name) => unreadEntry(directory, escapeName(name), settingOf(place, name))),
+        ...files.map((name) =>
+          place.isAnswers
+            ? askedEntry(directory, escapeName(name), answerOf(place, name))
+            : unreadEntry(directory, escapeName(name), settingOf(place, name)),
+        ),
       ]
     },
     find: async (directory, place, name, sources) => {
@@ -33,6 +38,7 @@ export const settingsRules: Readonly<Record<SettingsKind, ControlRule>> = {
       const { folders, files } = await below(place, sources)
       if (folders.includes(label)) return folderEntry(directory, label)
       if (!files.includes(label)) return specification(place, label, sources)
+      if (place.isAnswers) return askedEntry(directory, name, answerOf(place, label))
       const document = settingOf(place, label)
       return textEntry(directory, name, document, await sources.text(document))
     },
@@ -58,6 +64,17 @@ export const settingName = /^[\w@:~-][\w.@:~-]*(?:\/[\w@:~-][\w.@:~-]*)*$/
 
 export function settingOf(place: ControlPlace, name: string): Document {
   return settingDocument(place.item.project, place.subject!, settingPathIn(place, name))
+}
+
+function answerOf(place: ControlPlace, name: string): Document {
+  return settingAnswerDocument(place.item.project, place.subject!, settingPathIn(place, name))
+}
+
+/** Where REST's own path of settings leads to: each is what the server answers to its path there, and not its text alone. */
+export const settingAnswers = 'config-answers'
+
+export function settingAnswersEntry(directory: DirectoryEntry, place: ControlPlace): DirectoryEntry {
+  return controlDirectoryEntry(directory, settingAnswers, { ...within(place, 'config'), isAnswers: true })
 }
 
 /** Under which a tool keeps what has this name in a directory. */
