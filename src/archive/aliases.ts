@@ -9,7 +9,7 @@ import { controlName, levels, placeOf } from './layout.js'
 import type { DirectoryListing, ItemPlace, Level } from './layout.js'
 import { unescapeName } from './names.js'
 import { queryEntry } from './queries.js'
-import { askedOf, filesQuestion, questionEntry } from './questions.js'
+import { askedOf, filesQuestion, questionEntry, resourcesQuestion } from './questions.js'
 import { resourcePart, resourcesOf } from './resources.js'
 import { mergedEntry, mergedFiles, mergedResources, selectionEntry } from './selections.js'
 import type { Sources } from './sources.js'
@@ -73,8 +73,12 @@ export async function unlistedEntry(
     const listed = listing.get(listing.canonicalName(other) ?? other)
     return listed ?? packedEntry(directory, listing, other, sources)
   })
-  const isOfView = !asked && name.startsWith('files?') && (place as ItemPlace).selection !== undefined
-  return isOfView ? filesQuestion(await mergedFiles(directory, sources), name) : asked
+  const { selection } = place as ItemPlace
+  if (asked || selection === undefined) return asked
+  if (name.startsWith('files?')) return filesQuestion(await mergedFiles(directory, sources), name)
+  return name.startsWith('resources?') && selection.of !== 'resources'
+    ? resourcesQuestion(directory, name)
+    : undefined
 }
 
 /** `<RESOURCE>.zip`, beside a directory of files of the same name. */

@@ -1,5 +1,6 @@
 import { FsError } from '../util/fs-error.js'
 import type { ItemAddress, ResourceAddress } from '../xnat/address.js'
+import type { Selection } from '../xnat/packed-paths.js'
 import type { Entry, FileEntry, Listing, Place } from './archive.js'
 import type {
   CachedFilePlace,
@@ -177,6 +178,8 @@ export interface TreePlace extends Place {
   /** Raw scan data, which is changed with --allow-raw-writes only. */
   readonly isProtected: boolean
   readonly isView?: boolean
+  /** By which REST's own path the resources of a view were found. */
+  readonly selected?: Selection
 }
 
 export interface FilePlace extends Place {

@@ -1,5 +1,6 @@
+import { filesDocument, resourcesDocument } from '../xnat/answer-documents.js'
 import type { DirectoryEntry, Entry } from './archive.js'
-import { filesAnswer, isListOf } from './control/answers.js'
+import { isListOf, viewAnswer } from './control/answers.js'
 import { controlAlias } from './control/control-aliases.js'
 import { isSlashed } from './control/slashed-questions.js'
 import { itemDocuments } from './control/item-documents.js'
@@ -10,6 +11,7 @@ import { escapeName } from './names.js'
 import { listQuestion } from './parameters.js'
 import { parseQuery } from './query.js'
 import type { Queried } from './query.js'
+import { selectionOf } from './selections.js'
 
 /**
  * URIs of REST with their questions, as they are pasted: `subjects?label=S1`, `DICOM/files?format=zip`. What REST has as a
@@ -57,8 +59,17 @@ export function filesQuestion(directory: DirectoryEntry, name: string): Entry | 
   if (place.level === 'resource') {
     return listQuestion(question) ? aliasEntry(name, `${controlName}/files?${question}`) : undefined
   }
-  const asked = format === undefined ? undefined : listQuestion(question)
-  return asked && filesAnswer(directory, name, asked.format, place.parts)
+  const asked = listQuestion(question)
+  const addresses = place.parts.map(({ address }) => address)
+  const document = asked && filesDocument(addresses, place.selected, asked.format, asked.more)
+  return document && viewAnswer(directory, name, document)
+}
+
+/** In a view of several items. */
+export function resourcesQuestion(view: DirectoryEntry, name: string): Entry | undefined {
+  const asked = listQuestion(name.slice('resources?'.length))
+  const document = asked && resourcesDocument(selectionOf(view), asked.format, asked.more)
+  return document && viewAnswer(view, name, document)
 }
 
 /** The directory of what filters of REST select. */

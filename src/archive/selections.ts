@@ -1,5 +1,6 @@
 import type { ItemAddress } from '../xnat/address.js'
 import type { Resource } from '../xnat/client.js'
+import type { Selection } from '../xnat/packed-paths.js'
 import type { DirectoryEntry, Entry } from './archive.js'
 import { directoryEntry } from './entries.js'
 import { assessorChild, reconstructionChild, scanChild } from './items.js'
@@ -59,22 +60,39 @@ export async function mergedResources(
     (resources) => (isResourceList(name) ? selectResources(resources, name) : resources.filter(isNamed)),
     sources,
   )
-  return parts.length > 0 ? mergedEntry(directory, name, parts) : undefined
+  return parts.length > 0 ? mergedEntry(directory, name, parts, selectionOf(directory, label)) : undefined
 }
 
 /** The files of all the resources of every item selected. */
 export async function mergedFiles(directory: DirectoryEntry, sources: Sources): Promise<DirectoryEntry> {
   const parts = await partsOfSelection(directory, (resources) => resources, sources)
-  return mergedEntry(directory, 'files', parts)
+  return mergedEntry(directory, 'files', parts, selectionOf(directory))
 }
 
 export function mergedEntry(
   directory: DirectoryEntry,
   name: string,
   parts: readonly ResourcePart[],
+  selected?: Selection,
 ): DirectoryEntry {
-  const place: TreePlace = { level: 'merged', parts, path: [], isProtected: false, isView: true }
+  const tree: TreePlace = { level: 'merged', parts, path: [], isProtected: false, isView: true }
+  const place = selected ? { ...tree, selected } : tree
   return directoryEntry(name, `merged:${name}`, directory.mtimeMs, place)
+}
+
+/** As the path of the view, and of the resources in it, is spelled in REST. */
+export function selectionOf(view: DirectoryEntry, resources?: string): Selection {
+  const { item, selection } = placeOf(view) as ItemPlace
+  const { of, names } = selection!
+  const spelled = unescapeName(names)
+  if (of === 'resources') return { owner: item, resources: spelled }
+  const { side, ...owner } = item
+  return {
+    owner,
+    items: { of, names: spelled },
+    ...(side !== undefined && { side }),
+    ...(resources !== undefined && { resources }),
+  }
 }
 
 async function selectedChildren(

@@ -100,6 +100,16 @@ export function storedFilePath(resource: ResourceAddress, path: string): string 
   return `${resourcePath(resource, 'get')}/files/${path}`
 }
 
+/**
+ * The URL path of an item as its directory says it, with the project and the subject where they are known. Lists of files
+ * begin each URI as their question does (xnat-wire.md §2.4).
+ * @throws XnatError 'unnameable' when no URL can name it
+ */
+export function placedPath(item: ItemAddress, use: Use = 'change'): string {
+  if (item.project === undefined || item.subject === undefined) return itemPath(item, use)
+  return `${ownedPath(item)}${withinExperiment(item, use)}`
+}
+
 /** The URL path of a list in an item, such as `scans` or `resources`. */
 export function listPath(item: ItemAddress, list: string): string {
   return `${itemPath(item)}/${list}`

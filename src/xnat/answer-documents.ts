@@ -1,8 +1,9 @@
-import { itemPath, listPath, ownedPath, resourcePath } from './address.js'
+import { itemPath, placedPath } from './address.js'
 import type { ItemAddress, ResourceAddress } from './address.js'
 import { rootOf } from './documents.js'
 import type { Document } from './documents.js'
-import { selectedFilesPath } from './packed-paths.js'
+import { selectedFilesPath, selectionPath } from './packed-paths.js'
+import type { Selection } from './packed-paths.js'
 import { parseItemFields, parseRows } from './rows.js'
 
 /** Answers of REST about what the mount has as directories, in the forms that REST has of them. */
@@ -28,13 +29,28 @@ export function listDocument(
   return tableDocument(pathOf(address), format, more)
 }
 
-/** Of the files of several resources; undefined where no URL selects just these. */
+/**
+ * Of the files of several resources; undefined where no URL selects just these.
+ * @param selected what REST's own path has selected them by
+ */
 export function filesDocument(
   resources: readonly ResourceAddress[],
+  selected: Selection | undefined,
   format: AnswerFormat | undefined,
+  more: readonly (readonly [key: string, value: string])[],
 ): Document | undefined {
-  const path = selectedFilesPath(resources)
-  return path === undefined ? undefined : tableDocument(path, format)
+  const path = (selected && selectionPath(selected, 'files')) ?? selectedFilesPath(resources)
+  return path === undefined ? undefined : tableDocument(path, format, more)
+}
+
+/** Of the resources of several items; undefined where no URL selects just these. */
+export function resourcesDocument(
+  selected: Selection,
+  format: AnswerFormat | undefined,
+  more: readonly (readonly [key: string, value: string])[],
+): Document | undefined {
+  const path = selectionPath(selected, 'resources')
+  return path === undefined ? undefined : tableDocument(path, format, more)
 }
 
 /**
@@ -142,15 +158,12 @@ function problemOf(parse: (text: string) => unknown, problem: string): Document[
 
 function pathOf({ item, resource, list }: ListAddress): string {
   const { project, subject, experiment } = item
-  if (experiment === undefined && subject !== undefined && project !== undefined) {
-    // Files are listed by URIs that begin as the question does (xnat-wire.md §2.4).
-    const own = resource === undefined ? '' : `/resources/${encodeURIComponent(resource)}`
-    return `${ownedPath(item)}${own}/${list}`
-  }
-  if (resource !== undefined) return `${resourcePath({ ...item, resource }, 'get')}/${list}`
   if (project === undefined && subject === undefined && experiment === undefined) return `/data/${list}`
-  const [, side, inSide] = /^(in|out)\/(.*)$/.exec(list) ?? []
-  return inSide === undefined
-    ? listPath(item, list)
-    : listPath({ ...item, side: side as 'in' | 'out' }, inSide)
+  if (resource !== undefined)
+    return `${placedPath(item, 'get')}/resources/${encodeURIComponent(resource)}/${list}`
+  const [, side, name = list] = /^(in|out)\/(.*)$/.exec(list) ?? []
+  const parent = side === undefined ? item : { ...item, side: side as 'in' | 'out' }
+  // Other lists of an experiment tell the same by its ID, and some are not had otherwise.
+  const isPlaced = name === 'files' || experiment === undefined
+  return `${isPlaced ? placedPath(parent) : itemPath(parent)}/${name}`
 }

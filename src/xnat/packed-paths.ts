@@ -1,4 +1,4 @@
-import { isNameableScan, itemPath, resourcePath } from './address.js'
+import { isNameableScan, itemPath, placedPath, rawSegment, resourcePath } from './address.js'
 import type { ItemAddress, ResourceAddress } from './address.js'
 
 /** The URL paths of what the server packs (xnat-wire.md §4). */
@@ -22,6 +22,44 @@ export function selectedFilesPath(resources: readonly ResourceAddress[]): string
   const items = pathOfAll(resources)
   const path = items && `${items}/resources/${numbers}/files`
   return path !== undefined && path.length <= longestUrl ? path : undefined
+}
+
+/** Items and resources as a path of REST selects them, whichever they are (xnat-wire.md §4). */
+export interface Selection {
+  /** Whose they are: a session, or an item of one with resources. */
+  readonly owner: ItemAddress
+  /** The ID, type or whatever else selects them, several with commas between. */
+  readonly items?: { readonly of: 'scans' | 'reconstructions' | 'assessors'; readonly names: string }
+  readonly side?: 'in' | 'out'
+  readonly resources?: string
+}
+
+/** Of a list of what is in them by that path, which says how it is sorted; undefined where no URL spells it so. */
+export function selectionPath(
+  { owner, items, side, resources }: Selection,
+  list: 'files' | 'resources',
+): string | undefined {
+  const { scan } = owner
+  const isAsked =
+    (scan === undefined || isNameableScan(scan)) &&
+    (items === undefined || isSpelt(items.names, items.of === 'assessors')) &&
+    (resources === undefined || isSpelt(resources, true))
+  if (!isAsked) return undefined
+  const parts = [
+    ...(items === undefined ? [] : [items.of, segmentOf(items.names)]),
+    ...(side === undefined ? [] : [side]),
+    ...(resources === undefined ? [] : ['resources', segmentOf(resources)]),
+  ]
+  return [placedPath(owner, 'get'), ...parts, list].join('/')
+}
+
+/** XNAT decodes the names of scans and reconstructions only (xnat-wire.md §1.2). */
+function isSpelt(names: string, isRaw: boolean): boolean {
+  return names.split(',').every((name) => isNameableScan(name) && (!isRaw || /^[\w.:@~*-]+$/.test(name)))
+}
+
+function segmentOf(names: string): string {
+  return names.split(',').map(rawSegment).join(',')
 }
 
 /**

@@ -71,6 +71,41 @@ describe.each(drivers)('a URI of REST behind the mountpoint, by the driver %s', 
     expect(await opened(uri)).toEqual({ text: withNewline(sent) })
   })
 
+  it.concurrent.each(
+    [
+      '/files',
+      '/resources/QC/files',
+      '/scans/1/files',
+      '/scans/3/files',
+      '/scans/1/resources/DICOM/files',
+      '/scans/1/resources/DICOM,SNAPSHOTS/files',
+      '/scans/ALL/files',
+      '/scans/*/files',
+      '/scans/3,1/files',
+      '/scans/T1/resources/DICOM/files',
+      '/scans/T1,T2/files',
+      '/scans/3,T1/resources/SNAPSHOTS,DICOM/files',
+      '/reconstructions/RECON1/files',
+      '/reconstructions/RECON1/resources/DATA/files',
+      '/reconstructions/average/out/files',
+      '/reconstructions/ALL/files',
+      '/reconstructions/ALL/resources/DATA/files',
+      '/assessors/ASSESS1/out/resources/QCDATA/files',
+      '/assessors/*/out/resources/QCDATA/files',
+      '/assessors/xnat:qcManualAssessorData/out/files',
+      '/scans/ALL/resources',
+      '/scans/2,1/resources',
+      '/reconstructions/average/resources',
+      '/assessors/ALL/out/resources',
+    ].map((path) => [path]),
+  )('is what curl gets, as the question was pasted: %s', async (path) => {
+    const uri = `/projects/TEST/subjects/1/experiments/MR1${path}`
+    for (const question of ['?', '?format=json', '?format=csv', '?format=xml', '?format=html']) {
+      const sent = (await catalogue.get(uri + question)).toString('latin1')
+      expect([question, await opened(uri + question)]).toEqual([question, { text: withNewline(sent) }])
+    }
+  })
+
   it('is written by what tools do with files, and tells what the server has then', async () => {
     const inMount = (line: string): Promise<string> => shell(line, { cwd: mount.path })
     for (const uri of ['search/saved/kept', 'projects/TEST/subjects/1']) {

@@ -32,6 +32,9 @@ describe('a list with columns or filters', () => {
     `${session}/scans/1/resources/DICOM/files?format=json&locator=absolutePath`,
     `${session}/assessors/ASSESS1/out/resources?format=csv&sortBy=label`,
     `${session}/reconstructions/RECON1/out/resources?format=json&all=true`,
+    `${session}/scans/ALL/files?columns=Name&format=csv`,
+    `${session}/scans/T1/resources/DICOM/files?format=json&locator=absolutePath`,
+    `${session}/scans/ALL/resources?format=csv&sortBy=label`,
     '/projects/TEST/users?format=csv&sortBy=login',
     '/scan_types?format=csv&project=TEST',
   ])('is what curl gets: %s', async (uri) => {
@@ -90,7 +93,9 @@ describe('a list with columns or filters', () => {
     'data/projects/TEST/nothing?columns=a:b/c&format=csv',
     'data/projects/TEST/subjects?label&order=1',
     'TEST/1/MR1/scans/1/DICOM/files?columns=Name&format=exe',
-    'TEST/1/MR1/scans/ALL/files?columns=Name&format=csv',
+    'TEST/1/MR1/scans/ALL/files?columns=Name&format=exe',
+    'TEST/1/MR1/scans/ALL/resources?format=exe',
+    'TEST/1/MR1/scans/ALL/none?',
   ])('is no other name: %s', async (path) => {
     await expect(site.text(path)).rejects.toMatchObject({ code: 'ENOENT' })
   })

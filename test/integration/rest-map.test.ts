@@ -38,10 +38,11 @@ function spellings(row: MapRow): { readonly uri: string; readonly isRest: boolea
     isRest,
   })
   const subject = '/projects/{P}/subjects/{S}'
-  const below = uri.replace(/^\/experiments\/\{E\}/, '')
+  const below = uri.replace(/^(\/projects\/\{P\}\/subjects\/\{S\})?\/experiments\/\{E\}/, '')
   if (below !== uri) {
     const inProject = `/projects/{P}/experiments/{E}${below}`
     return [
+      other(`/experiments/{E}${below}`, accessionIds),
       other(`${subject}/experiments/{E}${below}`, labels),
       other(`${subject}/experiments/{E}${below}`, accessionIds),
       // REST has no more of an experiment there than its resources, and no experiments below `/subjects`; the mount has.

@@ -101,27 +101,41 @@ describe('a list of REST', () => {
   )
 
   it.each([
-    'scans/ALL/files',
-    'scans/1,2/files',
-    'scans/T1/resources/DICOM/files',
-    'scans/3,T1/resources/DICOM,SNAPSHOTS/files',
-    'assessors/ALL/out/files',
-    'assessors/xnat:qcManualAssessorData/out/resources/QCDATA/files',
-    'reconstructions/ALL/out/resources/DATA/files',
-  ])('of the files of a view has the files that curl gets: %s', async (path) => {
-    const uri = `/projects/TEST/subjects/1/experiments/MR1/${path}`
-    const linesOf = (text: string): string[] => text.trim().split('\n').toSorted()
-    // Which project and subject the question named is in the URIs, and nothing else.
-    const sent = (await bodyOf(site.emulator, `/data${uri}?format=csv`))
-      .toString('latin1')
-      .replace(/\/projects\/TEST\/subjects\/XNAT_S\d+(?=\/experiments)/g, '')
-    expect(linesOf(sent).length).toBeGreaterThan(1)
-    const read = (await opened(`data${uri}?format=csv`)) as { text: string }
-    expect(linesOf(read.text)).toEqual(linesOf(sent))
-    for (const question of ['?', '?format=json', '?format=xml'])
-      expect(await opened(`REST${uri}${question}`)).toMatchObject({
-        text: expect.stringContaining('ResultSet') as string,
+    ['/experiments/{E}', '/resources/QC/files'],
+    ['/experiments/{E}', '/scans/1/resources/DICOM/files'],
+    ['/experiments/{E}', '/reconstructions/RECON1/out/resources/DATA/files'],
+    ['/projects/TEST/experiments/MR1', '/resources/QC/files'],
+    ['/subjects/{S}', '/resources/forms/files'],
+  ])(
+    'of files by a shorter path is what curl gets by the one of the directory: %s%s',
+    async (short, below) => {
+      const isOfSubject = short.startsWith('/subjects')
+      const [list, path] = isOfSubject
+        ? ['/projects/TEST/subjects', '']
+        : ['/experiments', '/experiments/MR1']
+      const ids = { E: session, S: (await catalogue.table(list)).find(({ label }) => label === '1')?.['ID'] }
+      const pasted = short.replace(/\{([ES])\}/, (_, name: 'E' | 'S') => ids[name]!) + below
+      for (const question of ['?', '?format=json', '?format=csv', '?format=xml', '?format=html']) {
+        const sent = await catalogue.get(`/projects/TEST/subjects/1${path}${below}${question}`)
+        const read = await opened(`data${pasted}${question}`)
+        expect([question, read]).toEqual([question, { text: withNewline(sent.toString('latin1')) }])
+        expect(sent.equals(await catalogue.get(pasted + question))).toBe(false)
+      }
+    },
+  )
+
+  it('of the files of a shared session is that of the project by which it is pasted', async () => {
+    const texts = [
+      '/projects/TEST/subjects/1/experiments/MR1',
+      '/projects/ODD/subjects/shared_1/experiments/shared_MR1',
+    ]
+      .map((path) => `${path}/scans/1/resources/DICOM/files?format=csv`)
+      .map(async (uri) => {
+        const sent = withNewline((await catalogue.get(uri)).toString('latin1'))
+        expect([uri, await opened(`data${uri}`)]).toEqual([uri, { text: sent }])
+        return sent
       })
+    expect(new Set(await Promise.all(texts)).size).toBe(2)
   })
 
   it('tells at once what was changed through the mount', async () => {

@@ -1,9 +1,9 @@
-import { filesDocument, inForm, itemJsonDocument, listDocument } from '../../xnat/answer-documents.js'
+import { inForm, itemJsonDocument, listDocument } from '../../xnat/answer-documents.js'
 import type { AnswerFormat } from '../../xnat/answer-documents.js'
+import type { Document } from '../../xnat/documents.js'
 import type { DirectoryEntry, Entry } from '../archive.js'
 import { aliasEntry } from '../entries.js'
 import { controlName } from '../layout.js'
-import type { ResourcePart } from '../layout.js'
 import { unescapeName } from '../names.js'
 import { listQuestion } from '../parameters.js'
 import { askedEntry, controlDirectoryEntry } from './control-entries.js'
@@ -39,17 +39,10 @@ export function isListOf(level: string, list: string): boolean {
   return Object.hasOwn(lists, level) && lists[level as ControlOwner].includes(list)
 }
 
-/** `files?format=csv` in a view of several resources. */
-export function filesAnswer(
-  view: DirectoryEntry,
-  name: string,
-  format: AnswerFormat | undefined,
-  parts: readonly ResourcePart[],
-): Entry | undefined {
-  const resources = parts.map(({ address }) => address)
-  const document = filesDocument(resources, format)
+/** `files?format=csv`, or `resources?`, in a view of several items or resources. */
+export function viewAnswer(view: DirectoryEntry, name: string, document: Document): Entry {
   const place: ControlPlace = { level: 'control', kind: 'item', of: 'resource', item: {}, isView: true }
-  return document && askedEntry(controlDirectoryEntry(view, controlName, place), name, document)
+  return askedEntry(controlDirectoryEntry(view, controlName, place), name, document)
 }
 
 /** `scans?format=csv` in the `.xnat` of an experiment, and `?format=json` for the experiment itself: what curl gets. */
