@@ -128,12 +128,14 @@ export class LocalFile implements Outgoing {
 
   /** Bytes that are nowhere but here. A backup of vim's, renamed and unchanged, still lies under its old name. */
   get isUnsent(): boolean {
-    const { origin } = this
-    const isAtOrigin =
-      origin !== undefined &&
-      origin.storedRevision === this.staging.revision &&
-      origin.parent.overlay.get(origin.name) === origin.hidden
+    const isAtOrigin = this.isOriginThere && this.origin?.storedRevision === this.staging.revision
     return this.hasUnstoredBytes && !isAtOrigin
+  }
+
+  /** The server has a file under the old name, and no other file has got that. */
+  get isOriginThere(): boolean {
+    const { origin } = this
+    return origin !== undefined && origin.parent.overlay.get(origin.name) === origin.hidden
   }
 
   /** The last upload failed, and nothing was written since. */
@@ -317,7 +319,6 @@ export class LocalFile implements Outgoing {
     const { origin, replaces, displaces } = this
     const { parent, name, path, overrides } = this.node
     if (!parent) return undefined
-    const isOriginThere = origin !== undefined && origin.parent.overlay.get(origin.name) === origin.hidden
     return {
       path,
       directory: parent.directory,
@@ -326,9 +327,10 @@ export class LocalFile implements Outgoing {
       mtimeMs: overrides.mtimeMs ?? this.mtimeMs,
       ...(replaces && { replaces }),
       ...(displaces !== undefined && { displaces }),
-      ...(isOriginThere && {
-        origin: { path: originPath(origin), file: origin.hidden.hidden },
-      }),
+      ...(origin &&
+        this.isOriginThere && {
+          origin: { path: originPath(origin), file: origin.hidden.hidden },
+        }),
       ...this.#doubtful.record,
     }
   }

@@ -160,7 +160,8 @@ export class LocalFiles {
     const others = [...this.#locals].filter((local) => !local.isLeavingOrigin && local.path !== path)
     const waits = others.map(async (local) => {
       const { origin } = local
-      if (local.isDirty() && origin && originPath(origin).startsWith(path))
+      const isWanted = local.isDirty() && (!local.staysHere || local.isOriginThere)
+      if (isWanted && origin && originPath(origin).startsWith(path))
         await this.#options.writeBack.flush(local)
       else if (local.path.startsWith(path)) await local.settled()
     })

@@ -124,9 +124,8 @@ export class Renames {
     await this.#finishReplacing(node, local)
     // Waits for an upload that is under way, and brings the stored bytes here: they go with the old name.
     await local.staging.withBytes(() => Promise.resolve())
-    if (local.replaces && !local.isNew && !isBackupName(to.name)) {
-      await locals.removals.requirePossible(node.parent!, local.replaces)
-    }
+    const leaves = local.isNew ? local.covers?.hidden : local.replaces
+    if (leaves && !isBackupName(to.name)) await locals.removals.requirePossible(node.parent!, leaves)
     // What loses its name takes its place in the journal along, and with it that its old name is to go.
     await to.displaced?.local?.removeOrigin()
     const covered = to.parent.overlay.get(to.name)

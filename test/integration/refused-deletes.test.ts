@@ -3,7 +3,7 @@ import type { FaultRule } from '../../src/emulator/emulator.js'
 import { knownJournals } from '../../src/data/journal-directory.js'
 import { readEntries } from '../../src/data/journal-record.js'
 import { readFile, writeFile } from '../support/file-system.js'
-import type { OpenFile } from '../support/file-system.js'
+import type { FileSystem, OpenFile } from '../support/file-system.js'
 import { abandonJournals } from '../support/journals.js'
 import type { LocalVfs } from '../support/local-vfs.js'
 import { useRemounts } from '../support/remounts.js'
@@ -61,6 +61,36 @@ describe('a file whose delete is refused', () => {
     expect(await at.server.texts()).toEqual({ scan1: 'closed', scan10: 'theirs' })
     expect(await deletes()).toBe(0)
     await unlinking
+  })
+})
+
+describe('a delete or rename that is refused', () => {
+  it.each([
+    ['delete', (fs: FileSystem) => fs.unlink(`${here}/scan1`)],
+    ['rename', (fs: FileSystem) => fs.rename(`${here}/scan1`, `${here}/other`)],
+  ] as const)('sends no backup to the server (%s)', async (_, change) => {
+    await at.server.put('scan1', 'stored')
+    await at.server.put('scan10', 'theirs')
+    const { fs } = await at.start({ ...back, writeMode: 'close' })
+    await fs.rename(`${here}/scan1`, `${here}/scan1~`)
+    await writeFile(fs, `${here}/scan1`, 'new')
+    await expect(change(fs)).rejects.toMatchObject({ code: 'EBUSY' })
+    expect(await at.server.texts()).toEqual({ scan1: 'new', scan10: 'theirs' })
+    expect((await readFile(fs, `${here}/scan1~`)).toString()).toBe('stored')
+  })
+
+  it('is refused at once where the file is open, and new in place of a stored one', async () => {
+    await at.server.put('scan1', 'stored')
+    await at.server.put('scan10', 'theirs')
+    const { fs } = await at.start({ ...back, writeMode: 'close' })
+    await fs.rename(`${here}/scan1`, `${here}/scan1~`)
+    await (await fs.open(`${here}/scan1`, 'wx')).close()
+    await fs.unlink(`${here}/scan1~`)
+    const file = await fs.open(`${here}/scan1`, 'w')
+    await file.write(Buffer.from('new'), 0)
+    await expect(fs.rename(`${here}/scan1`, `${here}/other`)).rejects.toMatchObject({ code: 'EBUSY' })
+    await file.close()
+    expect(await at.server.texts()).toEqual({ scan1: 'new', scan10: 'theirs' })
   })
 })
 
