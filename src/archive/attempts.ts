@@ -1,4 +1,5 @@
 import { sleep } from '../util/sleep.js'
+import { mayHaveReached } from '../xnat/retry.js'
 import { XnatError } from '../xnat/xnat-error.js'
 import type { XnatErrorCode } from '../xnat/xnat-error.js'
 
@@ -32,7 +33,8 @@ export async function beforeAnother(
 /** The server, or what stands before it, may still be at it. */
 export function mayBeUnderWay(failure: unknown): boolean {
   if (!(failure instanceof XnatError)) return false
-  return failure.code === 'timeout' || failure.code === 'unreachable' || failure.status === 502
+  if (failure.code === 'unreachable') return mayHaveReached(failure)
+  return failure.code === 'timeout' || failure.status === 502
 }
 
 /**

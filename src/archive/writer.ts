@@ -142,11 +142,8 @@ export class Writer {
   /** Waits for a delete whose answer was lost. @throws the failure where it is not to be expected any more */
   async #awaitOverdue(failure: unknown, isGone: () => Promise<boolean>): Promise<void> {
     if (!mayBeUnderWay(failure)) throw failure
-    const isSeenGone = (): Promise<boolean> =>
-      isGone().catch((error: unknown) => {
-        if (mayBeUnderWay(error)) return false
-        throw error
-      })
+    // Whatever else is seen meanwhile, it may still be carried out.
+    const isSeenGone = (): Promise<boolean> => isGone().catch(() => false)
     if (!(await comesTrue(isSeenGone, Date.now() + this.#overdueMs))) throw failure
   }
 

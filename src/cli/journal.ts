@@ -48,6 +48,7 @@ export class OpenJournal {
     const outdated = superseded(found)
     for (const { stagingPath } of outdated) await removeEntry(stagingPath)
     const entries = found.filter((entry) => !outdated.has(entry))
+    await vfs.awaitDeletes(entries.map(({ record }) => record))
     let shown = 0
     for (const entry of entries.toSorted((a, b) => turnOf(a) - turnOf(b))) {
       if (await this.#resumeEntry(vfs, log, entry)) shown++
@@ -81,11 +82,10 @@ export class OpenJournal {
 }
 
 /**
- * What a delete may be taking along comes first, and that delete is waited for. What was renamed comes later: another file may have got its old name since, and is resumed under it. What has a
+ * What was renamed comes later: another file may have got its old name since, and is resumed under it. What has a
  * backup's name comes last: whether it can be the original again depends on what becomes of the original's name.
  */
 function turnOf({ record }: JournalEntry): number {
-  if (record.goesWith) return -1
   if (record.origin === undefined) return 0
   return isBackupName(record.name) ? 2 : 1
 }

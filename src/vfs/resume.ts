@@ -14,6 +14,9 @@ import type { LocalFiles } from './local-files.js'
 import { isRefusal } from './removals.js'
 import { isBackupName } from './temporary-names.js'
 
+/** So long after its entry was written a delete may have been asked for: others had their turn before. */
+const longestTurnMs = 10 * 60_000
+
 export interface ResumeOptions {
   readonly archive: Archive
   readonly table: InodeTable
@@ -41,7 +44,6 @@ export class Resume {
   /** @throws FsError when the server cannot tell whether the entry still has its place */
   async resume(entry: JournalEntry): Promise<Resumed> {
     const { record } = entry
-    for (const doomed of askedFor(record)) await this.#awaitDelete(record, doomed)
     const parent = await this.#find(directoryOf(record.path), record.directory)
     this.#requireAnswers()
     if (record.isDeleted && (await this.#delete(entry, parent))) return { kind: 'needless' }
@@ -54,21 +56,36 @@ export class Resume {
     return this.#show(entry, parent, now)
   }
 
-  /** Carried out after this, a delete that was asked for would take what is stored now, or is found to be. */
-  async #awaitDelete({ at }: JournalRecord, { path, file }: Doomed): Promise<void> {
-    const { archive, names, log, overdueMs: mostMs = overdueMs } = this.#options
-    const untilMs = Math.min(Date.parse(at), Date.now()) + mostMs
-    const isGone = async (): Promise<boolean> => {
-      const parent = await this.#find(directoryOf(path))
-      if (parent) archive.refresh(parent.directory)
-      const now = parent && (await names.find(parent, nameOf(path)))
-      this.#requireAnswers()
-      return now?.file?.version !== file.version
+  /**
+   * Waits for deletes that a killed process may have asked for, before anything is resumed: carried out later, they would
+   * take what is stored by then, or is found to be.
+   */
+  async awaitDeletes(records: readonly JournalRecord[]): Promise<void> {
+    const { log, overdueMs: mostMs = overdueMs } = this.#options
+    const untilMs = Date.now() + mostMs
+    const recent = records.filter(({ at }) => Date.parse(at) > Date.now() - longestTurnMs)
+    const asked = new Map(
+      recent.flatMap(askedFor).map((doomed) => [doomed.path + doomed.file.version, doomed]),
+    )
+    for (const doomed of asked.values()) {
+      // Who gets no answer knows nothing, and waits on.
+      const isGone = (): Promise<boolean> => this.#isGone(doomed).catch(() => false)
+      const leftMs = untilMs - Date.now()
+      if (leftMs <= 0) return
+      if (await isGone()) continue
+      const most = `at most ${Math.ceil(leftMs / 1000)} s`
+      log.info(`${doomed.path}: waiting for a delete that an earlier mount has asked for, ${most}`)
+      await comesTrue(isGone, untilMs)
     }
-    if (untilMs <= Date.now() || (await isGone())) return
-    const seconds = Math.ceil((untilMs - Date.now()) / 1000)
-    log.info(`${path}: waiting for a delete that an earlier mount has asked for, at most ${seconds} s`)
-    await comesTrue(isGone, untilMs)
+  }
+
+  async #isGone({ path, file }: Doomed): Promise<boolean> {
+    const { archive, names } = this.#options
+    const parent = await this.#find(directoryOf(path))
+    if (parent) archive.refresh(parent.directory)
+    const now = parent && (await names.find(parent, nameOf(path)))
+    this.#requireAnswers()
+    return now?.file?.version !== file.version
   }
 
   /** What was listed before the server went away is no ground for a decision about bytes that are nowhere else. */

@@ -2,7 +2,7 @@ import type { Archive, MaybePromise } from '../archive/archive.js'
 import type { FilesOf } from '../data/bulk-fetch.js'
 import type { FileReaders } from '../data/file-readers.js'
 import { WriteBack } from '../data/write-back.js'
-import type { JournalEntry } from '../data/journal-record.js'
+import type { JournalEntry, JournalRecord } from '../data/journal-record.js'
 import { FsError } from '../util/fs-error.js'
 import { causeChain } from '../util/log.js'
 import type { Log } from '../util/log.js'
@@ -331,6 +331,10 @@ export class Vfs {
   /** The last handle of a hidden file is closed. */
   unhide(ino: number): Promise<void> {
     return this.#changes.unhide(this.#table.get(ino))
+  }
+
+  awaitDeletes(records: readonly JournalRecord[]): Promise<void> {
+    return this.#resume.awaitDeletes(records)
   }
 
   /** Shows what another process has left in the journal; it is sent by and by. */

@@ -101,6 +101,12 @@ export function failureOf(cause: unknown, method: string, url: string, signal?: 
   }
 }
 
+/** Whether the server may have got a request that failed so. */
+export function mayHaveReached({ cause }: XnatError): boolean {
+  const code = codeOf(cause)
+  return code !== 'ENOTFOUND' && !neverReached.has(code)
+}
+
 function codeOf(error: unknown): string {
   for (let e: unknown = error; e instanceof Error; e = e.cause) {
     if ('code' in e && typeof e.code === 'string') return e.code

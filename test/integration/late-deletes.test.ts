@@ -15,6 +15,8 @@ const count = (of: string, path: string): number =>
   at.emulator.control.requests().filter((request) => request.method === of && request.path.includes(path))
     .length
 const deletes = (): number => count('DELETE', '/files/')
+/** A proxy has given the server up. */
+const lost = { fault: { kind: 'status', status: 504 } } as const
 const soon = { timeout: 20_000, interval: 5 }
 
 /** Both are stored: XNAT deletes the longer name with the shorter one. */
@@ -66,12 +68,48 @@ describe('a delete that the server carries out late', () => {
     expect(await at.server.texts()).toEqual({ 'a.txt': 'new' })
   })
 
+  it('takes nothing along that was on its way when the process was killed', async () => {
+    const first = await at.start(back)
+    await writeFile(first.fs, `${here}/n.nii`, 'image')
+    await first.mount.vfs.drain({ includeOpen: false })
+    await writeFile(first.fs, `${here}/n.nii.json`, 'sidecar')
+    await writeFile(first.fs, `${here}/n.nii`, 'newer')
+    at.emulator.control.setFaults([
+      { method: 'DELETE', path: '/data/**', fault: { kind: 'delay', ms: 2000 } },
+    ])
+    const unlinking = first.fs.unlink(`${here}/n.nii`).catch(() => {})
+    await vi.waitFor(() => expect(deletes()).toBe(1), soon)
+    await abandonJournals(at.root)
+    const { mount } = await at.start({ ...back, writeBackDelay: 0.1 })
+    await mount.vfs.drain({ includeOpen: false })
+    await unlinking
+    expect(await at.server.texts()).toEqual({ 'n.nii.json': 'sidecar' })
+  })
+
+  it('takes nothing along when others had their turn before it was asked for', async () => {
+    const first = await at.start(back)
+    await storeBoth(first.mount, first.fs)
+    at.emulator.control.setFaults([
+      { method: 'DELETE', path: '/data/**', fault: { kind: 'delay', ms: 1500 } },
+      { method: 'PUT', path: '/data/**', fault: { kind: 'delay', ms: 2500 } },
+    ])
+    await writeFile(first.fs, `${here}/other`, 'slow')
+    const draining = first.mount.vfs.drain({ includeOpen: false })
+    await vi.waitFor(() => expect(count('PUT', '/files/other')).toBe(1), soon)
+    const unlinking = first.fs.unlink(`${here}/n.nii`).catch(() => {})
+    await vi.waitFor(() => expect(deletes()).toBe(1), soon)
+    await abandonJournals(at.root)
+    at.emulator.control.setFaults([])
+    const { mount } = await at.start({ ...back, overdueMs: 2000 })
+    await mount.vfs.drain({ includeOpen: false })
+    await Promise.all([unlinking, draining])
+    expect(await at.server.texts()).toEqual({ 'n.nii.gz': 'packed', other: 'slow' })
+  })
+
   it('is waited for, and not asked for again, when a proxy has lost patience', async () => {
     const { mount, fs } = await at.start(back)
     await storeBoth(mount, fs)
-    at.emulator.control.setFaults([
-      { method: 'DELETE', path: '/data/**', fault: { kind: 'status', status: 504 } },
-    ])
+    at.emulator.control.setFaults([{ method: 'DELETE', path: '/data/**', ...lost }])
     const unlinking = fs.unlink(`${here}/n.nii`)
     await vi.waitFor(() => expect(deletes()).toBe(1), soon)
     const listed = count('GET', '/data/')
@@ -84,12 +122,30 @@ describe('a delete that the server carries out late', () => {
     expect(deletes()).toBe(2)
   })
 
+  it.each([
+    ['nothing can be listed', { path: '/data/**', fault: { kind: 'status', status: 500 } }, []],
+    ['somebody stores what would go too', { method: 'DELETE', path: '/data/**', ...lost }, ['n.nii.json']],
+  ] as const)('is waited for although %s meanwhile', async (_, fault, theirs) => {
+    const { mount, fs } = await at.start({ writeMode: 'close' })
+    await storeBoth(mount, fs)
+    at.emulator.control.setFaults([{ method: 'DELETE', path: '/data/**', ...lost }])
+    const unlinking = fs.unlink(`${here}/n.nii`)
+    await vi.waitFor(() => expect(deletes()).toBe(1), soon)
+    for (const name of theirs) await at.server.put(name, 'theirs')
+    at.emulator.control.setFaults([fault])
+    const listed = count('GET', '/data/')
+    await vi.waitFor(() => expect(count('GET', '/data/')).toBeGreaterThan(listed + 3), soon)
+    at.emulator.control.setFaults([])
+    await at.server.rest('DELETE', `${uri}/files/n.nii`)
+    await unlinking
+    await mount.vfs.drain({ includeOpen: false })
+    expect(await at.server.texts()).toEqual({ 'n.nii.gz': 'packed' })
+  })
+
   it('is not waited for when the server had time enough', async () => {
     const { mount, fs } = await at.start({ ...back, overdueMs: 300 })
     await storeBoth(mount, fs)
-    at.emulator.control.setFaults([
-      { method: 'DELETE', path: '/data/**', fault: { kind: 'status', status: 504 } },
-    ])
+    at.emulator.control.setFaults([{ method: 'DELETE', path: '/data/**', ...lost }])
     await expect(fs.unlink(`${here}/n.nii`)).rejects.toMatchObject({ code: 'ETIMEDOUT' })
     expect(deletes()).toBe(2)
     at.emulator.control.setFaults([])
