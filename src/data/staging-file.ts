@@ -19,7 +19,7 @@ import type {
   StagingOptions,
   StagingState,
 } from './staging-state.js'
-import { writeAll, writeAllNow } from './write-all.js'
+import { requireSafeEnd, writeAll, writeAllNow } from './write-all.js'
 
 const emptyBase: StagingBase = { sizeBytes: 0, read: () => new Uint8Array(0) }
 /** The stored rest of a file is copied in pieces of this size before an upload. */
@@ -178,6 +178,7 @@ export class StagingFile {
 
   truncate(sizeBytes: number): Promise<void> {
     return this.#changes.run(async () => {
+      requireSafeEnd(sizeBytes)
       this.#unfollow()
       // That must be possible on a full disk too.
       await (sizeBytes === 0 ? this.#appends.discard() : this.#appends.drain())

@@ -1,8 +1,18 @@
 import { writeSync } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
+import { FsError } from '../util/fs-error.js'
+
+/** What ends beyond this, Node writes wherever its descriptor stands, and says nothing. */
+export function requireSafeEnd(endBytes: number): void {
+  if (endBytes <= Number.MAX_SAFE_INTEGER) return
+  throw new FsError('EFBIG', `a file of ${endBytes} bytes is larger than any disk takes`, {
+    nextStep: 'write at a smaller offset',
+  })
+}
 
 /** Writes all of the bytes, or fails: a single write(2) may do less, on a full disk for example. */
 export async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  requireSafeEnd(position + bytes.length)
   for (let done = 0; done < bytes.length;) {
     const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done)
     done += bytesWritten

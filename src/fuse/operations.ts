@@ -38,6 +38,7 @@ const loudness: Readonly<Record<ErrnoName, LogLevel>> = {
 
 /** What is wrong on this machine, and what to do about it. */
 const nextStepOfLocal = {
+  EFBIG: 'make it smaller, or mount with XDG_STATE_HOME on a file system that takes larger files',
   ENOSPC: 'free some room on the disk of the state and cache directories',
   EDQUOT: 'free some of your quota for the state and cache directories',
   EMFILE: 'mount with a higher limit of open files (`ulimit -n`)',

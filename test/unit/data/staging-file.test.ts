@@ -218,6 +218,19 @@ describe('StagingFile', () => {
       { numRuns: 150 },
     )
   })
+
+  // Node would write those bytes wherever its descriptor stands.
+  it.each([Number.MAX_SAFE_INTEGER, 2 ** 62])(
+    'refuses what no disk takes, at %d, and stays as it is',
+    async (at) => {
+      const staging = await StagingFile.create(places, baseOf(Buffer.from('stored')))
+      await staging.write(0, Buffer.from('abc'))
+      await expect(staging.write(at, Buffer.from('x'))).rejects.toMatchObject({ code: 'EFBIG' })
+      await expect(staging.truncate(at + 1)).rejects.toMatchObject({ code: 'EFBIG' })
+      expect(Buffer.from(await staging.read(0, 10)).toString()).toBe('abcred')
+      await staging.remove()
+    },
+  )
 })
 
 describe('a StagingFile that is followed', () => {
