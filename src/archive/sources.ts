@@ -175,7 +175,7 @@ export class Sources {
     return this.#use(filesKey(part.address.resource), (signal) => loadFiles(this.#client, part, signal))
   }
 
-  /** A document as a file shows it. */
+  /** A document as the server sends it. */
   async text(document: Document): Promise<Text> {
     if (document.unnameable) throw document.unnameable
     return this.#use(textKey(document), async (signal) =>

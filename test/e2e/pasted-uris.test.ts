@@ -1,11 +1,10 @@
 import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { withNewline } from '../support/control-site.js'
 import { drivers } from '../support/drivers.js'
 import { Mount } from '../support/mount.js'
 import { shell } from '../support/processes.js'
-import { RestCatalogue, filesOf, formsOf, inForm, markOf, rows } from '../support/rest-catalogue.js'
+import { RestCatalogue, asPasted, filesOf, formsOf, inForm, markOf, rows } from '../support/rest-catalogue.js'
 import type { Opened } from '../support/rest-catalogue.js'
 import { Server } from '../support/server.js'
 
@@ -42,10 +41,11 @@ describe.each(drivers)('a URI of REST behind the mountpoint, by the driver %s', 
     const uri = catalogue.uriOf(row)
     const sent = await catalogue.sentOf(row)
     const mark = markOf(row)
-    expect(await opened(uri)).toEqual(mark ? { names: expect.any(Array) as string[] } : sent)
+    const told = mark ? { names: expect.any(Array) as string[] } : asPasted(uri, sent)
+    expect(asPasted(uri, await opened(uri))).toEqual(told)
     if (mark) expect(await opened(uri + mark)).toEqual(sent)
     for (const format of formsOf(row)) {
-      const text = withNewline((await catalogue.get(inForm(uri, format))).toString('latin1'))
+      const text = (await catalogue.get(inForm(uri, format))).toString('latin1')
       expect([format, await opened(inForm(uri, format))]).toEqual([format, { text }])
     }
   })
@@ -68,7 +68,7 @@ describe.each(drivers)('a URI of REST behind the mountpoint, by the driver %s', 
     ['/user/cache/resources/folder?format=json'],
   ])('is what curl gets: %s', async (uri) => {
     const sent = (await catalogue.get(uri)).toString('latin1')
-    expect(await opened(uri)).toEqual({ text: withNewline(sent) })
+    expect(await opened(uri)).toEqual({ text: sent })
   })
 
   it.concurrent.each(
@@ -102,7 +102,7 @@ describe.each(drivers)('a URI of REST behind the mountpoint, by the driver %s', 
     const uri = `/projects/TEST/subjects/1/experiments/MR1${path}`
     for (const question of ['?', '?format=json', '?format=csv', '?format=xml', '?format=html']) {
       const sent = (await catalogue.get(uri + question)).toString('latin1')
-      expect([question, await opened(uri + question)]).toEqual([question, { text: withNewline(sent) }])
+      expect([question, await opened(uri + question)]).toEqual([question, { text: sent }])
     }
   })
 
@@ -112,9 +112,7 @@ describe.each(drivers)('a URI of REST behind the mountpoint, by the driver %s', 
       await inMount(
         `xml=$(mktemp) && cat 'data/${uri}?format=xml' > $xml && cp $xml 'data/${uri}?' && rm $xml`,
       )
-      expect(await inMount(`cat 'data/${uri}?'`)).toBe(
-        withNewline((await catalogue.get(`/${uri}`)).toString()),
-      )
+      expect(await inMount(`cat 'data/${uri}?'`)).toBe((await catalogue.get(`/${uri}`)).toString())
     }
     expect(await inMount("rm 'data/search/saved/kept?' 2>&1 || true")).toMatch(/not permitted|Read-only/)
     expect(await inMount("wc -c < 'data/projects/TEST?'")).not.toMatch(/^0$/)

@@ -2,7 +2,8 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { useControlSite } from '../support/control-site.js'
 import { bodyOf } from '../support/emulator-rest.js'
 import { readFile } from '../support/file-system.js'
-import { RestCatalogue, markOf, rows as allRows } from '../support/rest-catalogue.js'
+import { RestCatalogue, asPasted, markOf, rows as allRows } from '../support/rest-catalogue.js'
+import type { Opened } from '../support/rest-catalogue.js'
 import type { MapRow } from '../support/rest-map.js'
 
 /**
@@ -62,7 +63,7 @@ describe('pasting each documented URI after the mountpoint opens the content tha
   it.each(rows)('$uri', async (row) => {
     const kept = await catalogue.keptOf(row)
     const sent = await catalogue.sentOf(row)
-    const read = async (path: string): Promise<unknown> =>
+    const read = async (path: string): Promise<Opened> =>
       'names' in sent
         ? { names: (await site.fs.list(path)).toSorted() }
         : { text: (await readFile(site.fs, path)).toString('latin1') }
@@ -72,7 +73,8 @@ describe('pasting each documented URI after the mountpoint opens the content tha
         const pasted = `${prefix}${spelling}`
         const mark = markOf(row)
         if (mark !== undefined) expect([pasted, await followed(pasted)]).toEqual([pasted, 'directory'])
-        expect([pasted, await read(`${pasted}${mark ?? ''}`)]).toEqual([pasted, sent])
+        const opened = asPasted(spelling + (mark ?? ''), await read(`${pasted}${mark ?? ''}`))
+        expect([pasted, opened]).toEqual([pasted, asPasted(spelling + (mark ?? ''), sent)])
       }
   })
 

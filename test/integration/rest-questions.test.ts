@@ -1,9 +1,11 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { useControlSite, withNewline } from '../support/control-site.js'
+import { useControlSite } from '../support/control-site.js'
 import { bodyOf, rest } from '../support/emulator-rest.js'
 import { readFile, writeFile } from '../support/file-system.js'
 import {
   RestCatalogue,
+  asPasted,
+  endedByNewline,
   filesOf,
   formsOf,
   inForm,
@@ -46,8 +48,9 @@ describe('a URI of REST, pasted as it is', () => {
     const sent = await catalogue.sentOf(row)
     const mark = markOf(row)
     for (const prefix of ['data', 'REST']) {
-      const bare = await opened(prefix + uri)
-      expect([row.uri, bare]).toEqual([row.uri, mark ? { names: expect.any(Array) as string[] } : sent])
+      const bare = asPasted(uri, await opened(prefix + uri))
+      const told = mark ? { names: expect.any(Array) as string[] } : asPasted(uri, sent)
+      expect([row.uri, bare]).toEqual([row.uri, told])
       if (mark) expect([row.uri, await opened(prefix + uri + mark)]).toEqual([row.uri, sent])
     }
   })
@@ -55,7 +58,7 @@ describe('a URI of REST, pasted as it is', () => {
   it.each(rows.filter((row) => formsOf(row).length > 0))('is had in each of its forms: $uri', async (row) => {
     const uri = catalogue.uriOf(row)
     for (const format of formsOf(row)) {
-      const text = withNewline((await catalogue.get(inForm(uri, format))).toString('latin1'))
+      const text = (await catalogue.get(inForm(uri, format))).toString('latin1')
       expect([format, await opened(`data${inForm(uri, format)}`)]).toEqual([format, { text }])
     }
   })
@@ -86,7 +89,7 @@ describe('a list of REST', () => {
     for (const question of ['', '?format=json', '?format=csv', '?format=xml', '?format=html']) {
       const sent = await catalogue.get(uri + question)
       const read = await opened(`data${uri}${question || '?'}`)
-      expect([question, read]).toEqual([question, { text: withNewline(sent.toString('latin1')) }])
+      expect([question, read]).toEqual([question, { text: sent.toString('latin1') }])
     }
   })
 
@@ -95,7 +98,7 @@ describe('a list of REST', () => {
     async (row) => {
       const sent = await bodyOf(site.emulator, `/data${catalogue.uriOf(row)}?format=json`)
       expect(await opened(`data${catalogue.uriOf(row)}?format=json`)).toEqual({
-        text: withNewline(sent.toString('latin1')),
+        text: sent.toString('latin1'),
       })
     },
   )
@@ -118,7 +121,7 @@ describe('a list of REST', () => {
       for (const question of ['?', '?format=json', '?format=csv', '?format=xml', '?format=html']) {
         const sent = await catalogue.get(`/projects/TEST/subjects/1${path}${below}${question}`)
         const read = await opened(`data${pasted}${question}`)
-        expect([question, read]).toEqual([question, { text: withNewline(sent.toString('latin1')) }])
+        expect([question, read]).toEqual([question, { text: sent.toString('latin1') }])
         expect(sent.equals(await catalogue.get(pasted + question))).toBe(false)
       }
     },
@@ -131,7 +134,7 @@ describe('a list of REST', () => {
     ]
       .map((path) => `${path}/scans/1/resources/DICOM/files?format=csv`)
       .map(async (uri) => {
-        const sent = withNewline((await catalogue.get(uri)).toString('latin1'))
+        const sent = (await catalogue.get(uri)).toString('latin1')
         expect([uri, await opened(`data${uri}`)]).toEqual([uri, { text: sent }])
         return sent
       })
@@ -196,7 +199,7 @@ describe('what REST has below a document', () => {
     expect(await opened(`data/${path}`)).toEqual({ names })
     for (const name of names) {
       const uri = `data/${path}/${name}`
-      expect(await opened(`${uri}?`)).toEqual(await opened(uri))
+      expect(endedByNewline(await opened(`${uri}?`))).toEqual(await opened(uri))
       await expect(writeFile(site.fs, uri, 'text')).rejects.toMatchObject({ code: 'EPERM' })
       await expect(site.fs.unlink(uri)).rejects.toMatchObject({ code: 'EPERM' })
     }
@@ -255,7 +258,7 @@ describe('a document by the URI that curl takes', () => {
     site.emulator.control.resetRequests()
     await writeFile(site.fs, `${uri}?`, changed)
     expect(site.changes()).toEqual([expect.stringMatching(/^PUT \/data\/(subjects|workflows)\//)])
-    const sent = withNewline((await catalogue.get(uri.slice('data'.length))).toString('latin1'))
+    const sent = (await catalogue.get(uri.slice('data'.length))).toString('latin1')
     expect(await opened(`${uri}?`)).toEqual({ text: sent })
   })
 
@@ -309,7 +312,7 @@ describe('a table', () => {
       const sent = await catalogue.get(`/${uri}?format=${format}`)
       expect([format, await opened(`data/${uri}?format=${format}`)]).toEqual([
         format,
-        { text: withNewline(sent.toString('latin1')) },
+        { text: sent.toString('latin1') },
       ])
     }
   })

@@ -80,17 +80,17 @@ describe('what tools keep', () => {
         '/data/projects/TEST/config/anon/projects/TEST?contents=true',
       ],
     ] as const)
-      expect([path, await text(`data/${path}?contents=true`)]).toEqual([path, withNewline(await server(url))])
+      expect([path, await text(`data/${path}?contents=true`)]).toEqual([path, await server(url)])
   })
 
   it('is by the path of REST what REST has there, and its text in `.xnat`', async () => {
     for (const path of ['config/anon/script', 'projects/TEST/config/protocols/sequences/t1']) {
-      const answer = withNewline(await server(`/data/${path}`))
+      const answer = await server(`/data/${path}`)
       expect(answer).toContain('"contents":')
       for (const uri of [`data/${path}`, `data/${path}?`])
         expect([uri, await text(uri)]).toEqual([uri, answer])
       const kept = path.replace('projects/', '').replace('config/', '.xnat/config/')
-      const contents = withNewline(await server(`/data/${path}?contents=true`))
+      const contents = await server(`/data/${path}?contents=true`)
       for (const uri of [kept, `data/${path}?contents=true`])
         expect([uri, await text(uri)]).toEqual([uri, contents])
     }
@@ -107,7 +107,7 @@ describe('what tools keep', () => {
     const path = '/data/config/newTool/new'
     expect(changes()).toEqual([`PUT ${path}?inbody=true`, `PUT ${path}?inbody=true`])
     expect(await text('.xnat/config/newTool/new')).toBe('two\n')
-    expect(await text('data/config/newTool/new')).toBe(withNewline(await server(path)))
+    expect(await text('data/config/newTool/new')).toBe(await server(path))
     await site.fs.unlink('data/config/newTool/new')
     expect(changes().at(-1)).toBe(`DELETE ${path}`)
     await expect(site.fs.stat('data/config/newTool/new')).rejects.toMatchObject({ code: 'ENOENT' })

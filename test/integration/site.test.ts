@@ -60,8 +60,8 @@ describe('the events of an item', () => {
       ['xnat:projectData', 'TEST'],
       ['xnat:mrSessionData', id],
     ] as const) {
-      const sent = withNewline(await server(`/data/services/audit/${type}/${item}`))
-      expect(await text(`.xnat/services/audit/${type}/${item}.json`)).toBe(sent)
+      const sent = await server(`/data/services/audit/${type}/${item}`)
+      expect(await text(`.xnat/services/audit/${type}/${item}.json`)).toBe(withNewline(sent))
       expect(await text(`data/services/audit/${type}/${item}`)).toBe(sent)
     }
     await expect(site.fs.stat('.xnat/services/audit/xnat:projectData/NONE.json')).rejects.toMatchObject({

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { useControlSite, withNewline } from '../support/control-site.js'
+import { useControlSite } from '../support/control-site.js'
 import { readFile, writeFile } from '../support/file-system.js'
 
 /** Questions of REST with slashes in them, pasted as they are: what is before a slash is a directory. */
@@ -14,7 +14,7 @@ const dump = 'data/services/dicomdump?'
 
 describe('the source of a DICOM header', () => {
   const sent = async (question: string): Promise<string> =>
-    withNewline(await site.server(`/data/services/dicomdump?${question}`))
+    await site.server(`/data/services/dicomdump?${question}`)
 
   it.each([
     ['a session', session],
@@ -122,7 +122,7 @@ describe('the source of a DICOM header', () => {
 
 describe('the fields of an event', () => {
   it('are given in any order, with a blank or encoded', async () => {
-    const sent = withNewline(await site.server(`/data/services/workflows/Added_MR_Session?experiment=${id}`))
+    const sent = await site.server(`/data/services/workflows/Added_MR_Session?experiment=${id}`)
     const time = / launch_time="([^"]+)"/.exec(sent)![1]!
     const field = 'wrk:workflowData'
     for (const question of [
@@ -148,7 +148,7 @@ describe('the fields of an event', () => {
   })
 
   it('of a name with a blank are had by `_`, as curl has to ask', async () => {
-    const sent = withNewline(await site.server(`/data/services/workflows/Added_MR_Session?experiment=${id}`))
+    const sent = await site.server(`/data/services/workflows/Added_MR_Session?experiment=${id}`)
     expect(await site.text(`data/services/workflows/Added_MR_Session?experiment=${id}`)).toBe(sent)
     await expect(site.text(`data/services/workflows/Adde_?experiment=${id}`)).rejects.toMatchObject({
       code: 'EIO',

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { startEmulator } from '../../src/emulator/emulator.js'
 import type { RunningEmulator } from '../../src/emulator/emulator.js'
-import { changesAt, withNewline } from '../support/control-site.js'
+import { changesAt } from '../support/control-site.js'
 import { put, rest } from '../support/emulator-rest.js'
 import { readFile, writeFile } from '../support/file-system.js'
 import type { FileSystem } from '../support/file-system.js'
@@ -51,7 +51,7 @@ describe('a file in a folder of the user', () => {
     for (const question of ['?', '?format=json', '?format=csv', '?format=xml', '?format=html'])
       expect([question, await text(`data/user/cache/resources/upload${question}`)]).toEqual([
         question,
-        withNewline(await server(`/upload${question}`)),
+        await server(`/upload${question}`),
       ])
     await expect(fs.mkdir(`${folder}?`)).rejects.toMatchObject({ code: 'EEXIST' })
     await expect(fs.stat('.xnat/cache/none?')).rejects.toMatchObject({ code: 'ENOENT' })

@@ -210,18 +210,19 @@ export class RestCatalogue {
       .replace(/\{([\w ]+)\}/g, (_, name: string) => more[name] ?? this.#values[name]!)
   }
 
-  /** What curl gets of exactly this URI, as the mount shows it: the names that a list tells, or the bytes. */
+  /** What curl gets of exactly this URI: the names that a list tells, the files of a zip, or the bytes. */
   async sentOf(row: MapRow, uri = this.uriOf(row)): Promise<Opened> {
     if (row.path.endsWith('/')) return { names: await this.#namesOf(uri) }
     const sent = await this.get(uri)
     if (row.path.endsWith('.zip')) return { files: filesOf(sent) }
-    return { text: isStored(row) ? sent.toString('latin1') : withNewline(sent.toString('latin1')) }
+    return { text: sent.toString('latin1') }
   }
 
   /** The same in the form of its file in the mount. */
-  keptOf(row: MapRow, uri = this.uriOf(row)): Promise<Opened> {
+  async keptOf(row: MapRow, uri = this.uriOf(row)): Promise<Opened> {
     const format = formOf(row)
-    return this.sentOf(row, format === undefined ? uri : inForm(uri, format))
+    const sent = await this.sentOf(row, format === undefined ? uri : inForm(uri, format))
+    return isStored(row) || /\?|\/config-answers\//.test(row.path) ? sent : endedByNewline(sent)
   }
 
   async #namesOf(uri: string): Promise<string[]> {
@@ -243,6 +244,16 @@ export class RestCatalogue {
     if (!response.ok) throw new Error(`${method} ${uri} was answered with ${response.status}`)
     return Buffer.from(await response.arrayBuffer())
   }
+}
+
+/** As a file of `.xnat`. */
+export function endedByNewline(opened: Opened): Opened {
+  return 'text' in opened ? { text: withNewline(opened.text) } : opened
+}
+
+/** To be compared: without a question, or `&` for one, what is pasted may lead to a file of `.xnat`. */
+export function asPasted(uri: string, opened: Opened): Opened {
+  return /[?&]/.test(uri) ? opened : endedByNewline(opened)
 }
 
 /** But for an index that the server makes anew each time. */

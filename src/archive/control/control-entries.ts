@@ -3,13 +3,13 @@ import type { Document } from '../../xnat/documents.js'
 import type { DirectoryEntry, Facts, FileEntry } from '../archive.js'
 import type { Sources } from '../sources.js'
 import type { ControlFilePlace, ControlKind, ControlPlace } from './control-place.js'
-import { bytesOf } from './text.js'
+import { bytesOf, withNewline } from './text.js'
 import type { Text } from './text.js'
 
-/** A document of the server as a file, with the size and digest of what it says now. */
+/** A document of the server as a file of `.xnat`, with the size and digest of what it says now. */
 export function textEntry(parent: DirectoryEntry, name: string, document: Document, text: Text): FileEntry {
   const isResult = !document.change
-  const entry = fileEntry(parent, name, `text ${document.path}`, text, { document, isResult })
+  const entry = fileEntry(parent, name, `text ${document.path}`, withNewline(text), { document, isResult })
   return document.isCostly ? { ...entry, isToldWhenOpened: true } : entry
 }
 
@@ -20,11 +20,26 @@ export function unreadEntry(parent: DirectoryEntry, name: string, document: Docu
 }
 
 /**
- * A document by a URI of REST, asked for by who opens it. It can be written where the document can, and not removed: that is
+ * A document by a URI of REST, asked for by who opens it, as the server sends it. It can be written where the document can, and not removed: that is
  * done by the name of its file.
  */
 export function askedEntry(parent: DirectoryEntry, name: string, document: Document): FileEntry {
-  const entry = unreadEntry(parent, name, { ...document, isCostly: true, isAskedAnew: true })
+  return asSent(unreadEntry(parent, name, { ...document, isCostly: true, isAskedAnew: true }))
+}
+
+/** The same as long as the text is believed, and where the server need not make much effort with its size and digest. */
+export async function answerEntry(
+  parent: DirectoryEntry,
+  name: string,
+  document: Document,
+  sources: Sources,
+): Promise<FileEntry> {
+  const entry = asSent(unreadEntry(parent, name, document))
+  const text = document.isCostly ? sources.known(document) : await sources.text(document)
+  return text ? withText(entry, text) : entry
+}
+
+function asSent(entry: FileEntry): FileEntry {
   return { ...entry, place: { ...(entry.place as ControlFilePlace), isAsked: true } as ControlFilePlace }
 }
 

@@ -6,7 +6,7 @@ import { cachedResourceDocument } from '../../xnat/list-documents.js'
 import { groupDocument } from '../../xnat/settings-documents.js'
 import type { DirectoryEntry, Entry } from '../archive.js'
 import { aliasEntry } from '../entries.js'
-import { escapeName, unescapeName } from '../names.js'
+import { unescapeName } from '../names.js'
 import { askedOf, formatOf } from '../questions.js'
 import type { Asked } from '../questions.js'
 import { askedList } from './asked-lists.js'
@@ -15,14 +15,20 @@ import { askedEntry } from './control-entries.js'
 import type { ControlFilePlace, ControlKind, ControlPlace } from './control-place.js'
 import type { Documents } from './item-documents.js'
 import { namedDocument } from './named-documents.js'
+import { settingOf } from './settings.js'
 
-type Elsewhere = (asked: Asked, format: string | undefined, place: ControlPlace) => string | undefined
+/** A path from the directory, or a document where there is something of the name. */
+type Elsewhere = (
+  asked: Asked,
+  format: string | undefined,
+  place: ControlPlace,
+) => string | Document | undefined
 
 /** Documents that do not lie beside the directory that has the same path in REST, or whose question says where. */
 const elsewhere: Readonly<Partial<Record<ControlKind, Elsewhere>>> = {
   item: ({ name, question }, format, { of }) =>
     of === 'root' && name === 'user' && isForm(format) ? `logins?${question}` : undefined,
-  services: ({ name, question }) => (name === 'sessions' && question === '' ? '../sessions' : undefined),
+  services: ({ name, question }) => (name === 'sessions' && question === '' ? '../sessions?' : undefined),
   'service-workflows': ({ name, question }) => {
     const [, experiment, form] = /^experiment=([^&]+)(?:&(format=xml))?$/.exec(question) ?? []
     return experiment && `../../../experiments/${experiment}/.xnat/workflows/${name}?${form ?? ''}`
@@ -35,12 +41,10 @@ const elsewhere: Readonly<Partial<Record<ControlKind, Elsewhere>>> = {
     const [, form] = /^recent=true(?:&(.*))?$/.exec(question) ?? []
     return /^recent=true(&|$)/.test(question) ? `../prearchive-recent?${form ?? ''}` : undefined
   },
-  'config-tool': ({ name, question }, format, { item, subject, folders = [], isAnswers }) => {
-    const isSpecification = name === 'archive_spec' && item.project === undefined
+  'config-tool': ({ name, question }, format, place) => {
+    const isSpecification = name === 'archive_spec' && place.item.project === undefined
     if (isSpecification && (format === '' || format === 'xml')) return name
-    if (question !== 'contents=true') return undefined
-    const kept = ['config', ...[subject!, ...folders].map(escapeName), name].join('/')
-    return isAnswers ? `${'../'.repeat(2 + folders.length)}${kept}` : name
+    return question === 'contents=true' ? settingOf(place, unescapeName(name)) : undefined
   },
   protocols: ({ name, question }) => {
     const [, form] = /^dataType=[^&]+(?:&(format=xml))?$/.exec(question) ?? []
@@ -77,7 +81,7 @@ interface Asking {
 
 /**
  * What a name with a `?` in it stands for, in `.xnat`: the answer to the URI, in the form that it names, and where it names
- * none in that which the server gives then. Where a file is in the same form, the name leads to that.
+ * none in that which the server gives then.
  * @param documents that are always there
  * @param find an entry of this name without a question, where there is one
  */
@@ -92,7 +96,11 @@ export async function controlQuestion(
   if (!asked) return undefined
   const format = formatOf(asked.question)
   const target = elsewhere[place.kind]?.(asked, format, place)
-  if (target !== undefined) return aliasEntry(name, target)
+  if (typeof target === 'object') return (await find(asked.name)) && askedEntry(directory, name, target)
+  if (target !== undefined) {
+    const file = target.includes('/') ? undefined : await find(target)
+    return askedOfFile(directory, name, file) ?? aliasEntry(name, target)
+  }
   if (format === undefined) return undefined
   const form = format === '' || format === 'zip' ? undefined : (format as AnswerFormat)
   const asking: Asking = { directory, place, name, form }
@@ -104,7 +112,7 @@ export async function controlQuestion(
   }
   if (ownNames.has(place.kind)) return undefined
   const entry = format === '' ? await find(asked.name) : undefined
-  if (entry && isDocument(entry)) return aliasEntry(name, asked.name)
+  if (entry && isDocument(entry)) return askedOfFile(directory, name, entry) ?? aliasEntry(name, asked.name)
   if (withoutEndings.has(place.kind)) return undefined
   for (const ending of format === 'zip' ? ['zip'] : endings) {
     const path = `${asked.name}.${ending}`
@@ -148,12 +156,12 @@ async function knownDocument(
 
 /** @param file in which it is kept */
 function answered(asking: Asking, file: string, document: Document | undefined): Entry | undefined {
-  const { name, form } = asking
+  const { form } = asking
   if (!document) return undefined
   const asked = inForm(document, form)
   // Of one form only.
-  if (!asked) return form === undefined || file.endsWith(`.${form}`) ? aliasEntry(name, file) : undefined
-  return asked === document && file.includes('.') ? aliasEntry(name, file) : askedIn(asking, document)
+  if (!asked && form !== undefined && !file.endsWith(`.${form}`)) return undefined
+  return askedIn(asking, document)
 }
 
 function askedIn({ directory, name, form }: Asking, document: Document): Entry {
@@ -166,6 +174,11 @@ function isForm(format: string | undefined): boolean {
 
 function isBelow(entry: Entry | undefined): boolean {
   return entry?.kind === 'directory' && (entry.place as ControlPlace).subject !== undefined
+}
+
+function askedOfFile(directory: DirectoryEntry, name: string, file: Entry | undefined): Entry | undefined {
+  const document = file && documentOf(file)
+  return document && askedEntry(directory, name, document)
 }
 
 function documentOf(entry: Entry): Document | undefined {

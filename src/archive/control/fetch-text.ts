@@ -6,10 +6,10 @@ import { textKey } from '../sources.js'
 import type { Sources } from '../sources.js'
 import { versionOf, withText } from './control-entries.js'
 import type { ControlFilePlace } from './control-place.js'
-import { bytesOf } from './text.js'
+import { bytesOf, withNewline } from './text.js'
 import type { Text } from './text.js'
 
-/** The text of a file of `.xnat`: the one that was listed, or an error. */
+/** The text of a document: the one that was listed, or an error. */
 export async function fetchText(
   file: FileEntry,
   range: ByteRange | undefined,
@@ -66,10 +66,11 @@ export class ToldTexts {
 }
 
 async function textNow(file: FileEntry, sources: Sources): Promise<Text> {
-  const { document, text } = file.place as ControlFilePlace
+  const { document, text, isAsked } = file.place as ControlFilePlace
   if (!document) return text ?? { latin1: '' }
   try {
-    return await sources.text(document)
+    const sent = await sources.text(document)
+    return isAsked ? sent : withNewline(sent)
   } catch (error) {
     throw toFsError(error, `read ${file.name}`)
   }

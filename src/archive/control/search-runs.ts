@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import { textOf } from './text.js'
+import { textOf, withNewline } from './text.js'
 import type { Text } from './text.js'
 
 /** A search that was run here, and what it found then. */
@@ -28,7 +28,7 @@ export class SearchRuns {
   }
 
   keep(name: string, search: Buffer, table: Buffer): void {
-    this.#runs.set(name, { search: textOf(search), table: textOf(table) })
+    this.#runs.set(name, { search: withNewline(textOf(search)), table: withNewline(textOf(table)) })
   }
 
   forget(name: string): void {

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import { textOf } from './text.js'
+import { textOf, withNewline } from './text.js'
 import type { Text } from './text.js'
 
 const answersKept = 100
@@ -19,6 +19,6 @@ export class ServiceAnswers {
 
   keep(key: string, answer: Buffer): void {
     if (answer.length === 0) this.#answers.delete(key)
-    else this.#answers.set(key, textOf(answer))
+    else this.#answers.set(key, withNewline(textOf(answer)))
   }
 }

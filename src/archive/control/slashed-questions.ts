@@ -11,7 +11,7 @@ import type { Parameter } from '../parameters.js'
 import { parseQuery } from '../query.js'
 import type { Sources } from '../sources.js'
 import { isListOf } from './answers.js'
-import { controlDirectoryEntry, documentEntry, within } from './control-entries.js'
+import { answerEntry, controlDirectoryEntry, within } from './control-entries.js'
 import { owners } from './control-place.js'
 import type { ControlKind, ControlOwner, ControlPlace } from './control-place.js'
 
@@ -138,7 +138,7 @@ export async function slashedEntry(
     if (before === undefined) return undefined
     return aliasEntry(name, `${'../'.repeat(1 + before.split('/').length)}${answer}`)
   }
-  const ask = async (): Promise<Entry[]> => [await documentEntry(directory, name, answer, sources)]
+  const ask = async (): Promise<Entry[]> => [await answerEntry(directory, name, answer, sources)]
   const [entry] = await sources.orNone(['not-found'], ask)
   return entry
 }

@@ -1,12 +1,20 @@
-/** What a file of `.xnat` says. In a form that listings are kept in: one character a byte, as they came. */
+/** What a document says. In a form that listings are kept in: one character a byte, as they came. */
 export interface Text {
   readonly latin1: string
 }
 
-/** A document ends with a newline here, as files of text do. */
 export function textOf(bytes: Buffer): Text {
-  const latin1 = bytes.toString('latin1')
-  return { latin1: latin1.endsWith('\n') ? latin1 : `${latin1}\n` }
+  return { latin1: bytes.toString('latin1') }
+}
+
+const withNewlines = new WeakMap<Text, Text>()
+
+/** The same as a file of `.xnat`: it ends with a newline, as files of text do. One for each text. */
+export function withNewline(text: Text): Text {
+  if (text.latin1.endsWith('\n')) return text
+  let ended = withNewlines.get(text)
+  if (!ended) withNewlines.set(text, (ended = { latin1: `${text.latin1}\n` }))
+  return ended
 }
 
 export function bytesOf(text: Text): Buffer {
