@@ -1,6 +1,8 @@
 import type { Archive, DirectoryEntry, Entry, FileEntry, StoreSource } from '../archive/archive.js'
 import { isDoubtful } from '../data/journal-record.js'
 import type { DoubtfulBytes, JournalRecord } from '../data/journal-record.js'
+import type { StagingFile } from '../data/staging-file.js'
+import type { HeldBytes } from '../data/staging-state.js'
 import { FsError } from '../util/fs-error.js'
 import { md5OfSource } from '../util/md5.js'
 
@@ -19,6 +21,7 @@ export interface FoundUpload {
 export class DoubtfulUploads {
   readonly #uploads: { readonly bytes: DoubtfulBytes; readonly revision: number | undefined }[]
   #goesWith: FileEntry | undefined
+  #going: { readonly ends: Promise<void>; readonly end: () => void } | undefined
 
   /** @param left what another process has left in the journal */
   constructor(left: readonly DoubtfulBytes[] = []) {
@@ -39,11 +42,12 @@ export class DoubtfulUploads {
   }
 
   /**
-   * A file that is being deleted, and will be there if that fails, or if this process ends.
+   * This stored version is about to be deleted: where that fails, or this process ends, it is no other file that has its name.
    * @param doomed the file whose delete takes it along
    */
-  add({ sizeBytes, digest: md5, version }: FileEntry, doomed: FileEntry): void {
+  goesWith({ sizeBytes, digest: md5, version }: FileEntry, doomed: FileEntry): void {
     this.#goesWith = doomed
+    this.#going ??= ending()
     if (sizeBytes === undefined) return
     const bytes = { sizeBytes, ...(md5 !== undefined && { md5 }), version }
     this.#uploads.push({ bytes, revision: undefined })
@@ -52,10 +56,25 @@ export class DoubtfulUploads {
   /** That delete is done, or not to be expected any more. */
   hasGone(): void {
     this.#goesWith = undefined
+    this.#going?.end()
+    this.#going = undefined
   }
 
-  forget(): void {
-    this.#uploads.length = 0
+  /** Forgets them. @param displaced those of the file that had the name before: they may be stored under it */
+  restart(displaced?: DoubtfulUploads): void {
+    const left = displaced ? displaced.#uploads.map(({ bytes }) => ({ bytes, revision: undefined })) : []
+    this.#uploads.splice(0, Infinity, ...left)
+  }
+
+  /** Sends the bytes when no delete takes along what they replace: found now, it would be gone by then. */
+  async whenStaying(staging: StagingFile, send: (held: HeldBytes) => Promise<void>): Promise<void> {
+    await this.#going?.ends
+    const isSent = await staging.withBytes(async (held) => {
+      if (this.#going) return false
+      await send(held)
+      return true
+    })
+    if (!isSent) await this.whenStaying(staging, send)
   }
 
   /** Looks whether what the server has under a name is one of these. Without a digest in its listing nobody can tell. */
@@ -64,6 +83,7 @@ export class DoubtfulUploads {
     directory: DirectoryEntry,
     name: string,
   ): Promise<FoundUpload | undefined> {
+    await this.#going?.ends
     if (this.#uploads.length === 0) return undefined
     archive.refresh(directory)
     const file = await lookup(archive, directory, name)
@@ -75,6 +95,12 @@ export class DoubtfulUploads {
     const upload = this.#uploads.find(({ bytes }) => isDoubtful(file, bytes))
     return upload && { file, revision: upload.revision }
   }
+}
+
+function ending(): { readonly ends: Promise<void>; readonly end: () => void } {
+  let end = (): void => {}
+  const ends = new Promise<void>((resolve) => (end = resolve))
+  return { ends, end }
 }
 
 /** A folder that is not on the server, or not any more, has nothing in it. */

@@ -26,6 +26,7 @@ const passing: ReadonlySet<ErrnoName> = new Set(['EIO', 'ETIMEDOUT', 'EBUSY'])
 export class LocalFile implements Outgoing {
   readonly staging: StagingFile
   readonly stream = new LocalStream()
+  readonly doubtful: DoubtfulUploads
   mtimeMs: number
   replaces: FileEntry | undefined
   origin: Origin | undefined
@@ -43,7 +44,6 @@ export class LocalFile implements Outgoing {
   #storedRevision: number | undefined
   #failure: { readonly revision: number; readonly error: unknown } | undefined
   readonly #kept: KeptBytes
-  readonly #doubtful: DoubtfulUploads
   /** The bytes in the journal are another file's now. */
   #isBequeathed = false
   #isLeavingOrigin = false
@@ -62,7 +62,7 @@ export class LocalFile implements Outgoing {
     this.#releaseBase = options.releaseBase
     this.#removeStored = options.removeStored
     this.#onStored = options.onStored
-    this.#doubtful = new DoubtfulUploads(options.resumed?.record.doubtful)
+    this.doubtful = new DoubtfulUploads(options.resumed?.record.doubtful)
     const { staging, resumed } = options
     this.#kept = new KeptBytes(staging, (state) => this.#describe(state), resumed?.record)
     if (options.replaces && (!resumed || resumed.isStored)) this.#storedRevision = staging.revision
@@ -153,10 +153,10 @@ export class LocalFile implements Outgoing {
     return this.#failure?.error
   }
 
-  /** From now on the bytes belong under another name, where they may replace a stored file. */
-  retarget(replaces: FileEntry | undefined): void {
+  /** From now on the bytes belong under another name, where they may replace a stored file, or one that may be stored. */
+  retarget(replaces: FileEntry | undefined, displaced?: LocalFile): void {
     this.#kept.outdate()
-    this.#doubtful.forget()
+    this.doubtful.restart(displaced?.doubtful)
     this.stream.abandon()
     this.replaces = replaces
     this.#storedRevision = undefined
@@ -166,19 +166,6 @@ export class LocalFile implements Outgoing {
   replacesNothing(): void {
     this.retarget(undefined)
     this.covers = undefined
-  }
-
-  /**
-   * This stored version of it is about to be deleted: where that fails, it is no other file that has its name.
-   * @param doomed the file whose delete takes it along
-   */
-  goesWith(doomed: FileEntry, stored: FileEntry): void {
-    this.#doubtful.add(stored, doomed)
-  }
-
-  /** That delete is done, or not to be expected any more. */
-  hasGone(): void {
-    this.#doubtful.hasGone()
   }
 
   /** The file is back under the name where its stored bytes are. */
@@ -227,7 +214,8 @@ export class LocalFile implements Outgoing {
   async #upload(): Promise<void> {
     try {
       if (this.#removesOriginFirst && this.#isLongerNameOfOrigin()) await this.#leaveOriginFirst()
-      await this.staging.withBytes((held) => this.#send(held)).finally(() => this.stream.abandon())
+      const sent = this.doubtful.whenStaying(this.staging, (held) => this.#send(held))
+      await sent.finally(() => this.stream.abandon())
       await this.removeOrigin()
       this.#failure = undefined
     } catch (error) {
@@ -266,7 +254,7 @@ export class LocalFile implements Outgoing {
    */
   async settleDoubt(): Promise<void> {
     const { parent, name } = this.node
-    const found = parent && (await this.#doubtful.find(this.#archive, parent.directory, name))
+    const found = parent && (await this.doubtful.find(this.#archive, parent.directory, name))
     if (!found || found.file.version === this.replaces?.version) return
     this.#kept.outdate()
     this.#failure = undefined
@@ -331,7 +319,7 @@ export class LocalFile implements Outgoing {
         this.isOriginThere && {
           origin: { path: originPath(origin), file: origin.hidden.hidden },
         }),
-      ...this.#doubtful.record,
+      ...this.doubtful.record,
     }
   }
 
@@ -351,13 +339,13 @@ export class LocalFile implements Outgoing {
       const stored = await this.#archive.store(parent.directory, name, source, this.replaces)
       this.#becomeStored(stored, revision)
     } catch (error) {
-      await this.#doubtful.note(source, revision)
+      await this.doubtful.note(source, revision)
       throw error
     }
   }
 
   #becomeStored(stored: FileEntry, revision: number): void {
-    this.#doubtful.forget()
+    this.doubtful.restart()
     this.replaces = stored
     this.covers = undefined
     this.#storedRevision = revision

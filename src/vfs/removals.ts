@@ -121,7 +121,7 @@ export class Removals {
       if (!isAsked || isRefusal(error)) for (const undo of undos.toReversed()) undo()
       throw error
     } finally {
-      for (const { local } of rescued) local.hasGone()
+      for (const { local } of rescued) local.doubtful.hasGone()
     }
   }
 
@@ -163,7 +163,7 @@ export class Removals {
         // What somebody has begun to write meanwhile is nothing that was promised.
         if (isBeingChanged(node)) throw isWritten(file, node)
         local.retarget(undefined)
-        local.goesWith(file, entry)
+        local.doubtful.goesWith(entry, file)
         parent.overlay.set(node.name, node)
         await local.keep({ isDurable: true, held })
         return held.revision

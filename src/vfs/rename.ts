@@ -171,7 +171,7 @@ export class Renames {
       const restore = local.snapshot()
       try {
         local.retarget(undefined)
-        local.goesWith(replaces, replaces)
+        local.doubtful.goesWith(replaces, replaces)
         local.covers = undefined
         if (!local.isBeingWritten()) await local.keep({ isDurable: true })
         await locals.removals.remove(node.parent!, replaces)
@@ -179,7 +179,7 @@ export class Renames {
         if (isRefusal(error)) restore()
         throw error
       } finally {
-        local.hasGone()
+        local.doubtful.hasGone()
       }
     }
   }
@@ -218,7 +218,7 @@ export class Renames {
       local.returnTo(origin)
       if (!local.isDirty()) to.parent.overlay.delete(to.name)
     } else {
-      local.retarget(replaces)
+      local.retarget(replaces, to.displaced?.local)
     }
   }
 

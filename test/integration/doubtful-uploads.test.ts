@@ -70,6 +70,14 @@ describe('an upload of which no answer tells whether it was stored', () => {
     expect(at.emulator.control.requests().filter(({ method }) => method === 'PUT')).toEqual([])
   })
 
+  it('is overwritten by a file that is renamed over it', async () => {
+    const { fs } = await at.start()
+    await writeInDoubt(fs, 'a.txt', 'one')
+    await writeFile(fs, `${here}/b.txt`, 'other')
+    await fs.rename(`${here}/b.txt`, `${here}/a.txt`)
+    expect(await at.server.texts()).toEqual({ 'a.txt': 'other' })
+  })
+
   it('is deleted with the file', async () => {
     const { fs } = await at.start()
     await writeInDoubt(fs, 'a.txt', 'one')
