@@ -34,7 +34,7 @@ struct stat attributesOf(const double* row) {
   setTime(&result.st_atim, row[5]);
   setTime(&result.st_mtim, row[6]);
   result.st_ctim = result.st_mtim;
-  result.st_nlink = 1;
+  result.st_nlink = static_cast<nlink_t>(row[9]);
   result.st_blocks = (result.st_size + 511) / 512;
   result.st_blksize = static_cast<blksize_t>(row[8]);
   return result;

@@ -18,6 +18,7 @@ const field = {
   mtime: 6,
   nameBytes: 7,
   preferredWriteBytes: 8,
+  links: 9,
 } as const
 
 export function writeAttributes({ attributes: to }: SessionMemory, start: number, from: Attributes): void {
@@ -29,6 +30,7 @@ export function writeAttributes({ attributes: to }: SessionMemory, start: number
   to[start + field.atime] = from.atimeMs
   to[start + field.mtime] = from.mtimeMs
   to[start + field.preferredWriteBytes] = from.preferredWriteBytes
+  to[start + field.links] = from.links
 }
 
 /** An entry that says no more than its type: it brings no node, and the kernel looks it up when it wants to know. */
@@ -38,7 +40,7 @@ export function writeTypeOnly(
   ino: number,
   kind: Attributes['kind'],
 ): void {
-  to.fill(0, start, start + field.preferredWriteBytes + 1)
+  to.fill(0, start, start + field.links + 1)
   to[start + field.ino] = ino
   to[start + field.mode] = fileTypes[kind]
 }

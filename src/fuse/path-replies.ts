@@ -69,6 +69,7 @@ export function toStat(attributes: Attributes): Stat {
     uid: attributes.uid,
     gid: attributes.gid,
     size: attributes.sizeBytes,
+    nlink: attributes.links,
     // fuse-native has room for 32 bits; it is only shown, libfuse has numbers of its own.
     ino: attributes.ino >>> 0 || 1,
     blocks: Math.ceil(attributes.sizeBytes / 512),

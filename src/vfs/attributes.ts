@@ -10,6 +10,8 @@ export interface Attributes {
   readonly gid: number
   readonly atimeMs: number
   readonly mtimeMs: number
+  /** Names that it has: 0 when it was removed, and goes on for who has it open. */
+  readonly links: 0 | 1
   /** What `st_blksize` says to programs that write; 0 = nothing in particular. */
   readonly preferredWriteBytes: number
 }
@@ -39,6 +41,7 @@ export function attributesOf(node: Node, defaults: AttributeDefaults): Attribute
     gid: overrides.gid ?? defaults.gid,
     atimeMs: overrides.atimeMs ?? mtimeMs,
     mtimeMs,
+    links: node.isRemoved ? 0 : 1,
     preferredWriteBytes: node.writers > 0 ? preferredWriteBytes : 0,
   }
 }

@@ -39,8 +39,10 @@ export const namesChecks: Readonly<Record<string, Check>> = {
   }) => {
     const file = await fs.open(`${here}/u.txt`, 'w+')
     await file.write(Buffer.from('still here'), 0)
+    expect((await file.stat()).links).toBe(1)
     await fs.unlink(`${here}/u.txt`)
     expect((await file.read(0, 10)).toString()).toBe('still here')
+    expect((await file.stat()).links).toBe(0)
     await file.close()
     expect(await stored('u.txt')).toBeUndefined()
     expect(await fs.list(here)).toEqual([])

@@ -20,6 +20,8 @@ export interface FileFacts {
   readonly mtimeMs: number
   readonly mode: number
   readonly ino: number
+  /** Names that it has. */
+  readonly links: number
 }
 
 /** As fopen has them, x = exclusive: 'r' read, 'r+' read and write, 'w' truncate, 'wx' new, 'a' append. */

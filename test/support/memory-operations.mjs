@@ -74,6 +74,7 @@ export class MemoryOperations {
       gid,
       atimeMs,
       mtimeMs,
+      links: 1,
       preferredWriteBytes: 0,
       sizeBytes: bytes?.length ?? 0,
     }

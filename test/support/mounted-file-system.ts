@@ -57,5 +57,6 @@ function facts(stats: Stats): FileFacts {
     mtimeMs: stats.mtimeMs,
     mode: stats.mode & 0o7777,
     ino: stats.ino,
+    links: stats.nlink,
   }
 }

@@ -119,6 +119,6 @@ async function openAgain(
 }
 
 function facts(attributes: Attributes): FileFacts {
-  const { kind, sizeBytes, mtimeMs, mode, ino } = attributes
-  return { kind, sizeBytes, mtimeMs, mode, ino }
+  const { kind, sizeBytes, mtimeMs, mode, ino, links } = attributes
+  return { kind, sizeBytes, mtimeMs, mode, ino, links }
 }
