@@ -8,7 +8,7 @@ const patterns: readonly RegExp[] = [
   /~$/, // vim, emacs, nano: backups
   /^\.#/, // emacs: locks
   /^#.*#$/, // emacs: auto-save
-  /\.part$/, // downloads
+  /\.part(ial)?$/, // downloads, zarr, rclone
   /^\.nfs[0-9a-f]+$/,
 ]
 

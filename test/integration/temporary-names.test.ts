@@ -10,6 +10,18 @@ const puts = (): number =>
   at.emulator.control.requests().filter(({ method, path }) => method === 'PUT' && path.includes('/files/'))
     .length
 
+describe('a new file with a temporary name', () => {
+  it('of zarr is stored once, under the name that it gets', async () => {
+    const { fs } = await at.start()
+    const before = puts()
+    const temporary = `${here}/0.0.84b1b355448e4dda87454a931fe43187.partial`
+    await writeFile(fs, temporary, 'a chunk')
+    await fs.rename(temporary, `${here}/0.0`)
+    expect(await at.server.texts()).toEqual({ '0.0': 'a chunk' })
+    expect(puts() - before).toBe(1)
+  })
+})
+
 /** docs/semantics.md, 3.9: names on the way to another stay here. What the server has already is no such thing. */
 describe('a stored file that gets a temporary name', () => {
   it.each(['file.part', '.file.swp', '.file.Xy12Zw'])(
