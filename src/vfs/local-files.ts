@@ -242,12 +242,17 @@ export class LocalFiles {
     if (node.handles <= node.holds || !(node.local ?? sizedFile(node.file))) return
     if (node.local?.staging.isComplete) return
     if ((node.file?.sizeBytes ?? 0) > mostBroughtBytes) return this.#options.log.info(tooLarge(node))
-    const local = node.local ?? (await this.makeLocal(node))
+    const release = this.hold(node) // whoever reads it may close it meanwhile
     try {
-      await local.staging.withBytes(() => Promise.resolve(), signal)
-    } catch (error) {
-      if (local.node.local === local && node.writers === 0 && !local.isDirty()) this.#letGo(node, local)
-      throw error
+      const local = node.local ?? (await this.makeLocal(node))
+      await local.staging
+        .withBytes(() => Promise.resolve(), signal)
+        .catch((error: unknown) => {
+          if (local.node.local === local && node.writers === 0 && !local.isDirty()) this.#letGo(node, local)
+          throw error
+        })
+    } finally {
+      release()
     }
   }
 

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { readFile, writeFile } from '../support/file-system.js'
 import { useRemounts } from '../support/remounts.js'
 
@@ -114,4 +114,25 @@ it('a file that cannot be read is removed all the same, and who had it open is t
   expect(await at.server.texts()).toEqual({})
   await expect(file.read(0, 10)).rejects.toMatchObject({ code: 'ESTALE' })
   await file.close()
+})
+
+it.each(['rename', 'hide'] as const)('a file may be closed while it is brought here (%s)', async (how) => {
+  await at.server.put('a', 'one')
+  const { mount, fs } = await at.start({ writeMode: 'close' })
+  await writeFile(fs, `${here}/b.part`, 'two')
+  const file = await fs.open(`${here}/a`, 'r')
+  const { ino: parent } = await fs.stat(here)
+  at.emulator.control.setFaults([{ method: 'GET', path: '**/files/a', fault: { kind: 'delay', ms: 100 } }])
+  const gets = (): number =>
+    at.emulator.control.requests().filter(({ path }) => path.includes('/files/a')).length
+  const before = gets()
+  const replaced =
+    how === 'rename'
+      ? fs.rename(`${here}/b.part`, `${here}/a`)
+      : mount.vfs.hide(parent, 'a').then(() => fs.rename(`${here}/b.part`, `${here}/a`))
+  await vi.waitUntil(() => gets() > before)
+  await file.close()
+  await replaced
+  expect(await at.server.texts()).toEqual({ a: 'two' })
+  expect(mount.lines).toEqual([])
 })
