@@ -1,5 +1,6 @@
 import type { Archive, Entry, Listing, MaybePromise } from '../archive/archive.js'
 import { FsError } from '../util/fs-error.js'
+import { removedMeanwhile } from './ascertain.js'
 import type { InodeTable } from './inode-table.js'
 import { isHidden } from './node.js'
 import type { Node } from './node.js'
@@ -54,7 +55,7 @@ export class Namespace {
       : this.#merge(parent, listing)
   }
 
-  /** Brings a node up to date. @throws FsError ENOENT when it is gone from the server */
+  /** Brings a node up to date. @throws FsError ENOENT when it is gone, ESTALE when another has its name */
   refresh(node: Node, signal?: AbortSignal): MaybePromise<void> {
     const { parent } = node
     if (!parent || node.isRemoved || node.local || parent.overlay.get(node.name) === node) return undefined
@@ -101,5 +102,6 @@ export function namesOf(path: string): string[] {
 
 function requireSame(node: Node, now: Node | undefined): void {
   if (now === node) return
+  if (now) throw removedMeanwhile(node)
   throw new FsError('ENOENT', `${node.path} is no longer there`)
 }

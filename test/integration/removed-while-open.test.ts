@@ -136,3 +136,17 @@ it.each(['rename', 'hide'] as const)('a file may be closed while it is brought h
   expect(await at.server.texts()).toEqual({ a: 'two' })
   expect(mount.lines).toEqual([])
 })
+
+it('a file that was looked up before another one replaces it, and is opened while that is sent, is looked up again', async () => {
+  await at.server.put('a', 'one')
+  const { mount, fs } = await at.start({ writeMode: 'close' })
+  await writeFile(fs, `${here}/b.part`, 'two')
+  const { ino } = await fs.stat(`${here}/a`)
+  at.emulator.control.setFaults([{ method: 'PUT', path: '**/files/a', fault: { kind: 'delay', ms: 100 } }])
+  const puts = (): number => at.emulator.control.requests().filter(({ method }) => method === 'PUT').length
+  const before = puts()
+  const renamed = fs.rename(`${here}/b.part`, `${here}/a`)
+  await vi.waitUntil(() => puts() > before)
+  await expect(async () => mount.vfs.open(ino, false)).rejects.toMatchObject({ code: 'ESTALE' })
+  await renamed
+})
