@@ -30,20 +30,18 @@ import { Refreshes } from './refreshes.js'
 import type { KernelMemory } from './refreshes.js'
 import { Renames } from './rename.js'
 import { Resume } from './resume.js'
-import type { Resumed } from './resume.js'
+import type { ResumeOptions, Resumed } from './resume.js'
 import { Streams } from './streams.js'
 import { unsentFile } from './unsent-file.js'
 import type { UnsentFile } from './unsent-file.js'
 
-export interface VfsOptions extends AttributeDefaults {
+export interface VfsOptions extends AttributeDefaults, Pick<ResumeOptions, 'overdueMs'> {
   readonly archive: Archive
   readonly readers: FileReaders
   readonly log: Log
   /** The journal directory. */
   readonly stagingDirectory: string
   readonly isReadOnly: boolean
-  /** As of `ResumeOptions`. */
-  readonly overdueMs?: number | undefined
   /** From which size on open() names the local file of a cached one; default: never. */
   readonly backsFromBytes?: number
   /** How long a file that nobody waits for stays here before it is sent. */
@@ -333,6 +331,7 @@ export class Vfs {
     return this.#changes.unhide(this.#table.get(ino))
   }
 
+  /** To be called before `resume`, with all that there is: waits, at most a minute, for deletes that may be under way. */
   awaitDeletes(records: readonly JournalRecord[]): Promise<void> {
     return this.#resume.awaitDeletes(records)
   }
