@@ -53,6 +53,11 @@ export class DoubtfulUploads {
     this.#uploads.push({ bytes, revision: undefined })
   }
 
+  /** Waits for the delete that takes the file along. */
+  async gone(): Promise<void> {
+    while (this.#going) await this.#going.ends
+  }
+
   /** That delete is done, or not to be expected any more. */
   hasGone(): void {
     this.#goesWith = undefined
@@ -68,7 +73,7 @@ export class DoubtfulUploads {
 
   /** Sends the bytes when no delete takes along what they replace: found now, it would be gone by then. */
   async whenStaying(staging: StagingFile, send: (held: HeldBytes) => Promise<void>): Promise<void> {
-    await this.#going?.ends
+    await this.gone()
     const isSent = await staging.withBytes(async (held) => {
       if (this.#going) return false
       await send(held)
@@ -83,7 +88,7 @@ export class DoubtfulUploads {
     directory: DirectoryEntry,
     name: string,
   ): Promise<FoundUpload | undefined> {
-    await this.#going?.ends
+    await this.gone()
     if (this.#uploads.length === 0) return undefined
     archive.refresh(directory)
     const file = await lookup(archive, directory, name)

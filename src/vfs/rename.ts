@@ -128,10 +128,9 @@ export class Renames {
     if (leaves && !isBackupName(to.name)) await locals.removals.requirePossible(node.parent!, leaves)
     // What loses its name takes its place in the journal along, and with it that its old name is to go.
     await to.displaced?.local?.removeOrigin()
+    await to.displaced?.local?.doubtful.gone()
     const covered = to.parent.overlay.get(to.name)
-    const replaces = isHidden(covered)
-      ? covered.hidden
-      : (to.displaced?.local?.replaces ?? to.displaced?.file)
+    const replaces = isHidden(covered) ? covered.hidden : storedOf(to.displaced)
     const undo = this.#snapshot(node, local, to)
     try {
       this.#move(node, local, to, replaces)
@@ -239,6 +238,11 @@ export class Renames {
       node.entry = entry
     }
   }
+}
+
+/** What the server has of it: nothing, where that was deleted with another file and only its bytes here are left. */
+function storedOf(node: Node | undefined): FileEntry | undefined {
+  return node?.local ? node.local.replaces : node?.file
 }
 
 function overlaySnapshot(parent: Node, name: string): () => void {

@@ -121,6 +121,29 @@ describe('a delete that the server carries out late', () => {
     expect(await at.server.texts()).toEqual({ 'n.nii.gz': 'packed anew' })
   })
 
+  it('takes nothing along that another file is renamed over meanwhile', async () => {
+    const { mount, fs } = await at.start(back)
+    await storeBoth(mount, fs)
+    await writeFile(fs, `${here}/other`, 'packed anew')
+    at.emulator.control.setFaults([{ method: 'DELETE', path: '/data/**', fault: { kind: 'delay', ms: 300 } }])
+    const unlinking = fs.unlink(`${here}/n.nii`)
+    await vi.waitFor(() => expect(deletes()).toBe(1), soon)
+    await fs.rename(`${here}/other`, `${here}/n.nii.gz`)
+    await unlinking
+    await mount.vfs.drain({ includeOpen: false })
+    expect(await at.server.texts()).toEqual({ 'n.nii.gz': 'packed anew' })
+  })
+
+  it('has taken nothing along that another file is renamed over then', async () => {
+    const { mount, fs } = await at.start(back)
+    await storeBoth(mount, fs)
+    await fs.unlink(`${here}/n.nii`)
+    await writeFile(fs, `${here}/other`, 'packed anew')
+    await fs.rename(`${here}/other`, `${here}/n.nii.gz`)
+    await mount.vfs.drain({ includeOpen: false })
+    expect(await at.server.texts()).toEqual({ 'n.nii.gz': 'packed anew' })
+  })
+
   it('is waited for, and not asked for again, when a proxy has lost patience', async () => {
     const { mount, fs } = await at.start(back)
     await storeBoth(mount, fs)
