@@ -130,6 +130,8 @@ export interface StoreSource {
   readonly bytes?: Buffer
   /** The same bytes, on their way already; not used where it is for another name, or has failed. */
   readonly started?: StartedStore
+  /** Aborts when it need not be stored any more. What has begun goes on; otherwise `store` fails with that at once. */
+  readonly unwanted?: AbortSignal
 }
 
 /** The bytes of a file that is still being written. */

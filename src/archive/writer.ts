@@ -76,9 +76,9 @@ export class Writer {
   ): Promise<StoredFile> {
     const plan = { ...fileIn(directory, name), replaces, source }
     const { resource } = plan.part.address
-    const sent = await this.#locks.run(resource, () =>
-      this.#uploads.send(plan, this.#locks.isLast(resource), signal),
-    )
+    const send = (): ReturnType<Uploads['send']> =>
+      this.#uploads.send(plan, this.#locks.isLast(resource), signal)
+    const sent = await this.#locks.run(resource, send, source.unwanted)
     // The next file of the resource is sent meanwhile.
     const others = this.#locks.isBusy(resource) ? this.#locks.idle(resource) : undefined
     return this.#uploads.verify(plan, sent, others, signal)

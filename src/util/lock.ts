@@ -17,15 +17,25 @@ export class Lock {
     while (!this.isIdle) await this.#tail
   }
 
-  async run<T>(task: () => T | Promise<T>): Promise<T> {
+  /** @param unwanted aborts when the task need not be run any more: it fails with that at once, unless its turn has come */
+  run<T>(task: () => T | Promise<T>, unwanted?: AbortSignal): Promise<T> {
     this.#waiting++
-    const result = this.#tail.then(task)
-    this.#tail = result.catch(() => {}) // the caller gets the failure; the next task runs all the same
-    try {
-      return await result
-    } finally {
-      this.#waiting--
-    }
+    let hasBegun = false
+    const result = this.#tail.then(() => {
+      unwanted?.throwIfAborted()
+      hasBegun = true
+      return task()
+    })
+    const ended = (): void => void this.#waiting--
+    this.#tail = result.then(ended, ended) // the caller gets the failure; the next task runs all the same
+    if (!unwanted) return result
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        if (!hasBegun) reject(unwanted.reason as Error)
+      }
+      unwanted.addEventListener('abort', leave)
+      void result.then(resolve, reject).finally(() => unwanted.removeEventListener('abort', leave))
+    })
   }
 }
 
@@ -47,13 +57,19 @@ export class KeyedLock {
     await this.#locks.get(key)?.idle()
   }
 
-  async run<T>(key: string, task: () => Promise<T>): Promise<T> {
+  /** @param unwanted as of `Lock.run` */
+  async run<T>(key: string, task: () => Promise<T>, unwanted?: AbortSignal): Promise<T> {
     const lock = this.#locks.get(key) ?? new Lock()
     this.#locks.set(key, lock)
+    const drop = (): void => {
+      if (lock.isIdle && this.#locks.get(key) === lock) this.#locks.delete(key)
+    }
     try {
-      return await lock.run(task)
+      return await lock.run(task, unwanted)
     } finally {
-      if (lock.isIdle) this.#locks.delete(key)
+      drop()
+      // Who has left before its turn has come has left that behind.
+      if (unwanted?.aborted) void lock.idle().then(drop)
     }
   }
 }

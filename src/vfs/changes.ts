@@ -167,7 +167,7 @@ export class Changes {
   async #stopSending(node: Node, local: LocalFile): Promise<void> {
     this.#options.writeBack.cancel(local)
     node.isRemoved = true
-    local.stream.abandon()
+    local.leaveQueue()
     await local.settled()
   }
 

@@ -47,6 +47,7 @@ export class LocalFile implements Outgoing {
   /** The bytes in the journal are another file's now. */
   #isBequeathed = false
   #isLeavingOrigin = false
+  #turn: AbortController | undefined
   readonly #uploads = new Set<Promise<void>>()
   readonly #turns = new Lock()
   /** The upload that was asked for last, while it is under way. */
@@ -242,6 +243,12 @@ export class LocalFile implements Outgoing {
     return this.origin ? task() : this.#turns.run(task)
   }
 
+  /** It is removed, and need not be sent unless that has begun. */
+  leaveQueue(): void {
+    this.stream.abandon()
+    this.#turn?.abort()
+  }
+
   /** Waits for uploads that are under way, from their first step to their last. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#uploads)
@@ -334,11 +341,13 @@ export class LocalFile implements Outgoing {
     if (!this.hasUnstoredBytes) return
     const { path, sizeBytes, bytes } = this.staging
     const started = this.stream.end(sizeBytes)
-    const source = { path, sizeBytes, ...(bytes && { bytes }), ...(started && { started }) }
+    const { signal: unwanted } = (this.#turn = new AbortController())
+    const source = { path, sizeBytes, ...(bytes && { bytes }), ...(started && { started }), unwanted }
     try {
       const stored = await this.#archive.store(parent.directory, name, source, this.replaces)
       this.#becomeStored(stored, revision)
     } catch (error) {
+      if (error === unwanted.reason) return // it is removed, and nothing was sent
       await this.doubtful.note(source, revision)
       throw error
     }
