@@ -126,9 +126,7 @@ describe.each(drivers)('the places of REST by the driver %s', (driver) => {
         '/projects/TEST/subjects/1/experiments/MR1/scans?format=xml',
       ],
     ] as const) {
-      expect(await inMount(`test -d 'data${uri}' && cat 'data${asked}'`)).toBe(
-        (await curl(asked)).replace(/\n?$/, '\n'),
-      )
+      expect(await inMount(`test -d 'data${uri}' && cat 'data${asked}'`)).toBe(await curl(asked))
     }
     const listed = await inMount("ls 'data/projects/TEST/subjects?label=1'")
     expect(listed).toBe('1\n')
