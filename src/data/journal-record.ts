@@ -37,6 +37,8 @@ export interface JournalRecord {
   readonly baseEnd: number
   /** The stored file that was opened, or that a new one may replace. */
   readonly replaces?: FileEntry
+  /** That one is no older version of it: it was renamed or removed here, and may be gone by now. */
+  readonly covers?: true
   /** The stored file that is to be deleted when this one is stored: it was renamed. Its path is from the mountpoint. */
   readonly origin?: { readonly path: string; readonly file: FileEntry }
   /** The entry with the version of the file before this one; there for a moment, or after a power failure. */

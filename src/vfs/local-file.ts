@@ -321,6 +321,7 @@ export class LocalFile implements Outgoing {
       ...state,
       mtimeMs: overrides.mtimeMs ?? this.mtimeMs,
       ...(replaces && { replaces }),
+      ...(this.covers && { covers: true }),
       ...(displaces !== undefined && { displaces }),
       ...(origin &&
         this.isOriginThere && {

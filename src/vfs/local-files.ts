@@ -280,7 +280,7 @@ export class LocalFiles {
         record,
         file && reader && baseOf(file, reader),
       )
-      const replaces = isStored ? node.file : record.replaces
+      const replaces = isStored || record.covers ? node.file : record.replaces
       node.local = this.#localFile(node, staging, replaces, release, { record, isStored })
       node.local.mtimeMs = record.mtimeMs
       return node.local

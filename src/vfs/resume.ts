@@ -195,8 +195,8 @@ type State =
 
 /** What the server has now under the name of an entry. */
 async function stateOf({ record, stagingPath }: JournalEntry, now: FileEntry | undefined): Promise<State> {
-  const { replaces } = record
-  if (replaces ? now?.version === replaces.version : !now) return { kind: 'to-be-stored' }
+  const { replaces, covers } = record
+  if (now ? now.version === replaces?.version : covers || !replaces) return { kind: 'to-be-stored' }
   if (now?.digest !== undefined && now.sizeBytes === record.sizeBytes && isComplete(record)) {
     if ((await md5OfFile(stagingPath, record.sizeBytes)) === now.digest) return { kind: 'stored' }
   }

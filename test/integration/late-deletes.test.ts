@@ -219,3 +219,16 @@ describe('a delete of which nobody knows whether it was carried out', () => {
     expect(count('PUT', '/files/')).toBe(sent)
   })
 })
+
+it('a new file of the name of one that was renamed is sent, when the killed mount has deleted that', async () => {
+  await at.server.put('a', 'old')
+  const { fs } = await at.start(back)
+  await fs.rename(`${here}/a`, `${here}/b`)
+  await writeFile(fs, `${here}/a.part`, 'new')
+  await fs.rename(`${here}/a.part`, `${here}/a`)
+  await abandonJournals(at.root)
+  await at.server.rest('DELETE', `${uri}/files/a`)
+  const { mount } = await at.start(back)
+  await mount.vfs.drain({ includeOpen: false })
+  expect(await at.server.texts()).toEqual({ a: 'new', b: 'old' })
+})
