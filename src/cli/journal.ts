@@ -39,7 +39,11 @@ export class OpenJournal {
   }
 
   /** Takes over what earlier mounts of this server and user have left, and shows it in the file system. */
-  async resume(vfs: Vfs, log: Log, options: { readonly includeElsewhere?: boolean } = {}): Promise<void> {
+  async resume(
+    vfs: Vfs,
+    log: Log,
+    options: { readonly includeElsewhere?: boolean; readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<void> {
     const taken = await takeOverJournals(this.#root, this.#scope, options)
     this.#taken.push(...taken)
     const read = (directory: string): Promise<JournalEntry[]> =>
@@ -48,7 +52,8 @@ export class OpenJournal {
     const outdated = superseded(found)
     for (const { stagingPath } of outdated) await removeEntry(stagingPath)
     const entries = found.filter((entry) => !outdated.has(entry))
-    await vfs.awaitDeletes(entries.map(({ record }) => record))
+    const records = entries.map(({ record }) => record)
+    await vfs.awaitDeletes(records, options.signal)
     let shown = 0
     for (const entry of entries.toSorted((a, b) => turnOf(a) - turnOf(b))) {
       if (await this.#resumeEntry(vfs, log, entry)) shown++

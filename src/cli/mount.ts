@@ -141,7 +141,7 @@ export class RunningMount {
       mount.#driver = { name: driver.name, why }
       await mount.#startMetrics()
       if (plan.part !== '') await mount.#enter(plan.part)
-      if (!plan.flags.readOnly) await journal.resume(mount.#layers.vfs, log)
+      if (!plan.flags.readOnly) await journal.resume(mount.#layers.vfs, log, { signal: unwanted })
       unwanted?.throwIfAborted()
       await mount.#mount(driver)
       log.info(`${url} as ${mount.#user} is mounted on ${mountpoint} (driver ${driver.name}: ${why})`)

@@ -12,13 +12,18 @@ const longestWaitMs = 2000
 /**
  * Asks again and again, after growing waits, until it is so or the time is over.
  * @param untilMs milliseconds since 1970
+ * @param signal rejects when that aborts first
  * @returns whether it is so
  */
-export async function comesTrue(isSo: () => Promise<boolean>, untilMs: number): Promise<boolean> {
+export async function comesTrue(
+  isSo: () => Promise<boolean>,
+  untilMs: number,
+  signal?: AbortSignal,
+): Promise<boolean> {
   for (let waitMs = firstWaitMs; ; waitMs = Math.min(waitMs * 2, longestWaitMs)) {
     if (await isSo()) return true
     const leftMs = untilMs - Date.now()
     if (leftMs <= 0) return false
-    await sleep(Math.min(waitMs, leftMs))
+    await sleep(Math.min(waitMs, leftMs), signal)
   }
 }

@@ -60,7 +60,7 @@ export class Resume {
    * Waits for deletes that a killed process may have asked for, before anything is resumed: carried out later, they would
    * take what is stored by then, or is found to be.
    */
-  async awaitDeletes(records: readonly JournalRecord[]): Promise<void> {
+  async awaitDeletes(records: readonly JournalRecord[], signal?: AbortSignal): Promise<void> {
     const { log, overdueMs: mostMs = overdueMs } = this.#options
     const untilMs = Date.now() + mostMs
     const recent = records.filter(({ at }) => Date.parse(at) > Date.now() - longestTurnMs)
@@ -75,7 +75,7 @@ export class Resume {
       if (await isGone()) continue
       const most = `at most ${Math.ceil(leftMs / 1000)} s`
       log.info(`${doomed.path}: waiting for a delete that an earlier mount has asked for, ${most}`)
-      await comesTrue(isGone, untilMs)
+      await comesTrue(isGone, untilMs, signal)
     }
   }
 

@@ -332,8 +332,8 @@ export class Vfs {
   }
 
   /** To be called before `resume`, with all that there is: waits, at most a minute, for deletes that may be under way. */
-  awaitDeletes(records: readonly JournalRecord[]): Promise<void> {
-    return this.#resume.awaitDeletes(records)
+  awaitDeletes(records: readonly JournalRecord[], signal?: AbortSignal): Promise<void> {
+    return this.#resume.awaitDeletes(records, signal)
   }
 
   /** Shows what another process has left in the journal; it is sent by and by. */

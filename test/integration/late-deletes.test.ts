@@ -1,4 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
+import { knownJournals } from '../../src/data/journal-directory.js'
+import { readEntries } from '../../src/data/journal-record.js'
+import type { FaultRule } from '../../src/emulator/emulator.js'
 import { FsError } from '../../src/util/fs-error.js'
 import { writeFile } from '../support/file-system.js'
 import type { FileSystem } from '../support/file-system.js'
@@ -15,33 +18,40 @@ const count = (of: string, path: string): number =>
   at.emulator.control.requests().filter((request) => request.method === of && request.path.includes(path))
     .length
 const deletes = (): number => count('DELETE', '/files/')
+const slow = (ms: number): FaultRule => ({ method: 'DELETE', path: '/data/**', fault: { kind: 'delay', ms } })
 /** A proxy has given the server up. */
-const lost = { fault: { kind: 'status', status: 504 } } as const
+const lost: FaultRule = { method: 'DELETE', path: '/data/**', fault: { kind: 'status', status: 504 } }
 const soon = { timeout: 20_000, interval: 5 }
 
 /** Both are stored: XNAT deletes the longer name with the shorter one. */
-async function storeBoth(
-  mount: { vfs: { drain(options: { includeOpen: boolean }): Promise<void> } },
-  fs: FileSystem,
-): Promise<void> {
+async function storeBoth({ mount, fs }: Awaited<ReturnType<typeof at.start>>): Promise<void> {
   await writeFile(fs, `${here}/n.nii`, 'image')
   await writeFile(fs, `${here}/n.nii.gz`, 'packed')
   await mount.vfs.drain({ includeOpen: false })
 }
 
+/** Begins to delete a file. Resolves when the server has been asked, with when that is done. */
+async function beginDelete(
+  fs: FileSystem,
+  name: string,
+  ...faults: FaultRule[]
+): Promise<{ readonly done: Promise<void> }> {
+  at.emulator.control.setFaults(faults)
+  const done = fs.unlink(`${here}/${name}`)
+  done.catch(() => {}) // that of a killed mount may fail, and nobody hears of it
+  await vi.waitFor(() => expect(deletes()).toBe(1), soon)
+  return { done }
+}
+
 describe('a delete that the server carries out late', () => {
   it('takes nothing along that the next mount believes to be stored', async () => {
     const first = await at.start(back)
-    await storeBoth(first.mount, first.fs)
-    at.emulator.control.setFaults([
-      { method: 'DELETE', path: '/data/**', fault: { kind: 'delay', ms: 1500 } },
-    ])
-    const unlinking = first.fs.unlink(`${here}/n.nii`).catch(() => {})
-    await vi.waitFor(() => expect(deletes()).toBe(1), soon)
+    await storeBoth(first)
+    const { done } = await beginDelete(first.fs, 'n.nii', slow(1500))
     await abandonJournals(at.root)
     const { mount } = await at.start(back)
     await mount.vfs.drain({ includeOpen: false })
-    await unlinking
+    await Promise.allSettled([done])
     expect(await at.server.texts()).toEqual({ 'n.nii.gz': 'packed' })
     expect(mount.lines.join('\n')).toContain(
       `${here}/n.nii: waiting for a delete that an earlier mount has asked for`,
@@ -55,16 +65,12 @@ describe('a delete that the server carries out late', () => {
     const open = await first.fs.open(`${here}/a.txt`, 'r+')
     await open.write(Buffer.from('two'), 0)
     await open.close()
-    at.emulator.control.setFaults([
-      { method: 'DELETE', path: '/data/**', fault: { kind: 'delay', ms: 1500 } },
-    ])
-    const unlinking = first.fs.unlink(`${here}/a.txt`).catch(() => {})
-    await vi.waitFor(() => expect(deletes()).toBe(1), soon)
+    const { done } = await beginDelete(first.fs, 'a.txt', slow(1500))
     await abandonJournals(at.root)
     const { mount, fs } = await at.start(back)
     await writeFile(fs, `${here}/a.txt`, 'new')
     await mount.vfs.drain({ includeOpen: false })
-    await unlinking
+    await Promise.allSettled([done])
     expect(await at.server.texts()).toEqual({ 'a.txt': 'new' })
   })
 
@@ -74,69 +80,71 @@ describe('a delete that the server carries out late', () => {
     await first.mount.vfs.drain({ includeOpen: false })
     await writeFile(first.fs, `${here}/n.nii.json`, 'sidecar')
     await writeFile(first.fs, `${here}/n.nii`, 'newer')
-    at.emulator.control.setFaults([
-      { method: 'DELETE', path: '/data/**', fault: { kind: 'delay', ms: 2000 } },
-    ])
-    const unlinking = first.fs.unlink(`${here}/n.nii`).catch(() => {})
-    await vi.waitFor(() => expect(deletes()).toBe(1), soon)
+    const { done } = await beginDelete(first.fs, 'n.nii', slow(2000))
     await abandonJournals(at.root)
     const { mount } = await at.start({ ...back, writeBackDelay: 0.1 })
     await mount.vfs.drain({ includeOpen: false })
-    await unlinking
+    await Promise.allSettled([done])
     expect(await at.server.texts()).toEqual({ 'n.nii.json': 'sidecar' })
   })
 
   it('takes nothing along when others had their turn before it was asked for', async () => {
     const first = await at.start(back)
-    await storeBoth(first.mount, first.fs)
-    at.emulator.control.setFaults([
-      { method: 'DELETE', path: '/data/**', fault: { kind: 'delay', ms: 1500 } },
-      { method: 'PUT', path: '/data/**', fault: { kind: 'delay', ms: 2500 } },
-    ])
+    await storeBoth(first)
+    const slowPut: FaultRule = { ...slow(2500), method: 'PUT' }
+    at.emulator.control.setFaults([slowPut])
     await writeFile(first.fs, `${here}/other`, 'slow')
     const draining = first.mount.vfs.drain({ includeOpen: false })
     await vi.waitFor(() => expect(count('PUT', '/files/other')).toBe(1), soon)
-    const unlinking = first.fs.unlink(`${here}/n.nii`).catch(() => {})
-    await vi.waitFor(() => expect(deletes()).toBe(1), soon)
+    const { done } = await beginDelete(first.fs, 'n.nii', slow(1500), slowPut)
     await abandonJournals(at.root)
     at.emulator.control.setFaults([])
     const { mount } = await at.start({ ...back, overdueMs: 2000 })
     await mount.vfs.drain({ includeOpen: false })
-    await Promise.all([unlinking, draining])
+    await Promise.allSettled([done, draining])
     expect(await at.server.texts()).toEqual({ 'n.nii.gz': 'packed', other: 'slow' })
+  })
+
+  it('is waited for as long as somebody wants the mount', async () => {
+    const started = await at.start(back)
+    await storeBoth(started)
+    const { done } = await beginDelete(started.fs, 'n.nii', slow(1500))
+    const unwanted = new AbortController()
+    const entries = (await knownJournals(at.root)).map(({ path }) => readEntries(path, () => {}))
+    const records = (await Promise.all(entries)).flat().map(({ record }) => record)
+    const waiting = started.mount.vfs.awaitDeletes(records, unwanted.signal)
+    unwanted.abort()
+    await expect(waiting).rejects.toMatchObject({ name: 'AbortError' })
+    await done
   })
 
   it('takes nothing along that gets its bytes from a renamed file meanwhile', async () => {
     const { mount, fs } = await at.start(back)
-    await storeBoth(mount, fs)
+    await storeBoth({ mount, fs })
     await writeFile(fs, `${here}/other`, 'packed anew')
     await mount.vfs.drain({ includeOpen: false })
     await fs.rename(`${here}/other`, `${here}/n.nii.gz`)
-    at.emulator.control.setFaults([{ method: 'DELETE', path: '/data/**', fault: { kind: 'delay', ms: 300 } }])
-    const unlinking = fs.unlink(`${here}/n.nii`)
-    await vi.waitFor(() => expect(deletes()).toBe(1), soon)
+    const { done } = await beginDelete(fs, 'n.nii', slow(300))
     await mount.vfs.drain({ includeOpen: false })
-    await unlinking
+    await done
     await mount.vfs.drain({ includeOpen: false })
     expect(await at.server.texts()).toEqual({ 'n.nii.gz': 'packed anew' })
   })
 
   it('takes nothing along that another file is renamed over meanwhile', async () => {
     const { mount, fs } = await at.start(back)
-    await storeBoth(mount, fs)
+    await storeBoth({ mount, fs })
     await writeFile(fs, `${here}/other`, 'packed anew')
-    at.emulator.control.setFaults([{ method: 'DELETE', path: '/data/**', fault: { kind: 'delay', ms: 300 } }])
-    const unlinking = fs.unlink(`${here}/n.nii`)
-    await vi.waitFor(() => expect(deletes()).toBe(1), soon)
+    const { done } = await beginDelete(fs, 'n.nii', slow(300))
     await fs.rename(`${here}/other`, `${here}/n.nii.gz`)
-    await unlinking
+    await done
     await mount.vfs.drain({ includeOpen: false })
     expect(await at.server.texts()).toEqual({ 'n.nii.gz': 'packed anew' })
   })
 
   it('has taken nothing along that another file is renamed over then', async () => {
     const { mount, fs } = await at.start(back)
-    await storeBoth(mount, fs)
+    await storeBoth({ mount, fs })
     await fs.unlink(`${here}/n.nii`)
     await writeFile(fs, `${here}/other`, 'packed anew')
     await fs.rename(`${here}/other`, `${here}/n.nii.gz`)
@@ -146,15 +154,13 @@ describe('a delete that the server carries out late', () => {
 
   it('is waited for, and not asked for again, when a proxy has lost patience', async () => {
     const { mount, fs } = await at.start(back)
-    await storeBoth(mount, fs)
-    at.emulator.control.setFaults([{ method: 'DELETE', path: '/data/**', ...lost }])
-    const unlinking = fs.unlink(`${here}/n.nii`)
-    await vi.waitFor(() => expect(deletes()).toBe(1), soon)
+    await storeBoth({ mount, fs })
+    const { done } = await beginDelete(fs, 'n.nii', lost)
     const listed = count('GET', '/data/')
     await vi.waitFor(() => expect(count('GET', '/data/')).toBeGreaterThan(listed + 1), soon)
     at.emulator.control.setFaults([])
     await at.server.rest('DELETE', `${uri}/files/n.nii`)
-    await unlinking
+    await done
     await mount.vfs.drain({ includeOpen: false })
     expect(await at.server.texts()).toEqual({ 'n.nii.gz': 'packed' })
     expect(deletes()).toBe(2)
@@ -162,28 +168,26 @@ describe('a delete that the server carries out late', () => {
 
   it.each([
     ['nothing can be listed', { path: '/data/**', fault: { kind: 'status', status: 500 } }, []],
-    ['somebody stores what would go too', { method: 'DELETE', path: '/data/**', ...lost }, ['n.nii.json']],
+    ['somebody stores what would go too', lost, ['n.nii.json']],
   ] as const)('is waited for although %s meanwhile', async (_, fault, theirs) => {
     const { mount, fs } = await at.start({ writeMode: 'close' })
-    await storeBoth(mount, fs)
-    at.emulator.control.setFaults([{ method: 'DELETE', path: '/data/**', ...lost }])
-    const unlinking = fs.unlink(`${here}/n.nii`)
-    await vi.waitFor(() => expect(deletes()).toBe(1), soon)
+    await storeBoth({ mount, fs })
+    const { done } = await beginDelete(fs, 'n.nii', lost)
     for (const name of theirs) await at.server.put(name, 'theirs')
     at.emulator.control.setFaults([fault])
     const listed = count('GET', '/data/')
     await vi.waitFor(() => expect(count('GET', '/data/')).toBeGreaterThan(listed + 3), soon)
     at.emulator.control.setFaults([])
     await at.server.rest('DELETE', `${uri}/files/n.nii`)
-    await unlinking
+    await done
     await mount.vfs.drain({ includeOpen: false })
     expect(await at.server.texts()).toEqual({ 'n.nii.gz': 'packed' })
   })
 
   it('is not waited for when the server had time enough', async () => {
     const { mount, fs } = await at.start({ ...back, overdueMs: 300 })
-    await storeBoth(mount, fs)
-    at.emulator.control.setFaults([{ method: 'DELETE', path: '/data/**', ...lost }])
+    await storeBoth({ mount, fs })
+    at.emulator.control.setFaults([lost])
     await expect(fs.unlink(`${here}/n.nii`)).rejects.toMatchObject({ code: 'ETIMEDOUT' })
     expect(deletes()).toBe(2)
     at.emulator.control.setFaults([])
@@ -195,7 +199,7 @@ describe('a delete that the server carries out late', () => {
 describe('a delete of which nobody knows whether it was carried out', () => {
   it.each(['close', 'back'] as const)('costs nothing that it has taken along (%s)', async (writeMode) => {
     const { mount, fs } = await at.start({ ...back, writeMode })
-    await storeBoth(mount, fs)
+    await storeBoth({ mount, fs })
     const remove = mount.archive.remove.bind(mount.archive)
     vi.spyOn(mount.archive, 'remove').mockImplementationOnce(async (...of) => {
       await remove(...of)
@@ -208,7 +212,7 @@ describe('a delete of which nobody knows whether it was carried out', () => {
 
   it('leaves what it has not taken along where it is', async () => {
     const { mount, fs } = await at.start({ ...back, writeMode: 'close' })
-    await storeBoth(mount, fs)
+    await storeBoth({ mount, fs })
     vi.spyOn(mount.archive, 'remove').mockRejectedValueOnce(
       new FsError('EIO', 'the network is gone', { nextStep: 'wait' }),
     )

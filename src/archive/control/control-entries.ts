@@ -20,8 +20,8 @@ export function unreadEntry(parent: DirectoryEntry, name: string, document: Docu
 }
 
 /**
- * A document by a URI of REST, asked for by who opens it, as the server sends it. It can be written where the document can, and not removed: that is
- * done by the name of its file.
+ * A document by a URI of REST, asked for by who opens it, as the server sends it. It can be written where the document can,
+ * and not removed: that is done by the name of its file.
  */
 export function askedEntry(parent: DirectoryEntry, name: string, document: Document): FileEntry {
   return asSent(unreadEntry(parent, name, { ...document, isCostly: true, isAskedAnew: true }))

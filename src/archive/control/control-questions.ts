@@ -98,7 +98,7 @@ export async function controlQuestion(
   const target = elsewhere[place.kind]?.(asked, format, place)
   if (typeof target === 'object') return (await find(asked.name)) && askedEntry(directory, name, target)
   if (target !== undefined) {
-    const file = target.includes('/') ? undefined : await find(target)
+    const file = /[/?]/.test(target) ? undefined : await find(target)
     return askedOfFile(directory, name, file) ?? aliasEntry(name, target)
   }
   if (format === undefined) return undefined
