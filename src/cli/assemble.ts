@@ -21,6 +21,8 @@ const connectionsPerStream = 4
 /** Directories that are listed ahead at a time: most connections are for what somebody waits for. */
 const mostListsAhead = 4
 const connectionsPerList = 4
+/** An archive that a bulk fetch asks for holds a connection for long: some are left to those who wait for what they read. */
+const shareOfBulkFetch = 3 / 8
 /** What is believed no longer than this may be out of date before it is come to. */
 const leastTtlSeconds = 5
 /** New empty files wait this long for their bytes. */
@@ -98,6 +100,7 @@ export function assemble(plan: AssemblyPlan): Assembly {
     md5: plan.md5,
     spoolDirectory: stagingDirectory,
     counters,
+    bulkTasks: Math.max(1, Math.floor(flags.connections * shareOfBulkFetch)),
     turns: cache.leases && new FetchTurns({ leases: cache.leases, cache: cache.blocks, log }),
   })
   const vfs = new Vfs({

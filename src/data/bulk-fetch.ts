@@ -24,6 +24,8 @@ export interface BulkFetchOptions {
   readonly keep: (file: SizedFile, pieces: readonly Uint8Array[]) => void
   readonly acquire: (file: SizedFile) => FileReader
   readonly release: (reader: FileReader) => void
+  /** Archives and small files that are asked for at a time, if fewer than usual: not all that the server may be asked at once. */
+  readonly bulkTasks?: number
   /** Where other processes share the cache. */
   readonly turns?: FetchTurns | undefined
 }
@@ -59,8 +61,7 @@ type Task =
   | { readonly kind: 'together'; readonly directory: DirectoryEntry; readonly missing: readonly Missing[] }
   | { readonly kind: 'singly'; readonly missing: Missing }
 
-/** Some connections are left to those who wait for what they read. */
-const tasksAtOnce = 6
+const mostTasksAtOnce = 6
 /** Of a large file; two requests of the reader's. Large files come one after the other. */
 const stretchBytes = 16 * 1024 * 1024
 const requestBytes = 8 * 1024 * 1024
@@ -124,7 +125,8 @@ export class BulkFetch {
 
   /** Resolves when everything is in the cache, on the disk where it has one. @returns what is not */
   async run(signal: AbortSignal): Promise<readonly BulkFailure[]> {
-    const queue = new PQueue({ concurrency: tasksAtOnce })
+    const concurrency = Math.min(mostTasksAtOnce, this.#options.bulkTasks ?? mostTasksAtOnce)
+    const queue = new PQueue({ concurrency })
     const large = new PQueue({ concurrency: 1 })
     const isLarge = (task: Task): boolean =>
       task.kind === 'singly' && !this.#options.isSmall(task.missing.file)

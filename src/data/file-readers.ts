@@ -7,11 +7,10 @@ import { Counters } from '../util/counters.js'
 import type { Log } from '../util/log.js'
 import type { Md5 } from '../util/md5.js'
 import { BulkFetch } from './bulk-fetch.js'
-import type { FilesOf } from './bulk-fetch.js'
+import type { BulkFetchOptions, FilesOf } from './bulk-fetch.js'
 import { blocksOf } from './byte-ranges.js'
 import type { ByteSpan } from './byte-ranges.js'
 import { wholeFile } from './cached-blocks.js'
-import type { FetchTurns } from './fetch-turns.js'
 import { FileReader } from './file-reader.js'
 import { Prefetch } from './prefetch.js'
 import { isSized, keyOf, listedVersion, provedVersion } from './sized-file.js'
@@ -19,7 +18,7 @@ import type { SizedFile } from './sized-file.js'
 import type { Pieces } from '../util/pieces.js'
 import type { Surroundings, Walk } from './walk.js'
 
-export interface FileReadersOptions {
+export interface FileReadersOptions extends Pick<BulkFetchOptions, 'turns' | 'bulkTasks'> {
   readonly archive: Pick<Archive, 'fetch' | 'bundle' | 'contradict' | 'isReachable'>
   readonly cache: BlockCache
   readonly log: Log
@@ -27,8 +26,6 @@ export interface FileReadersOptions {
   /** For the bytes of large files whose server sends files whole only. */
   readonly spoolDirectory: string
   readonly counters?: Counters
-  /** Where other processes share the cache. */
-  readonly turns?: FetchTurns | undefined
   readonly now?: () => number
 }
 

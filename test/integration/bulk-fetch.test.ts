@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { prefetch } from '../../src/cli/prefetch-task.js'
 import type { PrefetchReport, PrefetchWhat } from '../../src/cli/prefetch-task.js'
 import { startEmulator } from '../../src/emulator/emulator.js'
@@ -71,6 +71,11 @@ async function fetches(task: () => Promise<unknown>): Promise<string[]> {
   return log.filter(({ path }) => /\/files(\/|\?format=zip)/.test(path)).map(({ path }) => path)
 }
 
+const zipRequests = (): number =>
+  emulator.control
+    .requests()
+    .filter(({ path, responseBytes }) => /format=zip/.test(path) && responseBytes > 0).length
+
 describe('prefetch', () => {
   it('of a session fetches each series by one request, proves it, and leaves it on the disk', async () => {
     const plan = await run(session, 'plan')
@@ -106,6 +111,23 @@ describe('prefetch', () => {
     const report = await run(`${session}/scans/1`)
     expect(report).toMatchObject({ progress: { filesDone: seriesFiles }, failures: [] })
     expect((await run(`${session}/scans/1`, 'check')).plan.cachedFiles).toBe(seriesFiles)
+  })
+
+  it('leaves a connection to who waits for what he reads', async () => {
+    await local.stop()
+    local = await startLocalVfs(emulator, { cacheDir, connections: 2 })
+    emulator.control.resetRequests()
+    emulator.control.setFaults([
+      { path: '**/files?format=zip**', fault: { kind: 'stall', afterBytes: 50_000 } },
+    ])
+    const stop = new AbortController()
+    const running = run(`${session}/scans`, 'fetch', stop.signal)
+    await vi.waitFor(() => expect(zipRequests()).not.toBe(0))
+    const path = `${session}/resources/FEW/0001.txt`
+    const read = await readFile(vfsFileSystem(local.vfs), path)
+    stop.abort(new Error('gone'))
+    await expect(running).rejects.toThrow('gone')
+    expect(md5(read)).toBe(data.digests.get(path))
   })
 
   it('names what the server does not give, and fetches the rest', async () => {
