@@ -186,12 +186,7 @@ export class Uploads {
     const now = (await this.#files.list(part)).find((file) => file.storedPath === storedPath)
     if (now && now.digest !== undefined && now.digest === (await md5WhereSizeFits(now, source))) return true
     if (now && versionOf(now) === listedVersion) return false
-    const what = now ? 'was changed' : 'was removed'
-    throw new FsError(
-      'ESTALE',
-      `${replaces.name} ${what} on the server since it was opened, and is not overwritten`,
-      { nextStep: 'look what is there now, and write it again under this or another name' },
-    )
+    throw notOverwritten(replaces, now ? 'was changed' : 'was removed')
   }
 
   /** Whether the server has what it seems to say that it has not. */
@@ -204,18 +199,23 @@ export class Uploads {
     }
   }
 
-  /** @returns the MD5 if the server has the bytes in spite of the failure @throws when it has others */
+  /** @returns the MD5 if the server has the bytes in spite of the failure @throws when it has those of somebody else */
   async #arrivedAllTheSame(
-    { part, path, source }: UploadPlan,
+    { part, path, replaces, source }: UploadPlan,
     stored: string | undefined,
     failure: XnatError,
   ): Promise<string | undefined> {
     const listed = find(await this.#files.list(part), path, stored)
-    if (!listed) return undefined
-    const md5 = await md5WhereSizeFits(listed, source)
+    if (!listed) {
+      if (replaces) throw notOverwritten(replaces, 'was removed')
+      return undefined
+    }
+    const isOther = replaces !== undefined && hasOtherDigest(listed, replaces)
+    const md5 = await md5WhereSizeFits(listed, source, isOther ? Infinity : comparedBytes)
     if (md5 !== undefined && md5 === (listed.digest ?? (await this.#digestOf(part, listed.storedPath))))
       return md5
-    if (stored !== undefined) return undefined
+    if (isOther) throw notOverwritten(replaces, 'was changed')
+    if (replaces) return undefined
     throw new XnatError('conflict', `another client has stored a file ${path} meanwhile`, { cause: failure })
   }
 
@@ -272,9 +272,25 @@ function find(
 }
 
 /** The MD5 of what is to be sent, where it is worth to compare it with what is listed. */
-async function md5WhereSizeFits(listed: StoredFile, source: StoreSource): Promise<string | undefined> {
+async function md5WhereSizeFits(
+  listed: StoredFile,
+  source: StoreSource,
+  mostBytes = comparedBytes,
+): Promise<string | undefined> {
   if ((listed.sizeBytes ?? source.sizeBytes) !== source.sizeBytes) return undefined
-  return source.sizeBytes <= comparedBytes ? md5OfSource(source) : undefined
+  return source.sizeBytes <= mostBytes ? md5OfSource(source) : undefined
+}
+
+/** Sizes and times do not tell: a broken upload of this very file changes them, but never the digest in the catalog. */
+function hasOtherDigest({ digest }: StoredFile, replaces: FileEntry): boolean {
+  const [, before] = filePlaceOf(replaces).listedVersion.split('#')
+  return digest !== undefined && before !== undefined && digest !== before
+}
+
+function notOverwritten({ name }: FileEntry, what: 'was changed' | 'was removed'): FsError {
+  const reason = `${name} ${what} on the server since it was opened, and is not overwritten`
+  const nextStep = 'look what is there now, and write it again under this or another name'
+  return new FsError('ESTALE', reason, { nextStep })
 }
 
 function otherBytes(path: string): FsError {

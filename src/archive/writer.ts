@@ -172,9 +172,12 @@ export class Writer {
           this.#client.deleteResource(part.address, signal),
         )
       const isGone = (): Promise<boolean> => requireEmpty().then(() => false, isUnknown)
-      await requireEmpty()
-      await untilDone(remove, isGone, signal)
-      this.#forgetResources(part.address)
+      try {
+        await requireEmpty()
+        await untilDone(remove, isGone, signal)
+      } finally {
+        this.#forgetResources(part.address)
+      }
     })
   }
 
@@ -190,8 +193,11 @@ export class Writer {
   async #makeResource(item: ItemAddress, label: string, signal?: AbortSignal): Promise<void> {
     const isThere = async (): Promise<boolean> =>
       (await this.#client.resources(item, signal)).some((resource) => resource.label === label)
-    await untilDone(() => this.#client.createResource(item, label, signal), isThere, signal)
-    this.#forgetResources(item)
+    try {
+      await untilDone(() => this.#client.createResource(item, label, signal), isThere, signal)
+    } finally {
+      this.#forgetResources(item) // what failed may be done all the same, or was done by somebody else
+    }
   }
 
   /** Gives a subject or an experiment another label. */
