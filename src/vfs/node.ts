@@ -20,6 +20,8 @@ export interface Hidden {
   readonly hidden: FileEntry
   /** While it is deleted there: a new file of that name is sent when that is done. */
   leaving?: Promise<void>
+  /** A delete has failed in a way that does not tell whether it was, or will be, carried out. */
+  mayBeGone?: boolean
 }
 
 /** Where the stored bytes of a file lie that was renamed here, and not there yet. */

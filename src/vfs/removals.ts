@@ -32,6 +32,11 @@ export function isRefusal(error: unknown): boolean {
   return error instanceof FsError && refusals.has(error.code)
 }
 
+/** It is left because it is another file by now. */
+function isOther(error: unknown): boolean {
+  return error instanceof FsError && error.code === 'ESTALE'
+}
+
 /** How often a delete is tried while files are stored that it would take along. */
 const mostAttempts = 5
 
@@ -222,7 +227,12 @@ export async function leaveHidden(
   const { overlay } = parent
   if (overlay.get(name) !== hidden) return
   const leave = async (): Promise<void> => {
-    await removals.remove(parent, hidden.hidden)
+    try {
+      await removals.remove(parent, hidden.hidden)
+    } catch (error) {
+      hidden.mayBeGone = !isRefusal(error) && !isOther(error)
+      throw error
+    }
     const now = overlay.get(name)
     if (now === hidden) overlay.delete(name)
     // Made anew while it was deleted: there is nothing stored any more that it replaces.

@@ -122,6 +122,8 @@ export class Renames {
     await local.settled()
     await local.settleDoubt()
     await this.#finishReplacing(node, local)
+    // Stored under its present name already: of two old ones, one would be forgotten.
+    if (!local.isNew) await local.removeOrigin()
     // Waits for an upload that is under way, and brings the stored bytes here: they go with the old name.
     await local.staging.withBytes(() => Promise.resolve())
     const leaves = local.isNew ? local.covers?.hidden : local.replaces
@@ -132,6 +134,7 @@ export class Renames {
     const covered = to.parent.overlay.get(to.name)
     const replaces = isHidden(covered) ? covered.hidden : storedOf(to.displaced)
     const undo = this.#snapshot(node, local, to)
+    let failure: unknown
     try {
       this.#move(node, local, to, replaces)
       // A file that is open for writing is stored by its close().
@@ -140,14 +143,18 @@ export class Renames {
         await locals.acknowledge(local)
       }
     } catch (error) {
-      // Stored under its new name, but still there under the old one: as before means without the new one.
-      const copy = local.origin && !replaces ? node.file : undefined
-      undo()
-      for (const file of [local, to.displaced?.local])
-        if (file?.isUnsent && !file.isBeingWritten()) await file.keep({ isDurable: true })
-      locals.settle(node, local)
-      if (copy) await archive.remove(copy)
-      throw error
+      failure = error
+      // The server may still delete what has the old name: the new one must stay, and what is left to do is tried again.
+      if (!local.origin?.hidden.mayBeGone) {
+        // Stored under its new name, but still there under the old one: as before means without the new one.
+        const copy = local.origin && !replaces ? node.file : undefined
+        undo()
+        for (const file of [local, to.displaced?.local])
+          if (file?.isUnsent && !file.isBeingWritten()) await file.keep({ isDurable: true })
+        locals.settle(node, local)
+        if (copy) await archive.remove(copy)
+        throw error
+      }
     }
     if (to.displaced) {
       if (to.displaced.local && node.writers > 0) local.adopt(to.displaced.local)
@@ -156,6 +163,7 @@ export class Renames {
       if (to.displaced.local) locals.settle(to.displaced, to.displaced.local)
     }
     locals.settle(node, local)
+    if (failure !== undefined) throw failure
   }
 
   /** What it was renamed over, and is to replace on the server, must not come back when it moves on. */

@@ -3,7 +3,7 @@ import { knownJournals } from '../../src/data/journal-directory.js'
 import { readEntries } from '../../src/data/journal-record.js'
 import type { FaultRule } from '../../src/emulator/emulator.js'
 import { FsError } from '../../src/util/fs-error.js'
-import { writeFile } from '../support/file-system.js'
+import { readFile, writeFile } from '../support/file-system.js'
 import type { FileSystem } from '../support/file-system.js'
 import { abandonJournals } from '../support/journals.js'
 import { useRemounts } from '../support/remounts.js'
@@ -223,6 +223,43 @@ describe('a delete of which nobody knows whether it was carried out', () => {
     expect(count('PUT', '/files/')).toBe(sent)
   })
 })
+
+describe.each([['old', 'new'] as const, ['n.nii', 'n.nii.gz'] as const])(
+  'a rename of %s to %s whose delete nobody has heard of again',
+  (from, to) => {
+    /** The bytes are stored under both names. */
+    async function renameInDoubt(): ReturnType<typeof at.start> {
+      await at.server.put(from, 'bytes')
+      const started = await at.start({ writeMode: 'close', overdueMs: 300 })
+      at.emulator.control.setFaults([lost])
+      const renamed = started.fs.rename(`${here}/${from}`, `${here}/${to}`)
+      await expect(renamed).rejects.toMatchObject({ code: 'ETIMEDOUT' })
+      at.emulator.control.setFaults([])
+      expect(await at.server.texts()).toEqual({ [from]: 'bytes', [to]: 'bytes' })
+      return started
+    }
+
+    it('costs no bytes when the server carries it out late', async () => {
+      const { mount, fs } = await renameInDoubt()
+      await at.server.rest('DELETE', `${uri}/files/${from}`)
+      expect((await readFile(fs, `${here}/${to}`)).toString()).toBe('bytes')
+      await mount.vfs.drain({ includeOpen: false })
+      expect(await at.server.texts()).toEqual({ [to]: 'bytes' })
+    })
+
+    it.each([false, true])(
+      'comes to its end when files are sent (by the next mount: %s)',
+      async (isKilled) => {
+        const first = await renameInDoubt()
+        if (isKilled) await abandonJournals(at.root)
+        const { mount, fs } = isKilled ? await at.start({ writeMode: 'close', overdueMs: 300 }) : first
+        await mount.vfs.drain({ includeOpen: false })
+        expect(await at.server.texts()).toEqual({ [to]: 'bytes' })
+        expect(await fs.list(here)).toEqual([to])
+      },
+    )
+  },
+)
 
 it('a new file of the name of one that was renamed is sent, when the killed mount has deleted that', async () => {
   await at.server.put('a', 'old')

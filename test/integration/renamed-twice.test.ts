@@ -93,3 +93,26 @@ it('a stored file that could not be deleted keeps the open one that was renamed 
   await file.close()
   expect(await at.server.texts()).toEqual({ second: 'STOred' })
 })
+
+it.each([
+  ['to a third name', 'third', false],
+  ['to a third name', 'third', true],
+  ['back', 'first', false],
+  ['back', 'first', true],
+] as const)(
+  'a stored file that is renamed %s, when its first name could not be deleted, has one name (%s, killed: %s)',
+  async (_, last, isKilled) => {
+    await at.server.put('first', 'stored')
+    const { mount, fs } = await at.start(back)
+    await fs.rename(`${here}/first`, `${here}/second`)
+    at.emulator.control.setFaults([{ method: 'DELETE', path: '**', fault: { kind: 'status', status: 500 } }])
+    await mount.vfs.drain({ includeOpen: false })
+    at.emulator.control.setFaults([])
+    expect(await at.server.texts()).toEqual({ first: 'stored', second: 'stored' })
+    await fs.rename(`${here}/second`, `${here}/${last}`)
+    if (isKilled) await abandonJournals(at.root)
+    const now = isKilled ? (await at.start(back)).mount : mount
+    await now.vfs.drain({ includeOpen: false })
+    expect(await at.server.texts()).toEqual({ [last]: 'stored' })
+  },
+)
