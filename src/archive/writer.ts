@@ -144,7 +144,9 @@ export class Writer {
     if (!mayBeUnderWay(failure)) throw failure
     // Whatever else is seen meanwhile, it may still be carried out.
     const isSeenGone = (): Promise<boolean> => isGone().catch(() => false)
-    if (!(await comesTrue(isSeenGone, Date.now() + this.#overdueMs))) throw failure
+    const untilMs = Date.now() + this.#overdueMs
+    const isDone = await comesTrue(isSeenGone, untilMs, this.#session.hungUp).catch(() => false)
+    if (!isDone) throw failure
   }
 
   /** Removes a resource, or what is in, or is, an experiment or subject, if it is empty. */

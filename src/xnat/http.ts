@@ -164,6 +164,7 @@ export class Http {
   readonly #queue: PQueue
   readonly #retry: RetryPolicy
   #downUntil = 0
+  readonly #hungUp = new AbortController()
 
   constructor(options: HttpOptions) {
     this.baseUrl = options.baseUrl
@@ -195,7 +196,8 @@ export class Http {
         throw outcome.error
       }
       const retryAfter = isResponse ? outcome.header('retry-after') : undefined
-      const delayMs = oneAttempt ? undefined : retryDelayMs(this.#retry, attempt, retryAfter)
+      const delayMs =
+        oneAttempt || this.hungUp.aborted ? undefined : retryDelayMs(this.#retry, attempt, retryAfter)
       if (delayMs === undefined) {
         if (!isResponse) this.#downUntil = this.#retry.now() + this.#retry.failFastMs
         if (isResponse) return outcome
@@ -206,9 +208,14 @@ export class Http {
     }
   }
 
-  /** Whatever is under way, waits for its turn or comes later fails. */
+  /** Aborts when nothing will come of it any more to wait for the server. */
+  get hungUp(): AbortSignal {
+    return this.#hungUp.signal
+  }
+
+  /** Whatever is under way, waits for its turn or comes later fails, and is not tried again. */
   async hangUp(): Promise<void> {
-    this.#downUntil = Infinity // no second attempts
+    this.#hungUp.abort()
     await this.#destroy()
   }
 
@@ -222,9 +229,11 @@ export class Http {
   }
 
   async #pause(delayMs: number, request: HttpRequest): Promise<void> {
+    const { signal } = request
     try {
-      await this.#retry.sleep(delayMs, request.signal)
+      await this.#retry.sleep(delayMs, signal ? AbortSignal.any([signal, this.hungUp]) : this.hungUp)
     } catch (cause) {
+      if (this.hungUp.aborted) return // the next attempt says so
       throw failureOf(cause, request.method, this.baseUrl + request.path, request.signal).error
     }
   }

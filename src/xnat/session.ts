@@ -69,6 +69,11 @@ export class Session {
     return this.#credentials?.user
   }
 
+  /** Aborts when nothing will come of it any more to wait for the server. */
+  get hungUp(): AbortSignal {
+    return this.#http.hungUp
+  }
+
   /** Why nobody is logged in; undefined as long as the server has refused nothing. */
   get refusal(): XnatError | undefined {
     return this.#refused

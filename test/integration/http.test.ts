@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { gzipSync } from 'node:zlib'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Http } from '../../src/xnat/http.js'
 import { defaultRetryPolicy } from '../../src/xnat/retry.js'
 import type { RetryPolicy } from '../../src/xnat/retry.js'
@@ -46,6 +46,35 @@ afterEach(async () => {
 })
 
 describe('Http', () => {
+  it('does not try again what was under way, or waited for another attempt, when it hangs up', async () => {
+    const other = new Http({
+      baseUrl: http.baseUrl,
+      userAgent: 'xnatfs/test',
+      connections: 2,
+      retry: {
+        ...policy(),
+        sleep: (ms, signal) => {
+          waits.push(ms)
+          return new Promise((_, reject) =>
+            signal?.addEventListener('abort', () => reject(signal.reason as Error)),
+          )
+        },
+      },
+    })
+    handler = (request, response) => {
+      if (request.url === '/broken') response.destroy()
+    }
+    const waiting = other.send({ method: 'GET', path: '/broken' })
+    const asking = other.send({ method: 'GET', path: '/slow' })
+    waiting.catch(() => {})
+    asking.catch(() => {})
+    await vi.waitFor(() => expect([requests.length, waits.length]).toEqual([2, 1]))
+    await other.hangUp()
+    await expect(waiting).rejects.toMatchObject({ code: 'unreachable' })
+    await expect(asking).rejects.toMatchObject({ code: 'unreachable' })
+    expect([requests.length, waits.length]).toEqual([2, 1])
+  })
+
   it('repeats a GET that a server is too busy for, with growing waits', async () => {
     handler = (_, response, number) => {
       response.statusCode = number < 3 ? 503 : 200

@@ -18,6 +18,7 @@ export interface LocalVfs {
   readonly readers: Assembly['readers']
   readonly counters: Assembly['counters']
   readonly lines: readonly string[]
+  readonly hangUp: Assembly['hangUp']
   /** As the end of a mount: sends what can be sent, leaves the rest in the journal. */
   stop(): Promise<void>
 }
@@ -69,6 +70,7 @@ export async function startLocalVfs(
     counters: assembly.counters,
     cache,
     lines,
+    hangUp: assembly.hangUp,
     stop: async () => {
       await assembly.vfs.drain({ includeOpen: true })
       await assembly.vfs.leave()
