@@ -1,6 +1,7 @@
 import { chmod, rename, rm, stat } from 'node:fs/promises'
 import { createConnection, createServer } from 'node:net'
 import type { Server, Socket } from 'node:net'
+import { sleep } from '../util/sleep.js'
 import type { UnsentFile } from '../vfs/unsent-file.js'
 import type { MountStatus } from './mount-status.js'
 import type { PrefetchReport, PrefetchWhat } from './prefetch-task.js'
@@ -34,6 +35,9 @@ export interface ControlAnswer {
 /** A list of unsent files may be long. */
 const longestLine = 64 * 1024 * 1024
 
+/** A stopped program does not take its answer. */
+const longestAnswerMs = 1000
+
 /** Who asks. */
 export interface Asker {
   /** Aborts when he has gone. */
@@ -49,7 +53,7 @@ interface ProgressLine {
 export interface ControlServer {
   /** Takes no more questions. */
   close(): Promise<void>
-  /** Resolves when every question has got its answer. */
+  /** Resolves when every question has got its answer; a second later also where somebody does not take it, or does not ask. */
   answered(): Promise<void>
 }
 
@@ -93,7 +97,7 @@ export async function serveControl(
       const now = await stat(path).catch(() => undefined)
       if (now?.ino === ino) await rm(path, { force: true })
     },
-    answered: async () => void (await Promise.all(connections)),
+    answered: async () => void (await Promise.race([Promise.all(connections), sleep(longestAnswerMs)])),
   }
 }
 

@@ -70,9 +70,10 @@ export async function serveInBackground(): Promise<ExitCode> {
     else await report({ kind: 'failed', exitCode, refusal })
     return exitCode
   }
+  const ended = serveUntilEnd(plan, mount) // from now on a signal ends it in order
   if (unwanted.aborted) void mount.stop(true)
   else await report({ kind: 'ready' })
-  return serveUntilEnd(plan, mount)
+  return ended
 }
 
 /** Serves until somebody unmounts, asks over the socket, or sends a signal. */
@@ -83,22 +84,26 @@ async function serveUntilEnd(plan: MountPlan, mount: RunningMount): Promise<Exit
   process.on('uncaughtException', (error) =>
     log.error(`unexpected error: ${inspect(error)}; please report it`),
   )
-  let signals = 0
-  const stop = (signal: string): void => {
-    signals++
+  const limitMs = plan.flags.stopTimeout * 1000
+  let isRefused = false
+  const stop = (signal: string, isLazy = false, timeoutMs?: number): void => {
     log.info(`${signal}: ending`)
     mount
-      .stop(signals > 1, signal === 'SIGINT' ? undefined : plan.flags.stopTimeout * 1000)
-      .then((answer) => log[answer.isDone ? 'info' : 'warn'](answer.message))
+      .stop(isLazy, timeoutMs)
+      .then(({ isDone, message }) => {
+        isRefused = !isDone
+        log[isDone ? 'info' : 'warn'](message)
+      })
       .catch((error: unknown) => log.error(`cannot end: ${causeChain(error)}`))
   }
-  process.on('SIGINT', stop)
-  process.on('SIGTERM', stop)
+  let interrupts = 0
+  process.on('SIGINT', () => stop('SIGINT', isRefused, interrupts++ > 0 ? limitMs : undefined))
+  process.on('SIGTERM', () => stop('SIGTERM', false, limitMs))
   const terminal = new Terminal()
-  process.on('SIGHUP', () => (terminal.isLost ? stop('SIGHUP') : mount.refresh()))
+  process.on('SIGHUP', () => (terminal.isLost ? stop('SIGHUP', false, limitMs) : mount.refresh()))
   tellSystemd(`${plan.url} is mounted on ${plan.mountpoint}`, log)
   const answer = await mount.ended()
-  return (answer.unsent ?? []).length === 0 ? exitCodes.success : exitCodes.failure
+  return answer.isDone && (answer.unsent ?? []).length === 0 ? exitCodes.success : exitCodes.failure
 }
 
 /** In the background the starting process has made the log file, or the journal, our stderr. */

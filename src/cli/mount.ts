@@ -24,6 +24,7 @@ import { insecureWarning } from './server-access.js'
 import { metricsText, serveMetrics } from './metrics.js'
 import type { MetricsServer } from './metrics.js'
 import { MountCache } from './mount-cache.js'
+import { MountEnd } from './mount-end.js'
 import { mountFailure } from './mount-failure.js'
 import { prepareMountpoint } from './mount-point.js'
 import { takeTurn } from './mount-turn.js'
@@ -32,7 +33,6 @@ import type { PrefetchWhat } from './prefetch-task.js'
 import { kernelStatus } from './mount-status.js'
 import type { MountStatus } from './mount-status.js'
 import type { MountFlags } from './flags.js'
-import { countText } from './text.js'
 import { version } from './version.js'
 
 export interface MountPlan {
@@ -72,12 +72,7 @@ export class RunningMount {
   #isMounted = false
   /** Aborts what is done for others when the mount is gone. */
   readonly #ending = new AbortController()
-  #stopping: Promise<ControlAnswer> | undefined
-  /** Ends the time for sending. */
-  #patience: NodeJS.Timeout | undefined
-  #hasGivenUp = false
-  readonly #stopped: Promise<ControlAnswer>
-  #resolveStopped: (answer: ControlAnswer) => void = () => {}
+  readonly #end: MountEnd
 
   private constructor(
     plan: MountPlan,
@@ -102,7 +97,16 @@ export class RunningMount {
       latest: () => latestLogIns(plan.url, plan.logIn),
       onRefused: (error) => this.#tellRefused(error.message),
     })
-    this.#stopped = new Promise((resolve) => (this.#resolveStopped = resolve))
+    this.#end = new MountEnd({
+      mountpoint: plan.mountpoint,
+      log,
+      vfs: this.#layers.vfs,
+      isMounted: () => this.#isMounted,
+      unmount: (options) => unmount(plan.mountpoint, options),
+      hangUp: () => this.#layers.hangUp(),
+      leftTree: () => this.#ending.abort(new Error('the mount has ended')),
+      release: () => this.#release(),
+    })
   }
 
   /**
@@ -161,7 +165,7 @@ export class RunningMount {
       this.#isMounted = false
       return this.stop(false)
     })
-    const answer = await this.#stopped
+    const answer = await this.#end.over
     await this.#control?.answered()
     return answer
   }
@@ -201,58 +205,9 @@ export class RunningMount {
     }
   }
 
-  /**
-   * Sends what is unsent, unmounts, ends. What cannot be sent is kept where the answer says.
-   * @param timeoutMs what is not sent by then counts as what cannot be; default: no limit
-   */
+  /** See `MountEnd`. */
   stop(isLazy: boolean, timeoutMs?: number): Promise<ControlAnswer> {
-    if (timeoutMs !== undefined) {
-      clearTimeout(this.#patience)
-      this.#patience = setTimeout(() => this.#giveUp(timeoutMs), timeoutMs)
-    }
-    this.#stopping ??= this.#stop(isLazy).then((answer) => {
-      if (answer.isDone) this.#resolveStopped(answer)
-      else this.#stopping = undefined
-      clearTimeout(this.#patience)
-      return answer
-    })
-    return this.#stopping
-  }
-
-  #giveUp(timeoutMs: number): void {
-    const count = this.#layers.vfs.unsent.length
-    this.#hasGivenUp = true
-    this.#log.warn(
-      `${countText(count, 'file')} could not be sent in ${timeoutMs / 1000} s, and it is not waited for longer; the next mount sends them`,
-    )
-    this.#layers.hangUp().catch((error: unknown) => this.#log.error(`cannot hang up: ${causeChain(error)}`))
-  }
-
-  async #stop(isLazy: boolean): Promise<ControlAnswer> {
-    const { mountpoint } = this.#plan
-    const { vfs } = this.#layers
-    const count = vfs.unsent.filter(({ isTemporary }) => !isTemporary).length
-    if (count > 0) this.#log.info(`sending ${count} files before the end`)
-    await vfs.drain({ includeOpen: false })
-    try {
-      if (this.#isMounted) await unmount(mountpoint, { lazy: isLazy || this.#hasGivenUp })
-    } catch (error) {
-      const nextStep = 'close what uses it (lsof, fuser -m), or use --lazy'
-      return {
-        isDone: false,
-        message: `is not unmounted: ${causeChain(error).replaceAll(` ${mountpoint}`, '')}`,
-        nextStep,
-      }
-    }
-    this.#ending.abort(new Error('the mount has ended'))
-    await vfs.drain({ includeOpen: true })
-    const { unsent } = vfs
-    await vfs.leave()
-    await this.#release()
-    const lost = unsent.filter(({ isTemporary }) => !isTemporary)
-    const message = `${mountpoint} is unmounted${endOf(unsent.length - lost.length, lost.length)}`
-    if (lost.length > 0) this.#log.error(`${message}: ${lost.map(({ path }) => path).join(' ')}`)
-    return { isDone: true, message, unsent: lost }
+    return this.#end.stop(isLazy, timeoutMs)
   }
 
   async #logIn(): Promise<string> {
@@ -387,11 +342,4 @@ export class RunningMount {
     await this.#layers.close()
     await this.#journal.close()
   }
-}
-
-/** What is to be said of files that stay here. */
-function endOf(temporary: number, lost: number): string {
-  const names = temporary > 0 ? ` (${temporary} files with temporary names stay in the journal)` : ''
-  if (lost === 0) return `; everything is on the server${names}`
-  return `, but ${lost} files are not on the server; the next mount sends them, xnatfs pending has them${names}`
 }

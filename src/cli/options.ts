@@ -119,9 +119,9 @@ const mountOptions: readonly OptionRow[] = [
     },
     {
       flags: '--stop-timeout <seconds>',
-      default: 60,
+      default: 20,
       parse: nonNegativeNumber,
-      help: 'how long SIGTERM lets files be sent; what is left waits for the next mount',
+      help: 'how long SIGTERM lets files be sent and waits for who uses the mount; then it ends, and the next mount sends the rest',
     },
   ]),
   ...grouped('Who sees it, and whose it is:', [

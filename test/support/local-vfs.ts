@@ -70,7 +70,7 @@ export async function startLocalVfs(
     counters: assembly.counters,
     cache,
     lines,
-    hangUp: assembly.hangUp,
+    hangUp: () => assembly.hangUp(),
     stop: async () => {
       await assembly.vfs.drain({ includeOpen: true })
       await assembly.vfs.leave()

@@ -1,4 +1,5 @@
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
@@ -30,5 +31,15 @@ it('what a killed mount has left is replaced', async () => {
   await writeFile(path, '')
   const server = await serve('here')
   expect(await ask()).toBe('here')
+  await server.close()
+})
+
+it('somebody who asks nothing, or has stopped, does not hold up the end', async () => {
+  const server = await serve('here')
+  const silent = createConnection(path)
+  await new Promise((resolve) => silent.once('connect', resolve))
+  expect(await ask()).toBe('here')
+  await server.answered()
+  silent.destroy()
   await server.close()
 })

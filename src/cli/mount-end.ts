@@ -1,0 +1,137 @@
+import { causeChain } from '../util/log.js'
+import type { Log } from '../util/log.js'
+import { sleep } from '../util/sleep.js'
+import type { Vfs } from '../vfs/vfs.js'
+import type { ControlAnswer } from './control.js'
+import { countText } from './text.js'
+
+/** What ends, as far as its end is concerned. */
+export interface EndingMount {
+  readonly mountpoint: string
+  readonly log: Pick<Log, 'info' | 'warn' | 'error'>
+  readonly vfs: Pick<Vfs, 'drain' | 'leave' | 'unsent'>
+  isMounted(): boolean
+  /** @throws Error with what the system said */
+  unmount(options: { readonly lazy: boolean }): Promise<void>
+  /** Whatever waits for the server fails, now and from now on. */
+  hangUp(): Promise<void>
+  /** It is gone from the tree: what is done for others ends. */
+  leftTree(): void
+  /** Nothing is to be sent any more. */
+  release(): Promise<void>
+}
+
+/** A mount that is in use is looked at so often. */
+const retryMs = 500
+
+/** How a mount ends: what is unsent is sent, it is taken out of the tree, and everything is let go of. */
+export class MountEnd {
+  /** Resolves when it has ended. */
+  readonly over: Promise<ControlAnswer>
+  readonly #mount: EndingMount
+  #resolveOver!: (answer: ControlAnswer) => void
+  #stopping: Promise<ControlAnswer> | undefined
+  #isOver = false
+  /** Ends the time for sending, and for waiting for those who use the mount. */
+  #patience: NodeJS.Timeout | undefined
+  /** Aborts when those who use the mount are not waited for any more. */
+  readonly #hurry = new AbortController()
+
+  constructor(mount: EndingMount) {
+    this.#mount = mount
+    this.over = new Promise((resolve) => (this.#resolveOver = resolve))
+  }
+
+  /**
+   * Sends what is unsent, unmounts, ends. What cannot be sent is kept where the answer says.
+   * @param isLazy it is taken away also from those who use it
+   * @param timeoutMs it ends in any case: so long it waits for files to be sent, and for those who use it. Default: it
+   * waits for files without limit, and stays where it is used. A later limit changes nothing.
+   */
+  stop(isLazy: boolean, timeoutMs?: number): Promise<ControlAnswer> {
+    if (isLazy) this.#hurry.abort()
+    if (timeoutMs !== undefined) this.#patience ??= setTimeout(() => this.#giveUp(timeoutMs), timeoutMs)
+    this.#stopping ??= this.#stop().then((answer) => {
+      if (!this.#isOver) this.#stopping = undefined
+      return answer
+    })
+    return this.#stopping
+  }
+
+  #giveUp(timeoutMs: number): void {
+    const { log, vfs } = this.#mount
+    const count = vfs.unsent.filter(({ isTemporary }) => !isTemporary).length
+    if (count > 0)
+      log.warn(
+        `${countText(count, 'file')} could not be sent in ${timeoutMs / 1000} s, and it is not waited for longer; the next mount sends them`,
+      )
+    this.#hurry.abort()
+    this.#mount.hangUp().catch((error: unknown) => log.error(`cannot hang up: ${causeChain(error)}`))
+  }
+
+  async #stop(): Promise<ControlAnswer> {
+    const { vfs, log } = this.#mount
+    const count = vfs.unsent.filter(({ isTemporary }) => !isTemporary).length
+    if (count > 0) log.info(`sending ${countText(count, 'file')} before the end`)
+    await vfs.drain({ includeOpen: false })
+    const refusal = await this.#leaveTree()
+    // Where it has to end the kernel takes the mount from those who use it when this process is gone.
+    if (refusal && !this.#patience) return refusal
+    this.#mount.leftTree()
+    await vfs.drain({ includeOpen: true })
+    const { unsent } = vfs
+    const failure = await vfs.leave().then(
+      () => undefined,
+      (error: unknown) => error,
+    )
+    if (failure !== undefined) log.error(`not everything is in the journal: ${causeChain(failure)}`)
+    await this.#mount.release()
+    clearTimeout(this.#patience)
+    const answer = this.#answer(unsent, refusal)
+    this.#isOver = true
+    this.#resolveOver(answer)
+    return answer
+  }
+
+  /** @returns why it stays */
+  async #leaveTree(): Promise<ControlAnswer | undefined> {
+    const { mountpoint, log } = this.#mount
+    let isWaiting = false
+    while (this.#mount.isMounted()) {
+      const lazy = this.#hurry.signal.aborted
+      if (lazy && isWaiting)
+        log.warn(`${mountpoint} is still in use, and is taken away from the programs that use it`)
+      try {
+        await this.#mount.unmount({ lazy })
+        break
+      } catch (error) {
+        const reason = causeChain(error).replaceAll(` ${mountpoint}`, '')
+        if (lazy || !this.#patience) {
+          const nextStep = 'close what uses it (lsof, fuser -m), or use --lazy'
+          return { isDone: false, message: `is not unmounted: ${reason}`, nextStep }
+        }
+        if (!isWaiting) log.info(`waiting until nobody uses it, for the rest of --stop-timeout: ${reason}`)
+        isWaiting = true
+        await sleep(retryMs, this.#hurry.signal).catch(() => {})
+      }
+    }
+    return undefined
+  }
+
+  #answer(unsent: Vfs['unsent'], refusal: ControlAnswer | undefined): ControlAnswer {
+    const { mountpoint, log } = this.#mount
+    const lost = unsent.filter(({ isTemporary }) => !isTemporary)
+    const what = refusal ? refusal.message.replace('is', 'has ended, but is') : 'is unmounted'
+    const message = `${mountpoint} ${what}${endOf(unsent.length - lost.length, lost.length)}`
+    if (lost.length > 0) log.error(`${message}: ${lost.map(({ path }) => path).join(' ')}`)
+    const nextStep = `have root run \`umount -l ${mountpoint}\``
+    return { isDone: !refusal, message, ...(refusal && { nextStep }), unsent: lost }
+  }
+}
+
+/** What is to be said of files that stay here. */
+function endOf(temporary: number, lost: number): string {
+  const names = temporary > 0 ? ` (${temporary} files with temporary names stay in the journal)` : ''
+  if (lost === 0) return `; everything is on the server${names}`
+  return `, but ${lost} files are not on the server; the next mount sends them, xnatfs pending has them${names}`
+}
