@@ -110,6 +110,27 @@ describe.runIf(isEmulated)('xnat-wire.md §11.2: how the site and its projects a
     expect((await get(`${path}?contents=true`)).text).toBe('third')
   })
 
+  test('config as it was before: by version, and all of it by getHistory', async () => {
+    const path = '/data/projects/TEST/config/tool/history'
+    for (const body of ['one', 'two', 'three'])
+      await server.request('PUT', path, { body, headers: { 'content-type': 'text/plain' } })
+    const contents = async (query: string) => (await get(`${path}?contents=true${query}`)).text
+    expect(await contents('')).toBe('three')
+    expect(await contents('&version=1')).toBe('one')
+    expect(await contents('&version=2')).toBe('two')
+    expect(await status(`${path}?version=4`)).toBe(404)
+    expect((await table(server, `${path}?version=2`)).rows).toMatchObject([{ contents: 'two', version: '2' }])
+    expect((await table(server, path)).rows).toMatchObject([{ contents: 'three', version: '3' }])
+    const history = (await table(server, `${path}?action=getHistory`)).rows
+    expect(new Map(history.map((row) => [row['version'], row['contents']]))).toEqual(
+      new Map([
+        ['1', 'one'],
+        ['2', 'two'],
+        ['3', 'three'],
+      ]),
+    )
+  })
+
   test('config of the site is set by its administrators', async () => {
     const path = '/data/config/tool/path'
     const request = (user: string) =>

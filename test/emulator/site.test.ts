@@ -45,6 +45,25 @@ describe.runIf(isEmulated)('xnat-wire.md §11.3: what the site tells of itself a
     expect(await status('/data/services/sessions/member', 'member')).toBe(200)
   })
 
+  test('§10: a row of a saved search has the recorded columns in their order', async () => {
+    const body =
+      '<xdat:search ID="kept" brief-description="Mine" secure="true" xmlns:xdat="http://nrg.wustl.edu/security">' +
+      '<xdat:root_element_name>xnat:mrSessionData</xdat:root_element_name></xdat:search>'
+    const path = '/data/search/saved'
+    const headers = { 'content-type': 'text/xml' }
+    expect((await server.request('PUT', `${path}/kept`, { body, headers })).status).toBe(200)
+    const { rows, resultSet } = await table(server, path)
+    expect(Object.keys(rows[0]!)).toEqual(
+      (
+        'allow_diff_columns,stored_search_info,extension,sort_by_field_id,brief_description,description,' +
+        'layeredsequence,secure,users,root_element_name,id,tag,sort_by_element_name'
+      ).split(','),
+    )
+    expect(rows[0]).toMatchObject({ id: 'kept', brief_description: 'Mine', secure: '1', users: '{admin}' })
+    expect(resultSet).not.toHaveProperty('totalRecords')
+    expect((await server.request('DELETE', `${path}/kept`)).status).toBe(200)
+  })
+
   test('favorites are listed by a parameter, and the path alone is 404', async () => {
     const path = '/data/users/favorites/xnat:projectData'
     const listed = async () => (await table(server, `${path}?DATA_TYPE=xnat:projectData`)).rows

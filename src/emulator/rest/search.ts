@@ -132,8 +132,11 @@ export function searchFieldList(context: RestContext): RestResource {
   }
 }
 
+// Of two columns that share a place in a Java map, `sort_by_field_id` and `brief_description`, rows name the first first.
 const STORED_COLUMNS = [
   'id',
+  'sort_by_element_name',
+  'sort_by_field_id',
   'brief_description',
   'description',
   'root_element_name',
@@ -141,8 +144,6 @@ const STORED_COLUMNS = [
   'tag',
   'allow_diff_columns',
   'layeredsequence',
-  'sort_by_element_name',
-  'sort_by_field_id',
   'stored_search_info',
   'extension',
   'users',
@@ -160,14 +161,14 @@ export function savedSearchList(context: RestContext): RestResource {
           const { briefDescription, description, rootElement, secure, tag } = search
           return [
             stored.id,
+            '',
+            '',
             briefDescription,
             description,
             rootElement,
             secure ? 1 : 0,
             tag,
             1,
-            '',
-            '',
             '',
             stored.pk,
             6,

@@ -3,7 +3,7 @@ import { EMPTY_OK, StatusError, stringAnswer, type Answer } from '../http/answer
 import { MEDIA } from '../http/media.js'
 import { canDeleteIn, canReadData } from '../store/access.js'
 import { sqlTimestamp } from '../store/catalog.js'
-import type { Setting } from '../store/model.js'
+import type { Setting, SettingVersion } from '../store/model.js'
 import type { RestContext, RestResource } from './resource.js'
 import { tableAnswer, type Cell } from './table.js'
 import { uploadedFiles } from './upload-body.js'
@@ -68,18 +68,33 @@ function represent(context: RestContext, named: Named, mediaType: string): Answe
       ? tableAnswer(context, { columns: ['tool'], rows }, mediaType, {})
       : absent(context)
   }
-  const found = own.filter(
-    (setting) => setting.tool === tool && (path === undefined || setting.path === path),
-  )
   const { query } = context
-  if (path !== undefined && query.isTrue('contents') && !query.isTrue('meta')) {
+  const found = own
+    .filter((setting) => setting.tool === tool && (path === undefined || setting.path === path))
+    .flatMap((setting) => (path === undefined ? [setting] : versionsOf(setting, query)))
+  const isHistory = path !== undefined && asksForHistory(query)
+  if (path !== undefined && !isHistory && query.isTrue('contents') && !query.isTrue('meta')) {
     const [setting] = found
     return setting?.status === 'enabled' ? stringAnswer(setting.contents) : absent(context)
   }
   if (found.length === 0) return absent(context)
-  const isBare = path !== undefined && query.isTrue('meta') && !query.isTrue('contents')
+  const isBare = path !== undefined && !isHistory && query.isTrue('meta') && !query.isTrue('contents')
   const rows = found.map((setting) => rowOf(setting, isBare))
   return tableAnswer(context, { columns: COLUMNS, rows }, mediaType, {})
+}
+
+function asksForHistory(query: RestContext['query']): boolean {
+  return query.get('action')?.toLowerCase() === 'gethistory'
+}
+
+/** As it is; with `action=getHistory` as it was before, too; with `version=N` as it was then. */
+function versionsOf(setting: Setting, query: RestContext['query']): Setting[] {
+  const all = [...(setting.earlier ?? []).map((version) => ({ ...setting, ...version })), setting]
+  if (asksForHistory(query)) return all
+  const wanted = query.get('version') ?? ''
+  // What is no number is not looked at.
+  if (!/^[+-]?\d+$/.test(wanted)) return [setting]
+  return all.filter(({ version }) => version === Number(wanted))
 }
 
 function absent({ query }: RestContext): Answer {
@@ -135,8 +150,17 @@ async function put(context: RestContext, named: Named): Promise<Answer> {
   const { project, tool, path } = named
   if (tool === undefined || path === undefined) throw new StatusError(500, 'No tool or path')
   const made = { createdMs: now(), user: context.user.login, contents, status: word } as const
-  if (known) Object.assign(known, made, { version: known.version + 1 })
-  else database.settings.push({ tool, path, project, version: 1, ...made })
+  if (known) {
+    const before: SettingVersion = {
+      user: known.user,
+      createdMs: known.createdMs,
+      contents: known.contents,
+      version: known.version,
+      status: known.status,
+    }
+    const earlier = [...(known.earlier ?? []), before]
+    Object.assign(known, made, { version: known.version + 1, earlier })
+  } else database.settings.push({ tool, path, project, version: 1, ...made })
   await database.commit()
   return known ? EMPTY_OK : { status: 201 }
 }

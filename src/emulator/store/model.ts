@@ -151,7 +151,11 @@ export interface Setting {
   contents: string
   version: number
   status: 'enabled' | 'disabled'
+  /** What it was before, the oldest first. */
+  earlier?: SettingVersion[]
 }
+
+export type SettingVersion = Pick<Setting, 'user' | 'createdMs' | 'contents' | 'version' | 'status'>
 
 /** What a user wants to find again. */
 export interface Favorite {
