@@ -72,6 +72,15 @@ describe.runIf(isEmulated)('xnat-wire.md §5: an upload that breaks', () => {
     expect((await get(path)).text).toBe('whole')
   })
 
+  test('whose sender only stops sending is told 500', async () => {
+    await createResource(server, project, 'STOPPED')
+    const path = `${project}/resources/STOPPED/files/new`
+    const connection = await begunUpload(path, BYTES, 1000, 'half')
+    connection.endSending()
+    expect((await connection.head()).status).toBe(500)
+    expect(await readFile(disk('STOPPED', 'new'), 'utf8')).toBe('half')
+  })
+
   test('in the body, over an old file: that is lost, while the list keeps its size and digest', async () => {
     await createResource(server, project, 'BROKEN2', { old: 'the old content' })
     const files = `${project}/resources/BROKEN2/files`

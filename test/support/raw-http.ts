@@ -69,6 +69,11 @@ export class RawConnection {
     this.#socket.write(body)
   }
 
+  /** Sends no more, and goes on to listen. */
+  endSending(): void {
+    this.#socket.end()
+  }
+
   /** The status line and headers of the next answer; interim ones such as 100 count as answers. */
   async head(): Promise<RawHead> {
     await this.#until(() => this.#headEnd() >= 0)

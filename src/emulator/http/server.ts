@@ -56,8 +56,12 @@ export class HttpServer {
     this.#log = log
     this.#server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0, noDelay: true })
     this.#server.on('request', (request, response) => this.#accept(request, response))
-    this.#server.on('clientError', (_error, socket) => {
-      if (socket.writable) socket.end('HTTP/1.1 400 \r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      const underWay = this.#last.get(socket as Socket)
+      // The body ends early: who reads it fails (ClientAbortException). Anything else no resource gets to see.
+      const isCutOff = error.code === 'HPE_INVALID_EOF_STATE' && underWay && this.#active.has(underWay)
+      const status = isCutOff ? 500 : 400
+      if (socket.writable) socket.end(`HTTP/1.1 ${status} \r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
     })
   }
 
