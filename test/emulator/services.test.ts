@@ -60,6 +60,11 @@ describe.runIf(isEmulated)('xnat-wire.md §11.4: what the server does by itself'
     await post(`prearchive/move?src=${odd}&newProject=${server.project}`)
     const src = odd.replace('ODD', server.project)
     expect(await status(`archive?src=${src}`)).toBe(409)
+    // It may be named by its project, time and folder, too.
+    const place = `project=${server.project}&timestamp=20260101_120000123`
+    expect((await form('archive', `${place}&folder=PRE2`)).status).toBe(409)
+    expect(await status(`archive?${place}&folder=NONE`)).toBe(404)
+    expect(await status(`archive?${place}`)).toBe(404)
     const notices = JSON.parse((await post(`validate-archive?src=${src}`)).text) as object
     expect(notices).toMatchObject({ ResultSet: { Result: [{ type: 'CONFLICT' }] } })
     expect(await status(`archive?src=${src}&overwrite=append`)).toBe(200)
@@ -131,6 +136,22 @@ describe.runIf(isEmulated)('xnat-wire.md §11.4: what the server does by itself'
     expect(await move(`src=${top}/a.txt&dest=${target}/c.txt&overwrite=true`)).toBe(200)
     const now = await server.request('GET', `${path}/resources/NOTES/files/c.txt`)
     expect(now.text).toBe('other')
+  })
+
+  test('files of a user go where parameters say that are called like them, and a form says so too', async () => {
+    const { path } = await createSession(server, 'P', 'PAIRS')
+    const top = '/user/cache/resources/pairs/files'
+    for (const name of ['a', 'b', 'c']) await put(server, `/data${top}/${name}?inbody=true`, name)
+    const target = `${path.replace('/data', '/archive')}/resources/NOTES/files`
+    expect(await status(`move-files?${top}/a=${target}/one&${top}/b=${target}/two`)).toBe(200)
+    expect((await form('move-files', `src=${top}/c&dest=${encodeURIComponent(target)}/three`)).status).toBe(
+      200,
+    )
+    const files = await table(server, `${path}/resources/NOTES/files`)
+    expect(files.rows.map(({ Name }) => Name)).toEqual(['one', 'two', 'three'])
+    expect((await server.request('GET', `${path}/resources/NOTES/files/two`)).text).toBe('b')
+    expect(await status(`move-files?/archive/x=${target}/one`)).toBe(400)
+    expect(await status(`move-files?${top}/a=/elsewhere`)).toBe(400)
   })
 
   test('a zip of DICOM becomes sessions that wait; other files are refused', async () => {

@@ -2,8 +2,10 @@ import { existsSync, readdirSync, statSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { EMPTY_OK, StatusError, type Answer } from '../http/answer.js'
+import type { Query } from '../http/query.js'
 import { storeUploads } from './file-put.js'
 import { decodeFilePath } from './files.js'
+import { lastOf, parametersOf } from './form-parameters.js'
 import { variablesOf } from './refresh-catalog.js'
 import { ResourceSelection } from './resource-selection.js'
 import { RestContext, type RestResource } from './resource.js'
@@ -18,9 +20,28 @@ export function moveFiles(context: RestContext): RestResource {
 }
 
 async function move(context: RestContext): Promise<Answer> {
-  const [src, dest] = ['src', 'dest'].map((name) => context.query.get(name))
-  if (src === undefined) throw new StatusError(400, 'Missing src and dest path')
-  if (dest === undefined) throw new StatusError(400, 'Missing dest path')
+  const queries = await parametersOf(context)
+  const isOver = queries.some((query) => query.isTrue('overwrite'))
+  for (const { src, dest } of movesIn(queries)) await moveOne(context, src, dest, isOver)
+  return EMPTY_OK
+}
+
+/** From `src` to `dest`, and from what is the name of a parameter to what is its value. */
+function movesIn(queries: readonly Query[]): { src: string; dest: string }[] {
+  const moves = queries.flatMap((query) =>
+    query
+      .names()
+      .filter((name) => name.includes('/'))
+      .flatMap((src) => query.all(src).map((dest) => ({ src, dest }))),
+  )
+  const [src, dest] = [lastOf(queries, 'src'), lastOf(queries, 'dest')]
+  if (src !== undefined && dest === undefined) throw new StatusError(400, 'Missing dest path')
+  if (src !== undefined && dest !== undefined) moves.push({ src, dest })
+  if (moves.length === 0) throw new StatusError(400, 'Missing src and dest path')
+  return moves
+}
+
+async function moveOne(context: RestContext, src: string, dest: string, isOver: boolean): Promise<void> {
   const source = SOURCE.exec(src)
   if (!source) throw new StatusError(400, `Invalid Source:${src}`)
   const target = TARGET.exec(dest)
@@ -48,12 +69,10 @@ async function move(context: RestContext): Promise<Answer> {
       filePath: decodeFilePath(name),
       acceptNotFound: false,
     }
-    const isOver = context.query.isTrue('overwrite')
     const { duplicates } = await storeUploads(request, [localFile(file, name)], isOver)
     if (duplicates.length > 0 && !isOver) throw new StatusError(409, `${duplicates.join()} is there already`)
     await rm(file)
   }
-  return EMPTY_OK
 }
 
 function filesAt(path: string): string[] {

@@ -4,9 +4,10 @@ import { dirname, join, relative } from 'node:path'
 import { ArchiveBuilder, type SourceFile } from '../data/archive-builder.js'
 import { EMPTY_OK, StatusError, stringAnswer, type Answer } from '../http/answer.js'
 import { MEDIA } from '../http/media.js'
-import { Query } from '../http/query.js'
+import type { Query } from '../http/query.js'
 import { canEditIn, experimentByLabel, subjectByLabel } from '../store/access.js'
 import type { Experiment, PrearchiveSession, Project } from '../store/model.js'
+import { lastOf, parametersOf } from './form-parameters.js'
 import { prearchivedFolder, sessionTable } from './prearchive.js'
 import type { RestContext, RestResource } from './resource.js'
 import { tableAnswer, type Cell } from './table.js'
@@ -15,19 +16,22 @@ import { statusLog } from './transaction-status.js'
 
 /** What is done with sessions of the prearchive by a POST that names them (xnat-wire.md §11.4). */
 
-/** Parameters of the query and, where there is one, of a form. */
-async function parametersOf(context: RestContext): Promise<readonly Query[]> {
-  const isForm = context.exchange.bodyType === MEDIA.form
-  return isForm ? [context.query, new Query(await context.exchange.bodyText())] : [context.query]
-}
-
-const last = (queries: readonly Query[], name: string): string | undefined =>
-  queries.map((query) => query.get(name)).findLast((value) => value !== undefined)
-
 const SOURCE = /^\/(?:data\/)?prearchive\/projects\/([^/]+)\/([^/]+)\/([^/]+)$/
 
-function sessionsNamed(context: RestContext, queries: readonly Query[]): PrearchiveSession[] {
-  const sources = queries.flatMap((query) => query.all('src'))
+function sourcesOf(queries: readonly Query[]): string[] {
+  return queries.flatMap((query) => query.all('src'))
+}
+
+/** `folder`, once or several times, of a project and a time; `src` comes first. */
+function sourcesToArchive(queries: readonly Query[]): string[] {
+  const sources = sourcesOf(queries)
+  const [project, timestamp] = [lastOf(queries, 'project'), lastOf(queries, 'timestamp')]
+  if (sources.length > 0 || project === undefined || timestamp === undefined) return sources
+  const folders = queries.flatMap((query) => query.all('folder'))
+  return folders.map((folder) => `/prearchive/projects/${project}/${timestamp}/${folder}`)
+}
+
+function sessionsNamed(context: RestContext, sources: readonly string[]): PrearchiveSession[] {
   if (sources.length === 0) throw new StatusError(404, 'Unknown prearchive session.')
   return sources.map((source) => {
     const [, id, timestamp, name] = SOURCE.exec(source) ?? []
@@ -52,13 +56,13 @@ export function archiveService(context: RestContext): RestResource {
     variants: [],
     post: async () => {
       const queries = await parametersOf(context)
-      const sessions = sessionsNamed(context, queries)
+      const sessions = sessionsNamed(context, sourcesToArchive(queries))
       if (sessions.some(({ project }) => project === null))
         throw new StatusError(400, 'Cannot archive sessions from the Unassigned folder.')
-      const overwrite = last(queries, 'overwrite')
+      const overwrite = lastOf(queries, 'overwrite')
       const uris: string[] = []
       for (const session of sessions) uris.push(await archiveSession(context, session, overwrite))
-      const transaction = last(queries, 'http-session-listener')
+      const transaction = lastOf(queries, 'http-session-listener')
       if (transaction !== undefined)
         statusLog(context.services, transaction).push({
           status: 'COMPLETED',
@@ -159,7 +163,7 @@ export function validateService(context: RestContext): RestResource {
   return {
     variants: [MEDIA.json, MEDIA.html, MEDIA.xml],
     post: async () => {
-      const [session, ...others] = sessionsNamed(context, await parametersOf(context))
+      const [session, ...others] = sessionsNamed(context, sourcesOf(await parametersOf(context)))
       if (others.length > 0) throw new StatusError(400, 'Cannot validate multiple sessions in one request.')
       const { project, name } = session!
       if (project === null) throw new StatusError(400, 'Cannot archive sessions from the Unassigned folder.')
@@ -178,7 +182,7 @@ export function prearchiveDelete(context: RestContext): RestResource {
   return {
     variants: [],
     post: async () => {
-      const sessions = sessionsNamed(context, await parametersOf(context))
+      const sessions = sessionsNamed(context, sourcesOf(await parametersOf(context)))
       for (const session of sessions) await forgetSession(context, session)
       return sessionTable(context, sessions, context.overrideVariant(MEDIA.json))
     },
@@ -191,9 +195,9 @@ export function prearchiveMove(context: RestContext): RestResource {
     variants: [],
     post: async () => {
       const queries = await parametersOf(context)
-      const sessions = sessionsNamed(context, queries)
+      const sessions = sessionsNamed(context, sourcesOf(queries))
       const { database, prearchiveRoot } = context.services
-      const target = database.project(last(queries, 'newProject') ?? '')
+      const target = database.project(lastOf(queries, 'newProject') ?? '')
       if (!target)
         throw new StatusError(400, `No project specified to move session ${sessions[0]!.folderName}`)
       if (!canEditIn(target, context.user)) throw new StatusError(403)
@@ -218,7 +222,7 @@ export function prearchiveRebuild(context: RestContext): RestResource {
   return {
     variants: [],
     post: async () => {
-      const sessions = sessionsNamed(context, await parametersOf(context))
+      const sessions = sessionsNamed(context, sourcesOf(await parametersOf(context)))
       for (const session of sessions) {
         session.status = 'READY'
         session.lastModifiedMs = context.services.now()

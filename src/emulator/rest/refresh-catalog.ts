@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto'
 import { readFileSync, readdirSync, statSync } from 'node:fs'
 import { basename, join, relative } from 'node:path'
 import { EMPTY_OK, StatusError, type Answer } from '../http/answer.js'
-import { MEDIA } from '../http/media.js'
-import { Query } from '../http/query.js'
+import type { Query } from '../http/query.js'
 import { canEditIn } from '../store/access.js'
 import type { OpenCatalog } from '../store/catalog-store.js'
 import { catalogTime, relativePath, withMetaField, type CatalogEntry } from '../store/catalog.js'
 import { catalogRows, matchingRows, type CatalogRow } from './catalog-rows.js'
+import { parametersOf } from './form-parameters.js'
 import { applyStats, storedFile } from './resource-stats.js'
 import { RestContext, type RestResource } from './resource.js'
 import { Selection } from './selection.js'
@@ -22,8 +22,7 @@ export function refreshCatalog(context: RestContext): RestResource {
 }
 
 async function refresh(context: RestContext): Promise<Answer> {
-  const queries = [context.query]
-  if (context.exchange.bodyType === MEDIA.form) queries.push(new Query(await context.exchange.bodyText()))
+  const queries = await parametersOf(context)
   const resources = queries.flatMap((query) => query.all('resource'))
   const operations = new Set(queries.flatMap(operationsOf))
   if (resources.length === 0) throw new StatusError(400, 'No resources were specified to refresh.')
