@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { NextRun } from '../util/next-run.js'
 import type { StoredFile } from '../xnat/catalog-xml.js'
 import type { XnatClient } from '../xnat/client.js'
@@ -8,24 +9,62 @@ import { Sources, filesKey, isFilesOf } from './sources.js'
 /** What one entry of a catalog costs on the wire, about (xnat-wire.md §2.5). */
 const catalogEntryBytes = 350
 
+/** No longer than it takes from one delete of `rm -r` to the next: other clients change the resource too. */
+const recentMs = 50
+const recentKept = 4
+
+interface Recent {
+  readonly files: readonly StoredFile[]
+  readonly arrivedMs: number
+}
+
 /** Listings of resources as they are now, for those who change them. */
 export class FreshFiles {
   readonly #client: XnatClient
   readonly #cache: ListingCache
+  readonly #now: () => number
   readonly #listings = new NextRun<readonly StoredFile[]>()
   readonly #batches = new NextRun<readonly StoredFile[]>()
+  /** The last listings, by resource: those that were asked for since this mount changed it last. */
+  readonly #recent = new LRUCache<string, Recent>({ max: recentKept })
+  /** Listings that are under way and that a change has made untrue. */
+  readonly #asking = new Map<string, { isOutrun: boolean }>()
 
-  constructor(client: XnatClient, cache: ListingCache) {
+  constructor(client: XnatClient, cache: ListingCache, now: () => number = () => performance.now()) {
     this.#client = client
     this.#cache = cache
+    this.#now = now
   }
 
   /** All files of a resource, by a request that is made after this call. */
   list(part: ResourcePart): Promise<readonly StoredFile[]> {
-    return this.#listings.run(part.address.resource, () => {
-      this.#cache.forget(isFilesOf(part.address.resource))
-      return new Sources(this.#client, this.#cache, undefined).files(part)
+    const { resource } = part.address
+    return this.#listings.run(resource, async () => {
+      const question = { isOutrun: false }
+      this.#asking.set(resource, question)
+      this.#recent.delete(resource)
+      this.#cache.forget(isFilesOf(resource))
+      try {
+        const files = await new Sources(this.#client, this.#cache, undefined).files(part)
+        if (!question.isOutrun) this.#recent.set(resource, { files, arrivedMs: this.#now() })
+        return files
+      } finally {
+        this.#asking.delete(resource)
+      }
     })
+  }
+
+  /** As `list`, or what that has told just now, if this mount has changed nothing in the resource since. */
+  async listRecently(part: ResourcePart): Promise<readonly StoredFile[]> {
+    const recent = this.#recent.get(part.address.resource)
+    return recent && this.#now() - recent.arrivedMs <= recentMs ? recent.files : this.list(part)
+  }
+
+  /** What was listed until now may not be true any more: to be called before a change, and after it. */
+  changed(resource: string): void {
+    this.#recent.delete(resource)
+    const question = this.#asking.get(resource)
+    if (question) question.isOutrun = true
   }
 
   /** As `list`, but only when `ready`, so that one listing serves all files that are stored until then. */

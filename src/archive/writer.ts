@@ -77,7 +77,7 @@ export class Writer {
     const plan = { ...fileIn(directory, name), replaces, source }
     const { resource } = plan.part.address
     const send = (): ReturnType<Uploads['send']> =>
-      this.#uploads.send(plan, this.#locks.isLast(resource), signal)
+      this.#changing(resource, () => this.#uploads.send(plan, this.#locks.isLast(resource), signal))
     const sent = await this.#locks.run(resource, send, source.unwanted)
     // The next file of the resource is sent meanwhile.
     const others = this.#locks.isBusy(resource) ? this.#locks.idle(resource) : undefined
@@ -94,10 +94,19 @@ export class Writer {
     return this.#streams.start({ ...fileIn(directory, name), replaces }, bytes)
   }
 
+  async #changing<T>(resource: string, change: () => Promise<T>): Promise<T> {
+    this.#files.changed(resource)
+    try {
+      return await change()
+    } finally {
+      this.#files.changed(resource)
+    }
+  }
+
   /** The stored paths of other files that a delete of this one would take, by a fresh listing. */
   async takenAlong(file: FileEntry): Promise<string[]> {
     await this.#exact.of(file)
-    return othersTaken(file, await this.#files.list(partOf(file))).map((other) => other.storedPath)
+    return othersTaken(file, await this.#files.listRecently(partOf(file))).map((other) => other.storedPath)
   }
 
   /** @param andWith files that may go with it, in this version */
@@ -105,8 +114,8 @@ export class Writer {
     const { address, storedPath } = filePlaceOf(file)
     const allowed = new Map(andWith.map((other) => [storedPathOf(other), listedVersionOf(other)]))
     let version: string | undefined
-    const isThere = async (): Promise<boolean> => {
-      const files = await this.#files.list(partOf(file))
+    const part = partOf(file)
+    const isIn = (files: readonly StoredFile[]): boolean => {
       const listed = files.find((other) => other.storedPath === storedPath)
       if (!listed) return false
       version ??= versionOf(listed)
@@ -118,11 +127,13 @@ export class Writer {
       const paths = others.map((other) => other.storedPath)
       throw takesOthers(storedPath, paths)
     }
-    const isGone = async (): Promise<boolean> => !(await isThere())
+    const isGone = async (): Promise<boolean> => !isIn(await this.#files.list(part))
     const remove = async (): Promise<void> => {
       const exact = await this.#exact.of(file)
-      const attempt = withReason(this.#client, address, storedPath, () =>
-        deleteFile(this.#session, address, exact, signal),
+      const attempt = this.#changing(address.resource, () =>
+        withReason(this.#client, address, storedPath, () =>
+          deleteFile(this.#session, address, exact, signal),
+        ),
       )
       // Carried out later, it would take along what has been stored again by then.
       await (andWith.length === 0
@@ -130,9 +141,11 @@ export class Writer {
         : attempt.catch((error: unknown) => this.#awaitOverdue(error, isGone)))
     }
     return this.#locks.run(address.resource, async () => {
-      if (!(await isThere())) return // gone already, as wanted
+      // One after the other, as `rm -r` does, each is preceded by the listing that followed the one before.
+      const before = andWith.length === 0 ? this.#files.listRecently(part) : this.#files.list(part)
+      if (!isIn(await before)) return // gone already, as wanted
       if (!(await untilDone(remove, isGone, signal))) return
-      if (await isThere())
+      if (!(await isGone()))
         throw new FsError('EIO', `the server says it deleted ${storedPath}, but still lists it`, {
           nextStep: 'look at it in a browser, and remove it again',
         })
