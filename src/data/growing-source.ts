@@ -4,6 +4,7 @@ import { FileDigest } from '../util/file-digest.js'
 import { FsError } from '../util/fs-error.js'
 import { md5OfFile } from '../util/md5.js'
 import type { LentBytes } from './staging-state.js'
+import { cutShort } from './write-all.js'
 
 /** Each read costs a change of threads, each chunk some milliseconds of digesting in which nothing else is done. */
 const chunkBytes = 1024 * 1024
@@ -153,9 +154,6 @@ export class GrowingSource {
 
 async function readChunk(file: FileHandle, position: number, into: Buffer): Promise<Buffer> {
   const { bytesRead } = await file.read(into, 0, into.length, position)
-  if (bytesRead === 0)
-    throw new FsError('EIO', 'a staging file is shorter than what was written to it', {
-      nextStep: 'see whether that disk is well, and write the file again',
-    })
+  if (bytesRead === 0) throw cutShort('a staging file')
   return into.subarray(0, bytesRead)
 }

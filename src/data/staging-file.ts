@@ -10,23 +10,20 @@ import { withTrailer } from './journal-trailer.js'
 import { SmallBytes } from './small-bytes.js'
 import { nameDurably } from './staging-places.js'
 import type { StagingPlace, StagingPlaces } from './staging-places.js'
+import { defaultBuffering } from './staging-state.js'
 import type {
   HeldBytes,
   KeepBytes,
   StagingBase,
-  StagingBuffering,
   StagingFollower,
   StagingOptions,
   StagingState,
 } from './staging-state.js'
-import { requireSafeEnd, writeAll, writeAllNow } from './write-all.js'
+import { cutShort, readAll, requireSafeEnd, writeAll, writeAllNow } from './write-all.js'
 
 const emptyBase: StagingBase = { sizeBytes: 0, read: () => new Uint8Array(0) }
 /** The stored rest of a file is copied in pieces of this size before an upload. */
 const fillBytes = 4 * 1024 * 1024
-
-/** Programs write 128 KiB at a time, and each trip to the disk costs as much again as those. */
-const defaultBuffering: StagingBuffering = { fromBytes: 4 * 1024 * 1024, blockBytes: 1024 * 1024 }
 
 /**
  * The bytes of a file that is being written: a sparse local file over the stored one. What was not written here is
@@ -147,20 +144,11 @@ export class StagingFile {
 
   async read(offset: number, lengthBytes: number, signal?: AbortSignal): Promise<Uint8Array> {
     if (!this.#appends.isEmpty) await this.#appends.drain()
-    const end = Math.min(offset + lengthBytes, this.#sizeBytes)
-    if (offset >= end) return new Uint8Array(0)
-    if (this.#small) return Uint8Array.prototype.slice.call(this.#small.all, offset, end)
-    const buffer = Buffer.alloc(end - offset)
-    for (const gap of this.#written.missing(offset, Math.min(end, this.#baseEnd))) {
-      buffer.set(await this.#readBase(gap.start, gap.end, signal), gap.start - offset)
-    }
-    // Written while the base was read: what is here comes last.
-    for (const span of this.#written.spans) {
-      const start = Math.max(span.start, offset)
-      const stop = Math.min(span.end, end)
-      if (start < stop) await this.#readLocal(buffer, start - offset, start, stop - start)
-    }
-    return buffer
+    // What was taken meanwhile is not on the disk yet, and what is cut off meanwhile is not there any more.
+    const read = (): Promise<Uint8Array | undefined> => this.#readNow(offset, lengthBytes, signal)
+    const bytes = (this.#appends.isEmpty ? await read() : undefined) ?? (await this.#exclusively(read))
+    if (!bytes) throw cutShort(this.path)
+    return bytes
   }
 
   /**
@@ -331,7 +319,7 @@ export class StagingFile {
       for (const { start, end } of this.#written.spans) {
         for (let from = start; from < Math.min(end, sizeBytes); from += fillBytes) {
           const bytes = Buffer.alloc(Math.min(from + fillBytes, end, sizeBytes) - from)
-          await this.#readLocal(bytes, 0, from, bytes.length)
+          await readAll(() => this.#handle, bytes, from)
           await writeAll(copy.handle, bytes, from)
         }
       }
@@ -390,11 +378,22 @@ export class StagingFile {
     return bytes
   }
 
-  async #readLocal(into: Buffer, at: number, position: number, lengthBytes: number): Promise<void> {
-    for (let done = 0; done < lengthBytes;) {
-      const { bytesRead } = await this.#handle.read(into, at + done, lengthBytes - done, position + done)
-      if (bytesRead === 0) break // a hole at the end of the sparse file: zeros, as the buffer has
-      done += bytesRead
+  /** The file as of now, where all that counts as written is on the disk. @returns undefined where it does not stay there */
+  async #readNow(offset: number, lengthBytes: number, signal?: AbortSignal): Promise<Uint8Array | undefined> {
+    const end = Math.min(offset + lengthBytes, this.#sizeBytes)
+    if (offset >= end) return new Uint8Array(0)
+    if (this.#small) return Uint8Array.prototype.slice.call(this.#small.all, offset, end)
+    const buffer = Buffer.alloc(end - offset)
+    const { spans } = this.#written
+    for (const gap of this.#written.missing(offset, Math.min(end, this.#baseEnd))) {
+      buffer.set(await this.#readBase(gap.start, gap.end, signal), gap.start - offset)
     }
+    for (const span of spans) {
+      const start = Math.max(span.start, offset)
+      const stop = Math.min(span.end, end)
+      const into = buffer.subarray(start - offset, Math.max(stop, start) - offset)
+      if (start < stop && !(await readAll(() => this.#handle, into, start))) return undefined
+    }
+    return buffer
   }
 }

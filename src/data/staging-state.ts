@@ -30,6 +30,9 @@ export interface StagingBuffering {
   readonly blockBytes: number
 }
 
+/** Programs write 128 KiB at a time, and each trip to the disk costs as much again as those. */
+export const defaultBuffering: StagingBuffering = { fromBytes: 4 * 1024 * 1024, blockBytes: 1024 * 1024 }
+
 export interface StagingOptions {
   readonly buffering?: StagingBuffering
   /** Whether the file is in memory while it is small. Default: where no stored bytes are below it. */

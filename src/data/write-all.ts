@@ -24,3 +24,28 @@ export function writeAllNow(handle: FileHandle, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length;)
     done += writeSync(handle.fd, bytes, done, bytes.length - done, done)
 }
+
+/**
+ * Fills all of `into`.
+ * @param handle of the file, which may be another one by the time of the next read(2)
+ * @returns false where the file ends before that: the rest stays as it is
+ */
+export async function readAll(
+  handle: () => FileHandle,
+  into: Uint8Array,
+  position: number,
+): Promise<boolean> {
+  for (let done = 0; done < into.length;) {
+    const { bytesRead } = await handle().read(into, done, into.length - done, position + done)
+    if (bytesRead === 0) return false
+    done += bytesRead
+  }
+  return true
+}
+
+/** Of a file of this machine that has lost what was written to it. */
+export function cutShort(path: string): FsError {
+  return new FsError('EIO', `${path} is shorter than what was written to it`, {
+    nextStep: 'see whether that disk is well, and write the file again',
+  })
+}
