@@ -23,6 +23,10 @@ export class KeptBytes {
   readonly #staging: StagingFile
   readonly #describe: Describe
   #kept: Kept | undefined
+  /** Where bytes may be that no entry speaks of: to keep them has failed, or was not wanted any more. */
+  readonly #left = new Set<string>()
+  /** The bytes there are another file's now. */
+  #bequeathed: string | undefined
 
   /** @param resumed what the journal says of these bytes, which another process has left. If that is a delete, the server refuses it. */
   constructor(staging: StagingFile, describe: Describe, resumed: JournalRecord | undefined) {
@@ -60,6 +64,7 @@ export class KeptBytes {
     if (isKept && options.reason === undefined) return
     await (options.held ?? this.#staging).keep(
       async ({ path, revision, keepWith, ...state }) => {
+        if (this.#kept?.path !== path) this.#left.add(path)
         const description = options.isWanted() ? this.#describe(state) : undefined
         if (!description) return
         const replaced = this.#kept
@@ -74,6 +79,7 @@ export class KeptBytes {
         const { isComplete } = this.#staging
         this.#kept = { path, record, revision, isDurable, isComplete, hasRecordBeside: !keepWith }
         if (supersedes) await removeEntry(replaced!.path)
+        await this.#removeLeft(path)
       },
       { isDurable },
     )
@@ -86,6 +92,7 @@ export class KeptBytes {
   adopt(displaced: KeptBytes): boolean {
     if (this.#kept || !displaced.#kept) return false
     this.#kept = { ...displaced.#kept, revision: -1 }
+    displaced.#bequeathed = displaced.#kept.path
     displaced.#kept = undefined
     return true
   }
@@ -128,9 +135,20 @@ export class KeptBytes {
   async remove(): Promise<void> {
     const kept = this.#kept
     this.#kept = undefined
-    if (kept && kept.path !== this.#staging.path) await removeEntry(kept.path)
-    await this.#staging.remove()
-    if (kept?.path === this.#staging.path) await removeBesideBytes(kept)
+    const { path } = this.#staging
+    if (kept && kept.path !== path) await removeEntry(kept.path)
+    await this.#removeLeft(path)
+    await (this.#bequeathed === path ? this.#staging.close() : this.#staging.remove())
+    if (kept?.path === path) await removeBesideBytes(kept)
+  }
+
+  /** @param path of the bytes that count */
+  async #removeLeft(path: string): Promise<void> {
+    this.#left.delete(path)
+    for (const other of this.#left) {
+      await removeEntry(other)
+      this.#left.delete(other)
+    }
   }
 }
 

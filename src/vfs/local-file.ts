@@ -44,8 +44,6 @@ export class LocalFile implements Outgoing {
   #storedRevision: number | undefined
   #failure: { readonly revision: number; readonly error: unknown } | undefined
   readonly #kept: KeptBytes
-  /** The bytes in the journal are another file's now. */
-  #isBequeathed = false
   #isLeavingOrigin = false
   #turn: AbortController | undefined
   readonly #uploads = new Set<Promise<void>>()
@@ -277,12 +275,12 @@ export class LocalFile implements Outgoing {
   async discard(): Promise<void> {
     this.stream.abandon()
     this.#releaseBase()
-    await (this.#isBequeathed ? this.staging.close() : this.#kept.remove())
+    await this.#kept.remove()
   }
 
   /** This file, which is still being written, has got the name of another, whose bytes it replaces when it is kept. */
   adopt(displaced: LocalFile): void {
-    if (this.#kept.adopt(displaced.#kept)) displaced.#isBequeathed = true
+    this.#kept.adopt(displaced.#kept)
   }
 
   /** The journal needs the bytes no more: the server has them, or nobody wants them. */
