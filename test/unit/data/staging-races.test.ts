@@ -42,10 +42,11 @@ it.each([false, true])('what is cut off while it is read is not read as zeros (k
     const staging = await StagingFile.create(places, undefined, { startsInMemory: false })
     await staging.write(0, Buffer.alloc(100, 'a'))
     if (isKept) await staging.keep(() => Promise.resolve(), { isDurable: false })
-    let isCut = false
+    const state = { isCut: false }
     const { path } = staging
-    const cut = staging.truncate(30).then(() => (isCut = true))
-    while (!isCut) expect(Buffer.from(await staging.read(0, 100)).toString()).toMatch(/^(a{100}|a{30})$/)
+    const cut = staging.truncate(30).then(() => (state.isCut = true))
+    while (!state.isCut)
+      expect(Buffer.from(await staging.read(0, 100)).toString()).toMatch(/^(a{100}|a{30})$/)
     await cut
     if (isKept) await rm(path)
     await staging.remove()
