@@ -48,6 +48,8 @@ export class Session {
   readonly #latest: SessionOptions['latest']
   readonly #onRefused: SessionOptions['onRefused']
   #cookies = new Map<string, string>()
+  /** Until a server is seen to give the cookie of another session to whoever is logged in. */
+  #tellsByCookie = true
   /** Counts log-ins: a request that failed with an older cookie need only be sent again. */
   #generation = 0
   #login: Promise<void> | undefined
@@ -92,9 +94,11 @@ export class Session {
         await withSignal(this.#renew(this.#generation), request.signal)
       }
       const generation = this.#generation
+      const sent = this.#cookies.get('JSESSIONID')
       const response = await this.#http.send(this.#withCookies(request))
       if (!this.#credentials) this.#keepGuestCookies(response)
-      if (!(await isLoggedOut(response, request.html))) return response
+      const isForgotten = this.#credentials !== undefined && this.#isForgotten(response, sent, again)
+      if (!isForgotten && !(await isLoggedOut(response, request.html))) return response
       response.discard()
       if (again || !this.#credentials) throw notLoggedIn(response, this.#credentials)
       await withSignal(this.#renew(generation), request.signal)
@@ -119,6 +123,17 @@ export class Session {
   /** A guest's session lasts as long as its cookie comes back; otherwise each request would open one. */
   #keepGuestCookies(response: HttpResponse): void {
     if (this.#cookies.size === 0) this.#cookies = new Map(response.cookies.flatMap(nameAndValue))
+  }
+
+  /**
+   * Where guests are let in, who is not known any more is one, sees what guests see, and is told by nothing but the cookie
+   * of a session of his own (xnat-wire.md §7).
+   */
+  #isForgotten(response: HttpResponse, sent: string | undefined, again: boolean): boolean {
+    const given = response.cookies.flatMap(nameAndValue).find(([name]) => name === 'JSESSIONID')
+    if (!this.#tellsByCookie || !given || given[1] === sent) return false
+    if (again) this.#tellsByCookie = false // just after a log-in it says nothing
+    return !again
   }
 
   #renew(usedGeneration: number): Promise<void> {

@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { startEmulator } from '../../src/emulator/emulator.js'
 import type { RunningEmulator } from '../../src/emulator/emulator.js'
@@ -92,6 +95,21 @@ describe('Session', () => {
     expect(await new XnatClient(session).whoAmI()).toBe(emulator.readOnlyUser)
   })
 
+  it('gives up a session of somebody else that a site open to guests has forgotten', async () => {
+    const open = await startEmulator({ requireLogin: false })
+    try {
+      const given = { user: open.user, jsession: '0123456789ABCDEF0123456789ABCDEF' }
+      const reach = new Http({ baseUrl: open.url, userAgent: 'xnatfs/test' })
+      await expect(new XnatClient(new Session(reach, given)).projects()).rejects.toMatchObject({
+        code: 'unauthorized',
+        message: expect.stringContaining('XNAT_JSESSION'),
+      })
+      await reach.close()
+    } finally {
+      await open.close()
+    }
+  })
+
   it('ends the session of the server', async () => {
     const session = new Session(http, { user: emulator.user, password: emulator.password })
     await new XnatClient(session).projects()
@@ -118,4 +136,56 @@ describe('Session', () => {
       })
     },
   )
+})
+
+it.each([
+  ['a list', 'GET', '/data/projects/TEST/subjects?format=json', 200],
+  ['a change', 'PUT', '/data/projects/TEST/subjects/1/experiments/MR1/resources/NEW', 200],
+] as const)(
+  'a site open to guests takes nobody who has logged in for one (%s)',
+  async (_, method, path, status) => {
+    const open = await startEmulator({ requireLogin: false })
+    const reach = new Http({ baseUrl: open.url, userAgent: 'xnatfs/test' })
+    try {
+      const session = new Session(reach, { user: open.user, password: open.password })
+      const projects = async (): Promise<string[]> =>
+        (await new XnatClient(session).projects()).map(({ id }) => id)
+      expect(await projects()).toContain('TEST')
+      open.control.expireSessions()
+      const response = await session.send({ method, path, html: 'allowed' })
+      await response.bytes()
+      expect(response.status).toBe(status)
+      open.control.expireSessions()
+      expect(await projects()).toContain('TEST')
+      const logIns = open.control.requests().filter((request) => request.path === '/data/JSESSION')
+      expect(logIns).toHaveLength(3)
+    } finally {
+      await reach.close()
+      await open.close()
+    }
+  },
+)
+
+it('a server that gives a new session with each answer is asked to log in twice, and believed then', async () => {
+  const id = (count: number): string => String(count).padStart(32, '0')
+  let logInCount = 0
+  let count = 0
+  const server = createServer((request, response) => {
+    const isLogIn = request.url === '/data/JSESSION'
+    if (isLogIn) logInCount++
+    response.setHeader('set-cookie', `JSESSIONID=${id(++count)}; Path=/`)
+    response.setHeader('content-type', isLogIn ? 'text/plain' : 'application/json')
+    response.end(isLogIn ? id(count) : '{"ResultSet":{"Result":[{"ID":"P"}]}}')
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const reach = new Http({ baseUrl: `http://127.0.0.1:${port}`, userAgent: 'xnatfs/test' })
+  try {
+    const client = new XnatClient(new Session(reach, { user: 'u', password: 'p' }))
+    for (let i = 0; i < 3; i++) expect((await client.projects()).map((project) => project.id)).toEqual(['P'])
+    expect(logInCount).toBe(2)
+  } finally {
+    await reach.close()
+    server.close()
+  }
 })
