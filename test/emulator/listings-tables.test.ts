@@ -215,6 +215,19 @@ describe('xnat-wire.md §2.1: parameters', () => {
     const path = `${project}/experiments?xsiType=xnat:mrSessionData&columns=ID,label`
     const [row] = (await table(server, path)).rows
     expect(Object.keys(row!).toSorted()).toEqual(['ID', 'URI', 'label', 'xnat:mrsessiondata/id'])
+    const everywhere = `/data/experiments?project=${server.project}&xsiType=xnat:mrSessionData&columns=ID,label`
+    expect((await table(server, everywhere)).rows).toContainEqual(row)
+  })
+
+  test.each([
+    ['', ['ID']],
+    ['&xsiType=xnat:subjectAssessorData', ['ID', 'xnat:subjectassessordata/id']],
+    ['&xsiType=xnat:imageSessionData', ['ID', 'xnat:imagesessiondata/id']],
+  ])('§10: all experiments%s, asked for their labels, tell type and project too', async (type, keys) => {
+    const path = `/data/experiments?project=${server.project}&label=MR1&columns=ID,label${type}`
+    const [row] = (await table(server, path)).rows
+    expect(Object.keys(row!).toSorted()).toEqual([...keys, 'URI', 'label', 'project', 'xsiType'].toSorted())
+    expect(row).toMatchObject({ label: 'MR1', xsiType: 'xnat:mrSessionData', project: server.project })
   })
 
   test('columns may be full paths', async () => {

@@ -8,7 +8,7 @@ import {
   subjectInProject,
 } from '../store/access.js'
 import type { Experiment, Project } from '../store/model.js'
-import { isImageAssessor, isSubjectAssessor } from '../store/xsi-types.js'
+import { isImageAssessor, isSecured, isSubjectAssessor } from '../store/xsi-types.js'
 import { postAssessor, postExperiment } from './list-post.js'
 import { LIST_VARIANTS, counted, paged, relabel, shareLabel } from './list-table.js'
 import { isScanPath, rowValue, type ExperimentRow } from './list-values.js'
@@ -75,7 +75,7 @@ export function projectExperimentList(context: RestContext): RestResource {
     variants: LIST_VARIANTS,
     get: (mediaType) => {
       const definition = experiments(context, 'xnat:subjectAssessorData', () => EXPERIMENT_COLUMNS)
-      const organizer = new QueryOrganizer(context, { ...definition, extraColumns: addedToProjectList })
+      const organizer = new QueryOrganizer(context, { ...definition, extraColumns: addedForRights })
       const fields = organizer.fieldsAnswer(mediaType)
       if (fields) return fields
       if (!canReadData(project, user)) {
@@ -93,9 +93,12 @@ export function projectExperimentList(context: RestContext): RestResource {
   }
 }
 
-/** Recorded rows of mixed types have these whatever `columns=` says; rows of one stated type have not (§10). */
-function addedToProjectList(rootElement: string): readonly string[] {
-  return rootElement === 'xnat:subjectAssessorData' ? ['project', 'xsiType'] : []
+/**
+ * Of rows whose data type says nothing of rights, each has to be looked at by these, whatever `columns=` says (§2.2);
+ * those of one that does have not.
+ */
+function addedForRights(rootElement: string): readonly string[] {
+  return isSecured(rootElement) ? [] : ['xsiType', 'project']
 }
 
 /** The subject of an experiment, for an image assessor that of its session. */
@@ -133,7 +136,7 @@ export function experimentList(context: RestContext): RestResource {
         ...(isSubjectAssessor(root) ? ['subject_ID', 'subject_label'] : []),
         ...(isImageAssessor(root) ? ['session_ID', 'session_label'] : []),
       ])
-      const organizer = new QueryOrganizer(context, definition)
+      const organizer = new QueryOrganizer(context, { ...definition, extraColumns: addedForRights })
       const fields = organizer.fieldsAnswer(mediaType)
       if (fields) return fields
       const all = selected(context, organizer, [...services.database.experiments()])

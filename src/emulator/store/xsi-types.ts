@@ -131,11 +131,15 @@ function modalityType(modality: string, kind: 'Scan' | 'Session'): string {
 
 /** Types that a search can start from. */
 export function searchableTypes(): string[] {
-  return Object.keys(types).filter(
-    (name) =>
-      name === 'xnat:projectData' ||
-      name === 'xnat:subjectData' ||
-      ((isExperiment(name) || isScan(name)) &&
-        ![EXPERIMENT, SUBJECT_ASSESSOR, SESSION, DERIVED, ASSESSOR, SCAN].includes(name)),
+  return Object.keys(types).filter(isSecured)
+}
+
+/** Whether rights are given for this type, and not only for those that extend it. */
+export function isSecured(name: string): boolean {
+  return (
+    name === 'xnat:projectData' ||
+    name === 'xnat:subjectData' ||
+    ((isExperiment(name) || isScan(name)) &&
+      ![EXPERIMENT, SUBJECT_ASSESSOR, SESSION, DERIVED, ASSESSOR, SCAN].includes(name))
   )
 }
