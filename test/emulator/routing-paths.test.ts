@@ -221,4 +221,12 @@ describe('xnat-wire.md §1.4: XAPI', () => {
     const projects = JSON.parse((await get('/xapi/access/projects')).text) as { id?: string; ID?: string }[]
     expect(projects.some(({ id, ID }) => (id ?? ID) === server.project)).toBe(true)
   })
+
+  // Spring takes a path as a whole; only Restlet leaves a rest over (§1.2).
+  test.each(['users/username/x', 'users/projects/x', 'siteConfig/buildInfo/version/x', 'access/projects/x'])(
+    '%s is not what its beginning is',
+    async (path) => {
+      expect((await get(`/xapi/${path}`)).status).toBe(404)
+    },
+  )
 })

@@ -56,7 +56,7 @@ function route(call: XapiCall): XapiAnswer {
   if (parts[0] === 'users' && parts[1] === 'active' && exchange.method === 'DELETE') return endSessions(call)
   if (!isGet) return { status: 405 }
   if (parts[0] === 'users') return users(call)
-  if (parts[0] === 'access' && parts[1] === 'projects') return { json: accessibleProjects(call) }
+  if (parts.join('/') === 'access/projects') return { json: accessibleProjects(call) }
   if (parts[0] === 'schemas') return schemas(parts.slice(1).join('/'))
   return { status: 404 }
 }
@@ -68,10 +68,15 @@ function schemas(name: string): XapiAnswer {
 }
 
 function siteConfig({ parts, services }: XapiCall): XapiAnswer {
-  switch (parts[1]) {
+  const [, name, property] = parts
+  if (name === 'buildInfo' && property !== undefined && parts.length === 3) {
+    const text = BUILD_INFO[property]
+    return text === undefined ? { status: 404 } : { text }
+  }
+  if (property !== undefined) return { status: 404 }
+  switch (name) {
     case 'buildInfo':
-      if (parts[2] === undefined) return { json: BUILD_INFO }
-      return BUILD_INFO[parts[2]] === undefined ? { status: 404 } : { text: BUILD_INFO[parts[2]]! }
+      return { json: BUILD_INFO }
     case 'uptime': {
       const total = Math.max(0, services.now() - services.startedAtMs) / 1000
       const json = {
@@ -106,12 +111,14 @@ function profile(user: UserAccount) {
 
 function users({ parts, user, services }: XapiCall): XapiAnswer {
   if (isGuest(user)) return { status: 401 }
-  if (parts[1] === 'username') return { text: user.login }
-  if (parts[1] === 'profile') return { json: profile(user) }
-  if (parts[1] === 'projects') {
+  const path = parts.slice(1).join('/')
+  if (path === 'username') return { text: user.login }
+  if (path === 'profile') return { json: profile(user) }
+  if (path === 'projects') {
     const readable = [...services.database.projects()].filter((project) => canReadProject(project, user))
     return { json: readable.map((project) => project.id) }
   }
+  if (parts.length > 3 || ['username', 'profile', 'projects'].includes(parts[1] ?? '')) return { status: 404 }
   const named = parts[1] === undefined ? undefined : findUser(parts[1])
   if (!named || named.login !== user.login) {
     if (user.siteRole !== 'admin') return { status: 403 }
