@@ -107,6 +107,20 @@ describe.runIf(isEmulated)('xnat-wire.md §1.3, §2.2: a prearchived session', (
     expect((await server.request('GET', `${session}/scans`, { headers })).status).toBe(403)
   })
 
+  test('§9: it is committed by a POST, 200 and its place; nothing comes of another action', async () => {
+    const post = (path: string, headers: Record<string, string> = {}) =>
+      server.request('POST', path, { headers })
+    const committed = await post(`${session}?action=commit`)
+    expect([committed.status, committed.text]).toEqual([200, session])
+    expect(committed.headers['content-type']).toMatch(/^text\/uri-list/)
+    expect((await rows(`${session}/scans`)).map(({ ID }) => ID)).toEqual(['1'])
+    expect((await post(session)).status).toBe(400)
+    expect((await post(`${session}?action=none`)).status).toBe(400)
+    expect((await post(`${session}0?action=commit`)).status).toBe(500)
+    const authorization = basic('outsider', 'outsider-pass')
+    expect((await post(`${session}?action=commit`, { authorization })).status).toBe(403)
+  })
+
   test('a scan and a session are deleted with their files', async () => {
     expect((await server.request('DELETE', `${odd}/scans/2`)).status).toBe(200)
     expect((await rows(`${odd}/scans`)).map(({ ID }) => ID)).toEqual(['1-MR1'])

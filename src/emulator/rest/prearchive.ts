@@ -1,13 +1,14 @@
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join, relative } from 'node:path'
-import { EMPTY_OK, StatusError, outputAnswer, type Answer } from '../http/answer.js'
+import { EMPTY_OK, StatusError, outputAnswer, stringAnswer, type Answer } from '../http/answer.js'
 import { MEDIA } from '../http/media.js'
 import { canDeleteIn, canEditIn, canReadProject } from '../store/access.js'
 import { sqlTimestamp } from '../store/catalog.js'
 import { folderName } from '../store/layout.js'
 import type { PrearchiveSession } from '../store/model.js'
 import { archiveAnswer } from './archive-stream.js'
+import { lastOf, parametersOf } from './form-parameters.js'
 import { itemXml } from './item-xml.js'
 import type { RestContext, RestResource } from './resource.js'
 import { tableAnswer, type Cell } from './table.js'
@@ -170,6 +171,7 @@ export function prearchivedSession(context: RestContext): RestResource {
       if (mediaType !== MEDIA.xml) throw new StatusError(400, `Requested type ${mediaType} is not supported`)
       return outputAnswer(sessionXml(context, session), MEDIA.xml)
     },
+    post: () => actOnSession(context),
     delete: async () => {
       if (context.filePath !== '') throw new StatusError(400)
       const session = findPrearchived(context)
@@ -184,6 +186,24 @@ export function prearchivedSession(context: RestContext): RestResource {
       return EMPTY_OK
     },
   }
+}
+
+/** `?action=commit` and the like build the session's document, which is always built here: its place is the answer. */
+async function actOnSession(context: RestContext): Promise<Answer> {
+  const action = lastOf(await parametersOf(context), 'action')
+  const { project, timestamp, folderName: name } = findPrearchived(context)
+  if (action === undefined)
+    throw new StatusError(
+      400,
+      `No action parameter was specified for the request by user ${context.user.login}`,
+    )
+  if (!['build', 'commit', 'reset'].includes(action))
+    throw new StatusError(
+      400,
+      `User ${context.user.login} requested an unsupported action on prearchive session: ${action}`,
+    )
+  const url = `/data/prearchive/projects/${project ?? UNASSIGNED}/${timestamp}/${name}`
+  return stringAnswer(url, 'text/uri-list')
 }
 
 /** What archiving has complained of: a file each, the oldest first. */
