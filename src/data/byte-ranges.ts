@@ -7,45 +7,70 @@ export interface ByteSpan {
   readonly end: number
 }
 
-/** A set of bytes of a file, as sorted stretches that neither touch nor overlap. */
+/**
+ * A set of bytes of a file, as sorted stretches that neither touch nor overlap. Programs that write here and there make
+ * tens of thousands of them, so none but those concerned are looked at.
+ */
 export class ByteRanges {
-  #spans: ByteSpan[] = []
+  readonly #spans: ByteSpan[] = []
 
+  /** As they are now. */
   get spans(): readonly ByteSpan[] {
-    return this.#spans
+    return this.#spans.slice()
   }
 
   add(start: number, end: number): void {
     if (start >= end) return
-    const before = this.#spans.filter((span) => span.end < start)
-    const after = this.#spans.filter((span) => span.start > end)
-    const touched = this.#spans.slice(before.length, this.#spans.length - after.length)
+    const first = this.#firstThatEnds(start)
+    let after = first
+    while ((this.#spans[after]?.start ?? Infinity) <= end) after++
     const merged = {
-      start: Math.min(start, touched[0]?.start ?? start),
-      end: Math.max(end, touched.at(-1)?.end ?? end),
+      start: Math.min(start, this.#spans[first]?.start ?? start),
+      end: Math.max(end, this.#spans[after - 1]?.end ?? end),
     }
-    this.#spans = [...before, merged, ...after]
+    this.#spans.splice(first, after - first, merged)
   }
 
   /** Forgets everything from `size` on. */
   cut(size: number): void {
-    this.#spans = this.#spans
-      .filter((span) => span.start < size)
-      .map((span) => ({ start: span.start, end: Math.min(span.end, size) }))
+    const first = this.#firstThatEnds(size)
+    for (const { start, end } of this.#spans.splice(first))
+      if (start < size) this.add(start, Math.min(end, size))
+  }
+
+  /** What of [start, end) is in the set, as of now. */
+  within(start: number, end: number): ByteSpan[] {
+    const spans: ByteSpan[] = []
+    for (let i = this.#firstThatEnds(start); i < this.#spans.length; i++) {
+      const span = this.#spans[i]!
+      if (span.start >= end) break
+      const part = { start: Math.max(span.start, start), end: Math.min(span.end, end) }
+      if (part.start < part.end) spans.push(part)
+    }
+    return spans
   }
 
   /** The stretches of [start, end) that are not in the set. */
   missing(start: number, end: number): ByteSpan[] {
     const gaps: ByteSpan[] = []
     let from = start
-    for (const span of this.#spans) {
-      if (span.end <= from) continue
-      if (span.start >= end) break
+    for (const span of this.within(start, end)) {
       if (span.start > from) gaps.push({ start: from, end: span.start })
       from = span.end
     }
     if (from < end) gaps.push({ start: from, end })
     return gaps
+  }
+
+  /** The index of the first stretch that ends at a position or later. */
+  #firstThatEnds(position: number): number {
+    let low = 0
+    for (let high = this.#spans.length; low < high;) {
+      const middle = (low + high) >>> 1
+      if (this.#spans[middle]!.end < position) low = middle + 1
+      else high = middle
+    }
+    return low
   }
 }
 

@@ -384,15 +384,13 @@ export class StagingFile {
     if (offset >= end) return new Uint8Array(0)
     if (this.#small) return Uint8Array.prototype.slice.call(this.#small.all, offset, end)
     const buffer = Buffer.alloc(end - offset)
-    const { spans } = this.#written
+    const spans = this.#written.within(offset, end)
     for (const gap of this.#written.missing(offset, Math.min(end, this.#baseEnd))) {
       buffer.set(await this.#readBase(gap.start, gap.end, signal), gap.start - offset)
     }
-    for (const span of spans) {
-      const start = Math.max(span.start, offset)
-      const stop = Math.min(span.end, end)
-      const into = buffer.subarray(start - offset, Math.max(stop, start) - offset)
-      if (start < stop && !(await readAll(() => this.#handle, into, start))) return undefined
+    for (const { start, end: stop } of spans) {
+      const into = buffer.subarray(start - offset, stop - offset)
+      if (!(await readAll(() => this.#handle, into, start))) return undefined
     }
     return buffer
   }

@@ -29,6 +29,10 @@ describe('ByteRanges', () => {
         )
         expect(listed).toEqual([...bytes].sort((a, b) => a - b))
         ranges.spans.slice(1).forEach((span, i) => expect(span.start).toBeGreaterThan(ranges.spans[i]!.end))
+        const within = ranges
+          .within(5, 30)
+          .flatMap(({ start, end }) => Array.from({ length: end - start }, (_, i) => start + i))
+        expect(within).toEqual(listed.filter((byte) => byte >= 5 && byte < 30))
         const missing = ranges
           .missing(5, 30)
           .flatMap(({ start, end }) => Array.from({ length: end - start }, (_, i) => start + i))
@@ -37,5 +41,19 @@ describe('ByteRanges', () => {
         )
       }),
     )
+  })
+
+  it('takes no longer for tens of thousands of stretches than a program waits', { timeout: 10_000 }, () => {
+    const ranges = new ByteRanges()
+    const count = 50_000
+    const stepBytes = 7919 // prime to the count: every stretch, in an order that jumps
+    for (let i = 0; i < count; i++) {
+      const start = ((i * stepBytes) % count) * 8192
+      ranges.add(start, start + 4096)
+      ranges.missing(start, start + 8192)
+    }
+    expect(ranges.spans).toHaveLength(count)
+    ranges.add(0, count * 8192)
+    expect(ranges.spans).toEqual([{ start: 0, end: count * 8192 }])
   })
 })
