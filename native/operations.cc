@@ -40,7 +40,10 @@ int checkName(const char* name, bool mayBeAbsent) {
   return mayBeAbsent ? ENOENT : EILSEQ;
 }
 
-double milliseconds(const timespec& time) { return static_cast<double>(time.tv_sec) * 1e3 + time.tv_nsec / 1e6; }
+// Whole microseconds, which is what `setTime` gives back: no time may be shown later than it was set.
+double milliseconds(const timespec& time) {
+  return static_cast<double>(time.tv_sec) * 1e3 + static_cast<double>(time.tv_nsec / 1000) / 1e3;
+}
 
 double now() {
   timespec time;

@@ -223,9 +223,9 @@ export interface Archive {
     andWith?: readonly FileEntry[],
     signal?: AbortSignal,
   ): Promise<void>
-  /** Whether the name of a directory is a label that the server can change: that of a subject or an experiment. */
-  hasLabel(directory: DirectoryEntry): boolean
-  /** Changes the label of a directory that `hasLabel`, within its parent. @returns the entry as it is listed now */
+  /** Whether the server knows of a directory what no copy of its files would have: its name changes by `relabel` or not. */
+  hasRecord(directory: DirectoryEntry): boolean
+  /** Changes the label of a directory that `hasRecord`, within its parent. @returns the entry as it is listed now */
   relabel(
     parent: DirectoryEntry,
     directory: DirectoryEntry,

@@ -114,8 +114,8 @@ function relabelProblem(
 ): FsError | undefined {
   if (place.level !== 'subject' && place.level !== 'experiment')
     return deny('EPERM', {
-      reason: 'XNAT can rename subjects and experiments only',
-      nextStep: 'copy it under the other name',
+      reason: 'XNAT can rename subjects and experiments only, and a copy has its files only',
+      nextStep: 'copy what you need of it, and remove it yourself',
     })
   if (!options.allowRelabel)
     return deny('EPERM', {

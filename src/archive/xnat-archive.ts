@@ -41,6 +41,7 @@ import { ServiceAnswers } from './control/service-answers.js'
 import { cacheFolder } from './control/user-cache.js'
 import { Corrections } from './corrections.js'
 import { directoryEntry, directoryKey } from './entries.js'
+import { isEntity } from './entities.js'
 import { unlisted, withFsErrors } from './errors.js'
 import { factsOf } from './facts.js'
 import { fetchBytes } from './fetch.js'
@@ -325,9 +326,8 @@ export class XnatArchive implements Archive {
     this.#cache.forget(isFilesOf(resource))
   }
 
-  hasLabel(directory: DirectoryEntry): boolean {
-    const { level } = placeOf(directory)
-    return level === 'subject' || level === 'experiment'
+  hasRecord(directory: DirectoryEntry): boolean {
+    return isEntity((placeOf(directory) as ItemPlace).level)
   }
 
   relabel(

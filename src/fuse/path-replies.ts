@@ -59,7 +59,8 @@ const emptyStat: Stat = {
   ctime: 0,
 }
 
-export const directoryStat: Stat = { ...emptyStat, mode: fileTypes.directory }
+/** Of `.` and `..`, whose numbers libfuse does not know either. The C library passes over entries without one. */
+export const directoryStat: Stat = { ...emptyStat, mode: fileTypes.directory, ino: 0xffffffff }
 
 export function toStat(attributes: Attributes): Stat {
   const mtime = Math.max(0, Math.trunc(attributes.mtimeMs))

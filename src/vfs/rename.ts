@@ -67,7 +67,7 @@ export class Renames {
   async #renameDirectory(node: Node, parent: Node, name: string, displaced: Node | undefined): Promise<void> {
     const { archive, names, table, isReadOnly } = this.#options
     if (isReadOnly) throw new FsError('EROFS', `${node.path}: the mount is read-only`)
-    if (archive.hasLabel(node.directory)) return this.#relabel(node, parent, name, displaced)
+    if (archive.hasRecord(node.directory)) return this.#relabel(node, parent, name, displaced)
     const lack =
       archive.lacks(node.directory, 'remove') ?? archive.lacks(parent.directory, 'make-directory', name)
     if (lack) throw lack

@@ -261,3 +261,19 @@ describe('rmdir', () => {
     await expect(fs.rmdir('NEW/S')).rejects.toMatchObject({ code: 'EPERM' })
   })
 })
+
+describe('rename', () => {
+  it('is for subjects and experiments only: mv copies what it may not rename, and a copy has no record', async () => {
+    const session = 'TEST/1/MR1'
+    const items = ['scans/1', ...(await fs.list(`${session}/assessors`)).map((label) => `assessors/${label}`)]
+    expect(items).toContain('assessors/ASSESS1')
+    await fs.mkdir(`${session}/reconstructions/R`)
+    for (const item of [...items, 'reconstructions/R'])
+      await expect(fs.rename(`${session}/${item}`, `${session}/${item}_2`)).rejects.toMatchObject({
+        code: 'EPERM',
+        message: expect.stringMatching(/rename .*a copy has its files only/),
+      })
+    await expect(fs.rename('TEST/1', 'TEST/9')).rejects.toMatchObject({ code: 'EPERM' })
+    expect(deletes()).toEqual([])
+  })
+})
