@@ -38,7 +38,8 @@ export async function fetchBytes(
       first: bytes.first,
       rangeHonoured: bytes.rangeHonoured,
       totalBytes: bytes.totalBytes,
-      answerVersion: `${bytes.totalBytes ?? '?'}@${bytes.lastModified ?? '?'}`,
+      // Of a whole file in chunks, without a length, its reader finds out whether it has the size that is listed.
+      answerVersion: `${bytes.totalBytes ?? file.sizeBytes ?? '?'}@${bytes.lastModified ?? '?'}`,
       isRecent: isRecent(bytes.lastModified, bytes.date),
       body: checkedBody(bytes, what, signal),
       discard: () => void bytes.body.destroy(),

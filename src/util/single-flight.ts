@@ -53,7 +53,10 @@ export function withSignal<T>(promise: Promise<T>, signal: AbortSignal | undefin
   if (!signal) return promise
   return new Promise<T>((resolve, reject) => {
     const abort = (): void => reject(signal.reason as Error)
-    if (signal.aborted) return abort()
+    if (signal.aborted) {
+      promise.catch(() => {}) // nobody is here who would hear it
+      return abort()
+    }
     signal.addEventListener('abort', abort, { once: true })
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
   })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { SingleFlight } from '../../../src/util/single-flight.js'
+import { SingleFlight, withSignal } from '../../../src/util/single-flight.js'
 
 function gate<T>(): { promise: Promise<T>; open: (value: T) => void; fail: (error: Error) => void } {
   let open!: (value: T) => void
@@ -64,5 +64,19 @@ describe('SingleFlight', () => {
     expect(await flights.run('k', undefined, () => Promise.resolve('new'))).toBe('new')
     old.open('old')
     expect(await waiting).toBe('old')
+  })
+})
+
+describe('withSignal', () => {
+  it('hears the failure of what nobody waits for, who had left before', async () => {
+    const unheard: unknown[] = []
+    const hear = (error: unknown): void => void unheard.push(error)
+    process.on('unhandledRejection', hear)
+    const { promise, fail } = gate<never>()
+    await expect(withSignal(promise, AbortSignal.abort(new Error('left')))).rejects.toThrow('left')
+    fail(new Error('failed'))
+    await new Promise((resolve) => setImmediate(resolve)) // Node tells after the microtasks
+    process.off('unhandledRejection', hear)
+    expect(unheard).toEqual([])
   })
 })
