@@ -158,12 +158,21 @@ export class ListingCache {
     } catch (error) {
       // What this user may not see any more is not to be shown when the server is away either.
       const isGone = error instanceof XnatError && (error.code === 'forbidden' || error.code === 'not-found')
-      if (isGone) this.#store?.remove((other) => other === key)
+      if (isGone) this.#drop(key)
       throw error
     } finally {
       this.#asking.delete(signal)
       this.#outrun.delete(signal)
     }
+  }
+
+  #drop(key: string): void {
+    this.#store?.remove((other) => other === key)
+    const known = this.#sources.peek(key)
+    if (!known) return
+    known.isForgotten = true
+    this.#sources.delete(key)
+    this.#change()
   }
 
   #change(): void {

@@ -63,13 +63,15 @@ export class PartFile {
     await disk.remove(path + sumsSuffix)
     await disk.remove(path + partSuffix)
     const data = await withDirectory(fs, path, () => fs.open(path + partSuffix, 'wx+', 0o600))
+    let records: Handle | undefined
     try {
-      const records = await fs.open(path + sumsSuffix, 'a', 0o600)
+      records = await fs.open(path + sumsSuffix, 'a', 0o600)
       const part = new PartFile(disk, server, path, new BlockSums(key, blockSizeBytes), data, records)
       await records.appendFile(part.sums.header())
       return part
     } catch (error) {
       await data.close()
+      await records?.close()
       await disk.remove(path + partSuffix)
       throw error
     }

@@ -88,8 +88,8 @@ export class Spool {
       const before = file.arrivedBytes
       try {
         for await (const chunk of this.#rest(bytes, before)) {
-          hash.update(chunk)
           await file.append(chunk)
+          hash.update(chunk)
         }
         return hash.digest('hex')
       } catch (error) {

@@ -132,6 +132,19 @@ it.each(['forbidden', 'not-found'] as const)('what is %s now is not shown later 
   await expect(load(listings)).rejects.toMatchObject({ code: 'unreachable' })
 })
 
+it.each(['forbidden', 'not-found'] as const)(
+  'what this mount was listed and is %s now is not shown later either',
+  async (code) => {
+    const { listings } = start()
+    await load(listings)
+    nowMs += 61_000
+    answer = fails(code)
+    await expect(load(listings)).rejects.toMatchObject({ code })
+    answer = fails('unreachable')
+    await expect(load(listings)).rejects.toMatchObject({ code: 'unreachable' })
+  },
+)
+
 it('who asks the cache itself, as for a change, is told what the server has now or nothing', async () => {
   store.save('k', 'before')
   answer = fails('unreachable')
