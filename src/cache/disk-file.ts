@@ -275,9 +275,9 @@ export class DiskFile {
   }
 
   async #readComplete(sums: BlockSums, index: number): Promise<Buffer | undefined> {
-    const { key, blockSizeBytes } = sums
-    const handle = await this.#context.handles.get(this.#path, sums)
-    return readExactly(handle, index * blockSizeBytes, blockLength(key.sizeBytes, blockSizeBytes, index))
+    const { key, blockSizeBytes: size } = sums
+    const length = blockLength(key.sizeBytes, size, index)
+    return this.#context.handles.use(this.#path, sums, (file) => readExactly(file, index * size, length))
   }
 
   async #touch(): Promise<void> {

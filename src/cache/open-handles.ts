@@ -8,11 +8,13 @@ interface Opened {
   /** What the one who opened it knows it as: a file that has taken its name since then is another. */
   readonly owner: object
   readonly handle: Promise<Handle>
+  users: number
+  isDropped: boolean
 }
 
 const most = 64
 
-/** Files that are open for reading, few at a time. */
+/** Files that are open for reading, few at a time, but for those that are read just now. */
 export class OpenHandles {
   readonly #disk: CacheDisk
   readonly #open: LRUCache<string, Opened>
@@ -21,28 +23,26 @@ export class OpenHandles {
     this.#disk = disk
     this.#open = new LRUCache({
       max: most,
-      // close() waits for the reads that are under way.
-      dispose: ({ handle }) => {
-        const closed = handle.then(
-          (opened) => opened.close(),
-          () => {}, // who waits for it gets the failure
-        )
-        inBackground(disk.log, 'close a cached file', closed)
+      dispose: (opened) => {
+        opened.isDropped = true
+        this.#closeIfUnused(opened)
       },
     })
   }
 
-  async get(path: string, owner: object): Promise<Handle> {
+  /** The file stays open until `read` is done, whoever else opens files meanwhile. */
+  async use<T>(path: string, owner: object, read: (handle: Handle) => Promise<T>): Promise<T> {
     let opened = this.#open.get(path)
     if (opened?.owner !== owner) {
-      opened = { owner, handle: this.#disk.fs.open(path, 'r') }
+      opened = { owner, handle: this.#disk.fs.open(path, 'r'), users: 0, isDropped: false }
       this.#open.set(path, opened)
     }
+    opened.users++
     try {
-      return await opened.handle
-    } catch (error) {
-      if (this.#open.get(path) === opened) this.#open.delete(path)
-      throw error
+      return await read(await this.#opened(path, opened))
+    } finally {
+      opened.users--
+      this.#closeIfUnused(opened)
     }
   }
 
@@ -52,5 +52,23 @@ export class OpenHandles {
 
   clear(): void {
     this.#open.clear()
+  }
+
+  async #opened(path: string, opened: Opened): Promise<Handle> {
+    try {
+      return await opened.handle
+    } catch (error) {
+      if (this.#open.get(path) === opened) this.#open.delete(path)
+      throw error
+    }
+  }
+
+  #closeIfUnused({ handle, users, isDropped }: Opened): void {
+    if (!isDropped || users > 0) return
+    const closed = handle.then(
+      (opened) => opened.close(),
+      () => {}, // who waits for it gets the failure
+    )
+    inBackground(this.#disk.log, 'close a cached file', closed)
   }
 }

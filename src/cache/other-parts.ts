@@ -62,10 +62,10 @@ export class OtherParts {
     for (const { path, sums } of this.#parts) {
       if (sums.key.id !== key.id || !sums.has(index)) continue
       const { blockSizeBytes } = sums
-      const bytes = await this.#disk.read(async () => {
-        const handle = await this.#handles.get(path, sums)
-        return readExactly(handle, index * blockSizeBytes, blockLength(key.sizeBytes, blockSizeBytes, index))
-      })
+      const lengthBytes = blockLength(key.sizeBytes, blockSizeBytes, index)
+      const bytes = await this.#disk.read(() =>
+        this.#handles.use(path, sums, (handle) => readExactly(handle, index * blockSizeBytes, lengthBytes)),
+      )
       if (bytes && sums.matches(index, bytes)) return bytes
     }
     return undefined

@@ -14,7 +14,11 @@ it('a part that a full disk has no room for leaves no file open', async () => {
       const handle = await nodeFs.open(path, flags, mode)
       if (!String(path).includes('/parts/')) return handle
       open.add(handle)
-      handle.once('close', () => open.delete(handle))
+      const close = handle.close.bind(handle)
+      handle.close = () => {
+        open.delete(handle)
+        return close()
+      }
       handle.appendFile = () => Promise.reject(Object.assign(new Error('full'), { code: 'ENOSPC' }))
       return handle
     },
