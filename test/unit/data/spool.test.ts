@@ -35,7 +35,7 @@ const whole = (): FetchedBytes => ({
 it('a chunk that the disk did not take at once counts once', async () => {
   const append = vi.spyOn(SpoolFile.prototype, 'append')
   append.mockRejectedValueOnce(Object.assign(new Error('no room for now'), { code: 'ENOSPC' }))
-  const damaged = vi.fn()
+  const damaged = vi.fn<(md5: string) => void>()
   let taken: Buffer | undefined
   const spool = new Spool(
     {
