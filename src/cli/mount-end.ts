@@ -5,11 +5,13 @@ import type { Vfs } from '../vfs/vfs.js'
 import type { ControlAnswer } from './control.js'
 import { countText } from './text.js'
 
+type Files = Vfs['unsent']
+
 /** What ends, as far as its end is concerned. */
 export interface EndingMount {
   readonly mountpoint: string
   readonly log: Pick<Log, 'info' | 'warn' | 'error'>
-  readonly vfs: Pick<Vfs, 'drain' | 'leave' | 'unsent'>
+  readonly vfs: Pick<Vfs, 'drain' | 'giveUp' | 'keep' | 'leave' | 'unsent'>
   isMounted(): boolean
   /** @throws Error with what the system said */
   unmount(options: { readonly lazy: boolean }): Promise<void>
@@ -36,10 +38,14 @@ export class MountEnd {
   #patience: NodeJS.Timeout | undefined
   /** Aborts when those who use the mount are not waited for any more. */
   readonly #hurry = new AbortController()
+  readonly #limit: Promise<void>
+  #resolveLimit!: () => void
+  #isAtLimit = false
 
   constructor(mount: EndingMount) {
     this.#mount = mount
     this.over = new Promise((resolve) => (this.#resolveOver = resolve))
+    this.#limit = new Promise((resolve) => (this.#resolveLimit = resolve))
   }
 
   /**
@@ -66,28 +72,38 @@ export class MountEnd {
         `${countText(count, 'file')} could not be sent in ${timeoutMs / 1000} s, and it is not waited for longer; the next mount sends them`,
       )
     this.#hurry.abort()
+    vfs.giveUp()
+    this.#isAtLimit = true
+    this.#resolveLimit()
     this.#mount.hangUp().catch((error: unknown) => log.error(`cannot hang up: ${causeChain(error)}`))
+  }
+
+  /** Until the limit. */
+  async #drained(options: Parameters<Vfs['drain']>[0]): Promise<void> {
+    if (!this.#isAtLimit) await Promise.race([this.#mount.vfs.drain(options), this.#limit])
   }
 
   async #stop(): Promise<ControlAnswer> {
     const { vfs, log } = this.#mount
     const count = vfs.unsent.filter(({ isTemporary }) => !isTemporary).length
     if (count > 0) log.info(`sending ${countText(count, 'file')} before the end`)
-    await vfs.drain({ includeOpen: false })
+    await this.#drained({ includeOpen: false })
+    if (!this.#patience && !this.#hurry.signal.aborted) {
+      const unkept = await vfs.keep()
+      if (unkept.length > 0) return refusedFor(unkept)
+    }
     const refusal = await this.#leaveTree()
     // Where it has to end the kernel takes the mount from those who use it when this process is gone.
     if (refusal && !this.#patience) return refusal
     this.#mount.leftTree()
-    await vfs.drain({ includeOpen: true })
+    await this.#drained({ includeOpen: true })
     const { unsent } = vfs
-    const failure = await vfs.leave().then(
-      () => undefined,
-      (error: unknown) => error,
-    )
-    if (failure !== undefined) log.error(`not everything is in the journal: ${causeChain(failure)}`)
+    const lost = await vfs.leave()
+    for (const { path, reason } of lost)
+      log.error(`${path} is lost: it is neither on the server nor in the journal: ${reason}`)
     await this.#mount.release()
     clearTimeout(this.#patience)
-    const answer = this.#answer(unsent, refusal)
+    const answer = this.#answer(unsent, lost, refusal)
     this.#isOver = true
     this.#resolveOver(answer)
     return answer
@@ -118,20 +134,36 @@ export class MountEnd {
     return undefined
   }
 
-  #answer(unsent: Vfs['unsent'], refusal: ControlAnswer | undefined): ControlAnswer {
+  #answer(unsent: Files, lost: Files, refusal: ControlAnswer | undefined): ControlAnswer {
     const { mountpoint, log } = this.#mount
-    const lost = unsent.filter(({ isTemporary }) => !isTemporary)
+    const lostIds = new Set(lost.map(({ id }) => id))
+    const kept = unsent.filter(({ id }) => !lostIds.has(id))
+    const waiting = kept.filter(({ isTemporary }) => !isTemporary)
     const what = refusal ? refusal.message.replace('is', 'has ended, but is') : 'is unmounted'
-    const message = `${mountpoint} ${what}${endOf(unsent.length - lost.length, lost.length)}`
-    if (lost.length > 0) log.error(`${message}: ${lost.map(({ path }) => path).join(' ')}`)
+    const message = `${mountpoint} ${what}${endOf(kept.length - waiting.length, waiting.length, lost)}`
+    if (waiting.length > 0) log.error(`${message}: ${waiting.map(({ path }) => path).join(' ')}`)
     const nextStep = `have root run \`umount -l ${mountpoint}\``
-    return { isDone: !refusal, message, ...(refusal && { nextStep }), unsent: lost }
+    return { isDone: !refusal, message, ...(refusal && { nextStep }), unsent: [...waiting, ...lost] }
   }
 }
 
-/** What is to be said of files that stay here. */
-function endOf(temporary: number, lost: number): string {
+/** Why a mount that could stay does not end. */
+function refusedFor(unkept: Files): ControlAnswer {
+  const [first] = unkept
+  const what = `${countText(unkept.length, 'file')}, such as ${first?.path}, could neither be sent nor be put into the journal`
+  return {
+    isDone: false,
+    message: `is not unmounted: ${what}: ${first?.reason}`,
+    nextStep:
+      'make room on the disk of the state directory (~/.local/state, $XDG_STATE_HOME), or use --lazy, and lose them',
+  }
+}
+
+/** What is to be said of files that stay here, and of those that do not. */
+function endOf(temporary: number, waiting: number, lost: Files): string {
   const names = temporary > 0 ? ` (${temporary} files with temporary names stay in the journal)` : ''
-  if (lost === 0) return `; everything is on the server${names}`
-  return `, but ${lost} files are not on the server; the next mount sends them, xnatfs pending has them${names}`
+  const gone =
+    lost.length > 0 ? `; lost, for no disk took them: ${lost.map(({ path }) => path).join(' ')}` : ''
+  if (waiting === 0) return lost.length > 0 ? gone + names : `; everything is on the server${names}`
+  return `, but ${waiting} files are not on the server; the next mount sends them, xnatfs pending has them${names}${gone}`
 }

@@ -19,14 +19,24 @@ export async function runProgram(parameters: () => readonly string[]): Promise<E
     const words = withoutMountOptions(parameters())
     if (words[0] === 'help' && words[1] !== undefined) mustBeCommand(program, words[1])
     await program.parseAsync(words, { from: 'user' })
-    await new Promise(setImmediate) // what could not be written is told of a moment later
+    await said()
   } catch (error) {
+    await said()
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.success : exitCodes.usage
     const told = toCliError(error)
     process.stderr.write(`xnatfs: ${told.message}\n`)
+    await said()
     return told.exitCode
   }
   return exitCode
+}
+
+/** Resolves when whoever reads it has all of it: the end of the process would cut off what a pipe does not take at once. */
+async function said(): Promise<void> {
+  for (const stream of [process.stdout, process.stderr]) {
+    if (stream.writableLength > 0) await new Promise<void>((done) => stream.write('', () => done()))
+  }
+  await new Promise(setImmediate) // what could not be written is told of a moment later
 }
 
 /** Commander would show the help of the whole for what it does not know. */

@@ -35,6 +35,7 @@ export class WriteBack {
   readonly #options: WriteBackOptions
   readonly #waiting = new Map<Outgoing, NodeJS.Timeout>()
   readonly #sending = new Set<Outgoing>()
+  #hasGivenUp = false
 
   constructor(options: WriteBackOptions) {
     this.#options = options
@@ -72,8 +73,15 @@ export class WriteBack {
     this.#waiting.delete(file)
   }
 
+  /** From now on nothing is sent by itself. */
+  giveUp(): void {
+    this.#hasGivenUp = true
+    for (const file of this.#waiting.keys()) this.cancel(file)
+  }
+
   #after(waitMs: number, file: Outgoing, heldUpMs: number): void {
     this.cancel(file)
+    if (this.#hasGivenUp) return
     const timer = setTimeout(() => {
       this.#waiting.delete(file)
       if (file.isBeingWritten()) return // its close() sends it, or asks for this again
@@ -85,7 +93,7 @@ export class WriteBack {
 
   #failed(file: Outgoing, waitMs: number, error: unknown): void {
     const { retries, log } = this.#options
-    const isTriedAgain = retries && file.isWorthAnotherTry() && !this.#waiting.has(file)
+    const isTriedAgain = retries && !this.#hasGivenUp && file.isWorthAnotherTry() && !this.#waiting.has(file)
     const next = isTriedAgain
       ? 'it is tried again'
       : '`xnatfs flush` tries again, `xnatfs pending` keeps the bytes'

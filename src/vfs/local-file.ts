@@ -42,6 +42,7 @@ export class LocalFile implements Outgoing {
   readonly #onStored: () => void
   /** Which revision the server has under the present name; undefined = none. */
   #storedRevision: number | undefined
+  #hasLeftQueue = false
   #failure: { readonly revision: number; readonly error: unknown } | undefined
   readonly #kept: KeptBytes
   #isLeavingOrigin = false
@@ -211,6 +212,7 @@ export class LocalFile implements Outgoing {
   }
 
   async #upload(): Promise<void> {
+    this.#hasLeftQueue = false
     try {
       if (this.#removesOriginFirst && this.#isLongerNameOfOrigin()) await this.#leaveOriginFirst()
       const sent = this.doubtful.whenStaying(this.staging, (held) => this.#send(held))
@@ -219,7 +221,8 @@ export class LocalFile implements Outgoing {
       this.#failure = undefined
     } catch (error) {
       this.#failure = { revision: this.staging.revision, error }
-      await this.keep({ isDurable: true, reason: causeChain(error) })
+      // That of thousands at once need not be told: each would be written to the disk anew.
+      await this.keep({ isDurable: true, ...(!this.#hasLeftQueue && { reason: causeChain(error) }) })
       throw error
     }
     if (this.node.isRemoved) return // who deletes it needs the bytes until that is done, or refused
@@ -241,8 +244,9 @@ export class LocalFile implements Outgoing {
     return this.origin ? task() : this.#turns.run(task)
   }
 
-  /** It is removed, and need not be sent unless that has begun. */
+  /** It need not be sent any more, unless that has begun. */
   leaveQueue(): void {
+    this.#hasLeftQueue = true
     this.stream.abandon()
     this.#turn?.abort()
   }
@@ -302,7 +306,7 @@ export class LocalFile implements Outgoing {
   /** Leaves the bytes in the journal, for another mount or for their owner. */
   async leave(): Promise<void> {
     this.stream.abandon()
-    const reason = this.#failure && causeChain(this.#failure.error)
+    const reason = this.#hasLeftQueue ? undefined : this.#failure && causeChain(this.#failure.error)
     await this.keep({ isDurable: true, ...(reason !== undefined && { reason }) })
     this.#releaseBase()
     await this.staging.close()

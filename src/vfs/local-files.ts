@@ -21,6 +21,8 @@ import type { Namespace } from './namespace.js'
 import { originPath } from './node.js'
 import type { Hidden, Node } from './node.js'
 import { Removals } from './removals.js'
+import { notSent, unsentFile } from './unsent-file.js'
+import type { UnsentFile } from './unsent-file.js'
 
 /** When the bytes of a file must be on the server: when close() returns, or some time after. */
 export type WriteMode = 'close' | 'back'
@@ -188,13 +190,45 @@ export class LocalFiles {
     this.#letGo(node, local)
   }
 
-  /** Leaves everything that is unsent in the journal; nothing can be written afterwards. */
-  async leaveAll(): Promise<void> {
-    try {
-      for (const local of this.unsent) await this.leave(local.node, local)
-    } finally {
-      await this.#places.close()
+  /** Nothing is sent any more but what is being sent; the journal keeps the rest as it has it. */
+  giveUp(): void {
+    this.#options.writeBack.giveUp()
+    for (const local of this.#locals) local.leaveQueue()
+  }
+
+  /** Sends everything that is not on the server, as far as it can be sent: files too that somebody may go on writing? */
+  async drain({ includeOpen }: { readonly includeOpen: boolean }): Promise<void> {
+    const { writeBack, log } = this.#options
+    const send = async (local: LocalFile): Promise<void> => {
+      if (local.staysHere || (local.isBeingWritten() && !includeOpen)) return
+      const flush = (): Promise<void> => writeBack.flush(local)
+      try {
+        // What is being sent already may fail for a reason that has passed: a full disk, a server that was away.
+        await (writeBack.isSending(local) ? flush().catch(flush) : flush())
+      } catch (error) {
+        log.error(notSent(local, error))
+      }
     }
+    await Promise.all(this.dirty.map(send))
+  }
+
+  /**
+   * Makes sure that the journal has all that is unsent, but for what somebody is writing.
+   * @returns what it has not, and why
+   */
+  keepAll(): Promise<UnsentFile[]> {
+    const wanted = this.unsent.filter((local) => !local.isBeingWritten())
+    return failuresOf(wanted, (local) => local.keep({ isDurable: true }))
+  }
+
+  /**
+   * Leaves everything that is unsent in the journal; nothing can be written afterwards.
+   * @returns what the journal has not, and why
+   */
+  async leaveAll(): Promise<UnsentFile[]> {
+    const failures = await failuresOf(this.unsent, (local) => this.leave(local.node, local))
+    await this.#places.close()
+    return failures
   }
 
   /**
@@ -327,4 +361,20 @@ function baseOf(file: SizedFile, reader: FileReader): StagingBase {
     sizeBytes: file.sizeBytes,
     read: (offset, lengthBytes, signal) => reader.read(offset, lengthBytes, signal),
   }
+}
+
+/** Does it to each, also after a failure. */
+async function failuresOf(
+  files: readonly LocalFile[],
+  task: (local: LocalFile) => Promise<void>,
+): Promise<UnsentFile[]> {
+  const failures: UnsentFile[] = []
+  for (const local of files) {
+    try {
+      await task(local)
+    } catch (error) {
+      failures.push({ ...unsentFile(local), reason: causeChain(error) })
+    }
+  }
+  return failures
 }

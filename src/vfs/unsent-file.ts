@@ -22,3 +22,12 @@ export function unsentFile(local: LocalFile): UnsentFile {
     reason: local.failure === undefined ? undefined : causeChain(local.failure),
   }
 }
+
+/** What the log says of a file that could not be sent. */
+export function notSent(local: LocalFile, error: unknown): string {
+  const isKept = local.keptId !== undefined
+  const where = isKept
+    ? 'the journal keeps it, see `xnatfs pending list`'
+    : 'only this process has it, until it ends'
+  return `${local.path} is not on the server: ${causeChain(error)}; ${where}`
+}

@@ -4,7 +4,6 @@ import type { FileReaders } from '../data/file-readers.js'
 import { WriteBack } from '../data/write-back.js'
 import type { JournalEntry, JournalRecord } from '../data/journal-record.js'
 import { FsError } from '../util/fs-error.js'
-import { causeChain } from '../util/log.js'
 import type { Log } from '../util/log.js'
 import type { Pieces } from '../util/pieces.js'
 import { attributesOf } from './attributes.js'
@@ -18,7 +17,6 @@ import { findDirectory } from './find-directory.js'
 import { HandleTable } from './handle-table.js'
 import { InodeTable } from './inode-table.js'
 import { ListAhead } from './list-ahead.js'
-import type { LocalFile } from './local-file.js'
 import { LocalFiles } from './local-files.js'
 import type { WriteMode } from './local-files.js'
 import { Namespace } from './namespace.js'
@@ -345,20 +343,13 @@ export class Vfs {
    * Sends everything that is not on the server, as far as it can be sent.
    * @param options.includeOpen files too that somebody may go on writing
    */
-  async drain(options: { readonly includeOpen: boolean }): Promise<void> {
-    const send = async (local: LocalFile): Promise<void> => {
-      if (local.staysHere || (local.isBeingWritten() && !options.includeOpen)) return
-      const flush = (): Promise<void> => this.#writeBack.flush(local)
-      try {
-        // What is being sent already may fail for a reason that has passed: a full disk, a server that was away.
-        await (this.#writeBack.isSending(local) ? flush().catch(flush) : flush())
-      } catch (error) {
-        this.#options.log.error(
-          `${local.path} is not on the server: ${causeChain(error)}; the journal keeps it, see \`xnatfs pending list\``,
-        )
-      }
-    }
-    await Promise.all(this.#locals.dirty.map(send))
+  drain(options: { readonly includeOpen: boolean }): Promise<void> {
+    return this.#locals.drain(options)
+  }
+
+  /** Nothing is sent any more but what is being sent; the journal keeps the rest as it has it. */
+  giveUp(): void {
+    this.#locals.giveUp()
   }
 
   /** Makes a directory of the archive the root, before anything is asked of it. @throws FsError */
@@ -366,8 +357,13 @@ export class Vfs {
     this.#table.root.entry = await findDirectory(this.#options.archive, path)
   }
 
-  /** Leaves what is unsent in the journal. The end: nothing can be written any more. */
-  leave(): Promise<void> {
+  /** Makes sure that the journal has what is unsent. @returns what it has not, and why */
+  keep(): Promise<readonly UnsentFile[]> {
+    return this.#locals.keepAll()
+  }
+
+  /** Leaves what is unsent in the journal. The end: nothing can be written any more. @returns what it has not, and why */
+  leave(): Promise<readonly UnsentFile[]> {
     return this.#locals.leaveAll()
   }
 

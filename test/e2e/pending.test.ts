@@ -130,6 +130,14 @@ describe('what was written in the mode back', () => {
   })
 })
 
+it('a list of what is pending is whole, however long it is', async () => {
+  const longest = 'x'.repeat(200)
+  const names = Array.from({ length: 250 }, (_, i) => `${longest}${i}`)
+  for (const name of names) await writeFile(at(name), '')
+  const listed = (await pending()).map(({ path }) => path)
+  expect(listed.toSorted()).toEqual(names.map((name) => `/${resource}/${name}`).toSorted())
+})
+
 describe('labels', () => {
   it('of subjects and experiments are changed by mv only where that was allowed', async () => {
     complaints = [

@@ -15,6 +15,8 @@ function scene() {
     isMounted: true,
     isReleased: false,
     unsent: [] as UnsentFile[],
+    /** The journal cannot take them. */
+    unkept: [] as UnsentFile[],
     /** What `drain` waits for until it is hung up. */
     sending: Promise.resolve(),
     attempts: [] as boolean[],
@@ -27,7 +29,9 @@ function scene() {
     log: { info: write, warn: write, error: write },
     vfs: {
       drain: () => Promise.race([state.sending, hungUp]),
-      leave: () => Promise.resolve(),
+      giveUp: () => {},
+      keep: () => Promise.resolve(state.unkept),
+      leave: () => Promise.resolve(state.unkept),
       get unsent() {
         return state.unsent
       },
@@ -134,6 +138,36 @@ describe('the end of a mount', () => {
     })
     expect(await mount.end.over).toMatchObject({ isDone: false })
     expect(mount.isReleased).toBe(true)
+  })
+
+  describe('while the journal does not take what is unsent', () => {
+    const unkept = { ...file, reason: 'no space left' }
+    const start = (): ReturnType<typeof scene> =>
+      Object.assign(scene(), { unsent: [file, { ...file, id: '2', path: '/P/kept' }], unkept: [unkept] })
+
+    it('is refused', async () => {
+      const mount = start()
+      const answer = await mount.end.stop(false)
+      expect(answer).toMatchObject({
+        isDone: false,
+        message: expect.stringMatching(
+          /^is not unmounted: 1 file, such as \/P\/f, .*: no space left$/,
+        ) as string,
+        nextStep: expect.stringContaining('--lazy') as string,
+      })
+      expect([mount.isMounted, mount.isReleased]).toEqual([true, false])
+    })
+
+    it.each([
+      ['lazily', true, undefined],
+      ['with a limit', false, 20_000],
+    ] as const)('comes %s, and names what is lost and what is not', async (_, isLazy, timeoutMs) => {
+      const mount = start()
+      const { message, unsent } = await mount.end.stop(isLazy, timeoutMs)
+      expect(message).toMatch(/is unmounted, but 1 files are not on the server;.*; lost, .*: \/P\/f$/)
+      expect(unsent).toEqual([{ ...file, id: '2', path: '/P/kept' }, unkept])
+      expect(mount.lines.filter((line) => line.startsWith('/P/f is lost: '))).toHaveLength(1)
+    })
   })
 
   it('that somebody else has unmounted unmounts nothing', async () => {
