@@ -116,7 +116,9 @@ export class MountEnd {
     while (this.#mount.isMounted()) {
       const lazy = this.#hurry.signal.aborted
       if (lazy && isWaiting)
-        log.warn(`${mountpoint} is still in use, and is taken away from the programs that use it`)
+        log.warn(
+          `${mountpoint} is still in use, and is taken away from the programs that use it; mount it again for them`,
+        )
       try {
         await this.#mount.unmount({ lazy })
         break
