@@ -25,10 +25,10 @@ export class FreshFiles {
   readonly #now: () => number
   readonly #listings = new NextRun<readonly StoredFile[]>()
   readonly #batches = new NextRun<readonly StoredFile[]>()
-  /** The last listings, by resource: those that were asked for since this mount changed it last. */
+  /** The last listings, by resource, that were asked for since this mount changed it last. */
   readonly #recent = new LRUCache<string, Recent>({ max: recentKept })
-  /** Listings that are under way and that a change has made untrue. */
-  readonly #asking = new Map<string, { isOutrun: boolean }>()
+  /** How often something was changed, or begun to be: what was asked for before may not be true any more. */
+  #changes = 0
 
   constructor(client: XnatClient, cache: ListingCache, now: () => number = () => performance.now()) {
     this.#client = client
@@ -39,32 +39,36 @@ export class FreshFiles {
   /** All files of a resource, by a request that is made after this call. */
   list(part: ResourcePart): Promise<readonly StoredFile[]> {
     const { resource } = part.address
-    return this.#listings.run(resource, async () => {
-      const question = { isOutrun: false }
-      this.#asking.set(resource, question)
-      this.#recent.delete(resource)
+    return this.#listings.run(resource, () => {
       this.#cache.forget(isFilesOf(resource))
-      try {
-        const files = await new Sources(this.#client, this.#cache, undefined).files(part)
-        if (!question.isOutrun) this.#recent.set(resource, { files, arrivedMs: this.#now() })
-        return files
-      } finally {
-        this.#asking.delete(resource)
-      }
+      return new Sources(this.#client, this.#cache, undefined).files(part)
     })
   }
 
-  /** As `list`, or what that has told just now, if this mount has changed nothing in the resource since. */
+  /** As `list`, for `listRecently` too. */
+  async listForNext(part: ResourcePart): Promise<readonly StoredFile[]> {
+    const { resource } = part.address
+    const changes = this.#changes
+    const files = await this.list(part)
+    if (changes === this.#changes) this.#recent.set(resource, { files, arrivedMs: this.#now() })
+    return files
+  }
+
+  /** What `listForNext` has told just now, if it is still believed and this mount has changed nothing since; else as that. */
   async listRecently(part: ResourcePart): Promise<readonly StoredFile[]> {
-    const recent = this.#recent.get(part.address.resource)
-    return recent && this.#now() - recent.arrivedMs <= recentMs ? recent.files : this.list(part)
+    const { resource } = part.address
+    const recent = this.#recent.get(resource)
+    const isRecent =
+      recent !== undefined &&
+      this.#now() - recent.arrivedMs <= recentMs &&
+      this.#cache.peek(filesKey(resource))?.value === recent.files
+    return isRecent ? recent.files : this.listForNext(part)
   }
 
   /** What was listed until now may not be true any more: to be called before a change, and after it. */
   changed(resource: string): void {
+    this.#changes++
     this.#recent.delete(resource)
-    const question = this.#asking.get(resource)
-    if (question) question.isOutrun = true
   }
 
   /** As `list`, but only when `ready`, so that one listing serves all files that are stored until then. */

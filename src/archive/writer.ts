@@ -127,7 +127,7 @@ export class Writer {
       const paths = others.map((other) => other.storedPath)
       throw takesOthers(storedPath, paths)
     }
-    const isGone = async (): Promise<boolean> => !isIn(await this.#files.list(part))
+    const isGone = async (): Promise<boolean> => !isIn(await this.#files.listForNext(part))
     const remove = async (): Promise<void> => {
       const exact = await this.#exact.of(file)
       const attempt = this.#changing(address.resource, () =>

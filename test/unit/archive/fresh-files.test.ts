@@ -23,6 +23,7 @@ const fileOf = (storedPath: string): StoredFile => ({
 let nowMs: number
 let asked: number
 let held: Promise<void>
+let cache: ListingCache
 let files: FreshFiles
 
 beforeEach(() => {
@@ -35,7 +36,8 @@ beforeEach(() => {
     return answer
   }
   const client = { catalog } as unknown as XnatClient
-  files = new FreshFiles(client, new ListingCache({ ttlMs: 60_000 }), () => nowMs)
+  cache = new ListingCache({ ttlMs: 60_000 })
+  files = new FreshFiles(client, cache, () => nowMs)
 })
 
 const pathsOf = async (listing: Promise<readonly StoredFile[]>): Promise<string[]> =>
@@ -47,24 +49,36 @@ describe('a listing for who changes a resource', () => {
     expect(await pathsOf(files.list(part))).toEqual(['listed 2'])
   })
 
-  it('does for the next change too if that comes at once', async () => {
-    await files.list(part)
+  it('does for the next delete too if that comes at once', async () => {
+    await files.listForNext(part)
     nowMs = 50
     expect(await pathsOf(files.listRecently(part))).toEqual(['listed 1'])
     nowMs = 51
     expect(await pathsOf(files.listRecently(part))).toEqual(['listed 2'])
+    expect(await pathsOf(files.listRecently(part))).toEqual(['listed 2'])
+  })
+
+  it('does not where it was made for an upload', async () => {
+    await files.list(part)
+    expect(await pathsOf(files.listRecently(part))).toEqual(['listed 2'])
   })
 
   it('does not after a change by this mount', async () => {
-    await files.list(part)
+    await files.listForNext(part)
     files.changed(resource)
+    expect(await pathsOf(files.listRecently(part))).toEqual(['listed 2'])
+  })
+
+  it('does not after a refresh', async () => {
+    await files.listForNext(part)
+    cache.distrust(() => true)
     expect(await pathsOf(files.listRecently(part))).toEqual(['listed 2'])
   })
 
   it('does not when the change came while it was under way', async () => {
     let arrive = (): void => {}
     held = new Promise((resolve) => (arrive = resolve))
-    const before = files.list(part)
+    const before = files.listForNext(part)
     await expect.poll(() => asked).toBe(1)
     files.changed(resource)
     arrive()
@@ -73,15 +87,15 @@ describe('a listing for who changes a resource', () => {
   })
 
   it('does not where a newer one was asked for and failed', async () => {
-    await files.list(part)
+    await files.listForNext(part)
     held = Promise.reject(new Error('gone'))
-    await expect(files.list(part)).rejects.toThrow('gone')
+    await expect(files.listForNext(part)).rejects.toThrow('gone')
     held = Promise.resolve()
     expect(await pathsOf(files.listRecently(part))).toEqual(['listed 3'])
   })
 
   it('is of its own resource', async () => {
-    await files.list(part)
+    await files.listForNext(part)
     const other = { ...part, address: { experiment: 'E1', resource: '8' } }
     expect(await pathsOf(files.listRecently(other))).toEqual(['listed 2'])
   })
