@@ -141,11 +141,19 @@ const builders: Record<ItemPlace['level'], Builder> = {
     ]),
 
   'project-experiments': async (_, place, sources) => {
-    const experiments = await sources.projectExperiments(place.item.project!)
-    const links = experiments.map((experiment) =>
-      linkChild(experiment, { ...place.item, subject: experiment.subjectId, experiment: experiment.id }),
+    const project = place.item.project!
+    const [experiments, subjects] = await Promise.all([
+      sources.projectExperiments(project),
+      sources.subjects(project),
+    ])
+    const shown = new Set(subjects.map(({ id }) => id))
+    // One that is shared without its subject has no other place in the project.
+    const children = experiments.map((experiment) =>
+      shown.has(experiment.subjectId)
+        ? linkChild(experiment, { ...place.item, subject: experiment.subjectId, experiment: experiment.id })
+        : experimentChild(place, experiment),
     )
-    return new DirectoryListing('project-experiments', [links])
+    return new DirectoryListing('project-experiments', [children])
   },
 }
 

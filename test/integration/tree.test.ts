@@ -67,6 +67,38 @@ describe('one session in two projects', () => {
   })
 })
 
+describe('a session that is shared without its subject', () => {
+  const shared = 'ALONE/experiments/alone'
+  beforeAll(async () => {
+    await put(emulator, '/data/projects/ALONE')
+    await put(emulator, '/data/projects/TEST/subjects/1/experiments/MR1/projects/ALONE?label=alone')
+    local.archive.refresh()
+  })
+
+  it('is found among the experiments of the project', async () => {
+    expect(await fs.list('ALONE/experiments')).toEqual(['alone'])
+    expect((await fs.list(shared)).toSorted()).toEqual((await fs.list('TEST/1/MR1')).toSorted())
+    const path = 'scans/1/DICOM'
+    expect(await fs.list(`${shared}/${path}`)).toEqual(await fs.list(`TEST/1/MR1/${path}`))
+    const [name] = await fs.list(`${shared}/${path}`)
+    expect(await readFile(fs, `${shared}/${path}/${name}`)).toEqual(
+      await readFile(fs, `TEST/1/MR1/${path}/${name}`),
+    )
+  })
+
+  it('takes files, which are the same in the project that owns it', async () => {
+    await writeFile(fs, `${shared}/resources/QC/alone.txt`, 'written there')
+    expect((await readFile(fs, 'TEST/1/MR1/resources/QC/alone.txt')).toString()).toBe('written there')
+    await fs.unlink(`${shared}/resources/QC/alone.txt`)
+    expect(await fs.list('TEST/1/MR1/resources/QC')).not.toContain('alone.txt')
+  })
+
+  it('is not removed, and has no other place in the project', async () => {
+    await expect(fs.rmdir(shared)).rejects.toMatchObject({ code: 'EPERM' })
+    expect(await fs.list('ALONE')).toEqual([])
+  })
+})
+
 describe('a subject assessor that is no image session', () => {
   const path = 'ODD/subject with blanks/VARIABLES1'
   it('has resources and nothing else', async () => {
