@@ -1,5 +1,6 @@
 import { causeChain } from '../util/log.js'
 import type { Log } from '../util/log.js'
+import { withSignal } from '../util/single-flight.js'
 import { sleep } from '../util/sleep.js'
 import type { Vfs } from '../vfs/vfs.js'
 import type { ControlAnswer } from './control.js'
@@ -38,14 +39,12 @@ export class MountEnd {
   #patience: NodeJS.Timeout | undefined
   /** Aborts when those who use the mount are not waited for any more. */
   readonly #hurry = new AbortController()
-  readonly #limit: Promise<void>
-  #resolveLimit!: () => void
-  #isAtLimit = false
+  /** Aborts when files are not waited for any more either. */
+  readonly #limit = new AbortController()
 
   constructor(mount: EndingMount) {
     this.#mount = mount
     this.over = new Promise((resolve) => (this.#resolveOver = resolve))
-    this.#limit = new Promise((resolve) => (this.#resolveLimit = resolve))
   }
 
   /**
@@ -73,14 +72,14 @@ export class MountEnd {
       )
     this.#hurry.abort()
     vfs.giveUp()
-    this.#isAtLimit = true
-    this.#resolveLimit()
+    this.#limit.abort()
     this.#mount.hangUp().catch((error: unknown) => log.error(`cannot hang up: ${causeChain(error)}`))
   }
 
   /** Until the limit. */
   async #drained(options: Parameters<Vfs['drain']>[0]): Promise<void> {
-    if (!this.#isAtLimit) await Promise.race([this.#mount.vfs.drain(options), this.#limit])
+    const { signal } = this.#limit
+    if (!signal.aborted) await withSignal(this.#mount.vfs.drain(options), signal).catch(() => {})
   }
 
   async #stop(): Promise<ControlAnswer> {

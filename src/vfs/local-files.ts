@@ -196,7 +196,10 @@ export class LocalFiles {
     for (const local of this.#locals) local.leaveQueue()
   }
 
-  /** Sends everything that is not on the server, as far as it can be sent: files too that somebody may go on writing? */
+  /**
+   * Sends everything that is not on the server, as far as it can be sent.
+   * @param options.includeOpen files too that somebody may go on writing
+   */
   async drain({ includeOpen }: { readonly includeOpen: boolean }): Promise<void> {
     const { writeBack, log } = this.#options
     const send = async (local: LocalFile): Promise<void> => {
