@@ -38,6 +38,8 @@ export interface AssemblyPlan {
   readonly backsFromBytes?: number
   /** Called when something may have become known of a file. */
   readonly onNews?: () => void
+  /** Resolves when the kernel believes no size of this file that it was told before. */
+  readonly settle?: (ino: number) => Promise<void>
   readonly md5?: Md5 | undefined
   /** The journal directory of this mount. */
   readonly stagingDirectory: string
@@ -113,6 +115,7 @@ export function assemble(plan: AssemblyPlan): Assembly {
     isReadOnly: flags.readOnly ?? false,
     overdueMs: plan.overdueMs,
     backsFromBytes: plan.backsFromBytes ?? Infinity,
+    ...(plan.settle && { settle: plan.settle }),
     quietMs: flags.writeMode === 'back' ? flags.writeBackDelay * 1000 : emptyFileMs,
     uid: flags.uid ?? process.getuid!(),
     gid: flags.gid ?? process.getgid!(),

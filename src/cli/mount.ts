@@ -92,6 +92,7 @@ export class RunningMount {
       stagingDirectory: journal.directory,
       md5: driver.md5,
       backsFromBytes: driver.backsFromBytes(),
+      settle: async (ino) => this.#fuse?.settle(ino),
       onNews: () => this.#fuse?.cache?.expireOpens(),
       credentials: plan.logIn.credentials,
       latest: () => latestLogIns(plan.url, plan.logIn),

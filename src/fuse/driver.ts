@@ -151,6 +151,8 @@ export interface FuseMount {
   end?(): Promise<void>
   /** What was asked for and how often, for tests and logs. */
   stats?(): Readonly<Record<string, number>>
+  /** Resolves when the kernel believes no size of this file that it was told before. */
+  settle(ino: number): Promise<void>
   readonly cache?: KernelCache
 }
 

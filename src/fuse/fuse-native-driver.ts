@@ -2,10 +2,14 @@ import { createRequire } from 'node:module'
 import type Fuse from 'fuse-native'
 import type { DriverProbe, FuseDriver, FuseMount, FuseOperations, MountOptions } from './driver.js'
 import { isOnPath, probeFuseDevice, unavailable } from './fuse-device.js'
+import { sleep } from '../util/sleep.js'
 import { correctUtimens } from './fuse-native-utimens.js'
 import { raiseReadAhead } from './kernel-read-ahead.js'
 import { mountAt, unmount, unmounted } from './mountpoint.js'
 import { PathOperations } from './path-operations.js'
+
+/** libfuse 2.9 cannot have the kernel forget: its answers, given by several threads, are waited for until they are taken up. */
+const longestTakeUpMs = 100
 
 /**
  * The npm package fuse-native: libfuse 2.9, by path, every request through JavaScript. Portable, and slower than a
@@ -62,7 +66,7 @@ export class FuseNativeDriver implements FuseDriver {
     const mounted = await mountAt(options.mountpoint)
     if (!mounted) throw new Error(`${options.mountpoint} is not mounted, though libfuse said so`)
     await raiseReadAhead(mounted.device)
-    return { closed: unmounted(mounted.id) }
+    return { closed: unmounted(mounted.id), settle: () => sleep(longestTakeUpMs) }
   }
 }
 

@@ -74,6 +74,7 @@ export class Libfuse3Driver implements FuseDriver {
     await ready
     const mounted = await mountAt(options.mountpoint)
     if (mounted) await raiseReadAhead(mounted.device)
+    const cache = kernelCache(session, requests)
     return {
       closed: mounted ? Promise.race([ended, unmounted(mounted.id)]) : ended,
       end: () => {
@@ -81,7 +82,11 @@ export class Libfuse3Driver implements FuseDriver {
         return ended
       },
       stats: () => session.stats(),
-      cache: kernelCache(session, requests),
+      settle: (ino) => {
+        cache.dropAttributes(ino)
+        return cache.told()
+      },
+      cache,
     }
   }
 }

@@ -67,6 +67,6 @@ export class ForetoldFiles {
     if (node.handles > 0) return undefined
     if (node.openedVersion !== neverOpened && node.openedVersion !== file.version) return undefined
     const isAsReported = node.reportedSizeBytes === undefined || node.reportedSizeBytes === sizeOf(node)
-    return isAsReported ? node : undefined
+    return isAsReported && node.resizes === node.settledResizes ? node : undefined
   }
 }

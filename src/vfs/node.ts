@@ -60,8 +60,11 @@ export class Node {
   overrides: Overrides = {}
   /** The version that this mount has stored, if it did. */
   storedVersion: string | undefined
-  /** What the kernel was last told; it may believe it for the attribute timeout. */
-  reportedSizeBytes: number | undefined
+  #reportedSizeBytes: number | undefined
+  /** How often the kernel was told another size than before. It may take up its answers in another order. */
+  resizes = 0
+  /** Up to which of them it has forgotten the sizes of before. */
+  settledResizes = 0
   /**
    * The version whose pages the kernel may have; undefined: nobody knows, as while who has opened a new one drops those of
    * another. It has none before the file is first opened.
@@ -103,6 +106,8 @@ export class Node {
 
   set local(local: LocalFile | undefined) {
     this.#changed()
+    // What was written through the kernel is as long as it believes.
+    if (this.#local && !local) this.#reportedSizeBytes = this.#local.staging.sizeBytes
     this.#local = local
   }
 
@@ -145,6 +150,18 @@ export class Node {
     const stop = this.#onChange
     this.#onChange = undefined
     stop?.()
+  }
+
+  /** What the kernel was last told; it may believe it for the attribute timeout. */
+  get reportedSizeBytes(): number | undefined {
+    return this.#reportedSizeBytes
+  }
+
+  /** The kernel is told so. */
+  report(sizeBytes: number): void {
+    const known = this.#reportedSizeBytes
+    if (!this.#local && known !== undefined && known !== sizeBytes) this.resizes++
+    this.#reportedSizeBytes = sizeBytes
   }
 
   get directory(): DirectoryEntry {

@@ -34,6 +34,7 @@ export interface OpenFilesOptions {
   readonly backsFromBytes?: number
   readonly log: Log
   readonly now: () => number
+  readonly settle?: (ino: number) => Promise<void>
 }
 
 export interface Opened {
@@ -87,10 +88,12 @@ export class OpenFiles {
     if (!node.local) {
       await ascertain(node, this.#options, signal)
       this.#checkReported(node)
+      await this.#settle(node)
     }
     const { file } = node
     const backingPath = canWrite ? undefined : await this.#backingPathOf(node)
     if (node.isRemoved && !node.local) throw removedMeanwhile(node)
+    if (!node.local && node.file?.version !== file?.version) throw resizedMeanwhile(node)
     const opened = this.addHandle(node, canWrite)
     if (canWrite || !file || node.local) return opened
     const untilChanged = (stop: () => void): boolean => node.watch(file, stop)
@@ -353,7 +356,24 @@ export class OpenFiles {
    * open() makes it look the name up anew and open it again.
    */
   #checkReported(node: Node): void {
-    if (node.reportedSizeBytes === undefined || node.reportedSizeBytes === sizeOf(node)) return
-    throw new FsError('ESTALE', `${node.path} has another size than before`, { nextStep: 'open it again' })
+    if (node.reportedSizeBytes !== undefined && node.reportedSizeBytes !== sizeOf(node))
+      throw resizedMeanwhile(node)
   }
+
+  /**
+   * Who has looked it up anew has the new size, or will have it when the answer is taken up. Another, who opens it at that
+   * moment, would still go by the old one: and read nothing of a file that was told to be empty.
+   */
+  async #settle(node: Node): Promise<void> {
+    const { resizes } = node
+    if (resizes === node.settledResizes) return
+    await this.#options.settle?.(node.ino)
+    if (resizes !== node.resizes) throw resizedMeanwhile(node)
+    node.settledResizes = resizes
+    if (!node.local) this.#checkReported(node)
+  }
+}
+
+function resizedMeanwhile({ path }: Node): FsError {
+  return new FsError('ESTALE', `${path} has another size than before`, { nextStep: 'open it again' })
 }

@@ -48,6 +48,8 @@ export interface VfsOptions extends AttributeDefaults, Pick<ResumeOptions, 'over
   /** How many directories are listed at a time before somebody who walks through them asks; none by default. */
   readonly listsAhead?: number | undefined
   readonly now?: () => number
+  /** Resolves when the kernel believes no size of this file that it was told before. */
+  readonly settle?: (ino: number) => Promise<void>
 }
 
 export interface DirectoryItem {
@@ -389,7 +391,7 @@ export class Vfs {
 
   #report(node: Node): Attributes {
     const attributes = attributesOf(node, this.#options)
-    node.reportedSizeBytes = attributes.sizeBytes
+    node.report(attributes.sizeBytes)
     return attributes
   }
 }

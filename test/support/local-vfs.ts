@@ -26,6 +26,7 @@ export interface LocalVfs {
 /** Of a mount, and what users cannot choose. */
 export interface LocalVfsFlags extends Partial<MountFlags> {
   readonly overdueMs?: number
+  readonly settle?: (ino: number) => Promise<void>
 }
 
 type ServerAccess = Pick<Server, 'url' | 'user' | 'password'>
@@ -36,7 +37,7 @@ type ServerAccess = Pick<Server, 'url' | 'user' | 'password'>
  */
 export async function startLocalVfs(
   server: ServerAccess,
-  { overdueMs, ...flags }: LocalVfsFlags = {},
+  { overdueMs, settle, ...flags }: LocalVfsFlags = {},
   journalRoot?: string,
 ): Promise<LocalVfs> {
   const root = journalRoot ?? (await mkdtemp(join(tmpdir(), 'xnatfs-vfs-')))
@@ -61,6 +62,7 @@ export async function startLocalVfs(
     cache,
     stagingDirectory: journal.directory,
     overdueMs,
+    ...(settle && { settle }),
   })
   await journal.resume(assembly.vfs, log)
   return {
