@@ -69,6 +69,7 @@ export class FreshFiles {
   changed(resource: string): void {
     this.#changes++
     this.#recent.delete(resource)
+    this.#cache.distrustTexts()
   }
 
   /** As `list`, but only when `ready`, so that one listing serves all files that are stored until then. */

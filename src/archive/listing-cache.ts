@@ -34,6 +34,11 @@ function rowsOf(value: unknown): number {
   return isText(value) ? Math.ceil(value.latin1.length / rowBytes) : 0
 }
 
+/** Matches what documents say. */
+export function isTextKey(key: string): boolean {
+  return key.startsWith('text ')
+}
+
 /**
  * Answers of the server, each asked for once by however many callers want it, and believed for `ttlMs`. Failures are
  * not kept: the next caller asks again.
@@ -52,6 +57,8 @@ export class ListingCache {
   readonly #asking = new Map<AbortSignal, string>()
   readonly #onNews: () => void
   #epoch = 0
+  /** Whether a text may be believed, or is on its way. */
+  #hasTexts = false
 
   constructor(options: ListingCacheOptions) {
     this.#onNews = options.onNews ?? ((): void => {})
@@ -71,6 +78,7 @@ export class ListingCache {
   ): Promise<Source<T>> {
     const known = this.#sources.get(key)
     if (known && this.isFresh(known)) return known as Source<T>
+    if (isTextKey(key)) this.#hasTexts = true
     const source = await this.#flights.run(key, signal, (shared) => this.#ask(key, ask, shared))
     return source as Source<T>
   }
@@ -123,6 +131,13 @@ export class ListingCache {
     }
     for (const [question, key] of this.#asking) if (matches(key)) this.#outrun.add(question)
     this.#flights.forgetAll(matches)
+  }
+
+  /** Something in the archive has changed: what documents say of it is to be asked for anew. */
+  distrustTexts(): void {
+    if (!this.#hasTexts) return // it costs a walk over all listings
+    this.#hasTexts = false
+    this.distrust(isTextKey)
   }
 
   /** Changes with every `forget` and `distrust`: what was put together before may be untrue. */

@@ -228,6 +228,7 @@ export class Writer {
 
   #forgetResources(item: ItemAddress): void {
     this.#cache.forget(isResourcesOf(item))
+    this.#cache.distrustTexts()
   }
 }
 
