@@ -144,8 +144,12 @@ export class BulkFetch {
     if (task.kind === 'singly') return this.#fetchFile(task.missing, signal)
     const { turns } = this.#options
     const claim = await turns?.claim(task.missing.map(({ file }) => file))
-    const rest = turns && !claim ? task.missing : await this.#fetchTogether(task, signal)
-    claim?.end()
+    let rest: Iterable<Missing> = task.missing
+    try {
+      if (!turns || claim) rest = await this.#fetchTogether(task, signal)
+    } finally {
+      claim?.end()
+    }
     // What did not come with the others, or not as it is listed, is asked for alone.
     for (const missing of rest) {
       if (!signal.aborted) await this.#fetchFile(missing, signal)

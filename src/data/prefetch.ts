@@ -227,10 +227,13 @@ export class Prefetch {
     // What another process brings meanwhile is not planned for: first the claim, then the plan.
     const claim = await this.#options.claim?.(files)
     if (this.#options.claim && !claim) return undefined
-    const run = await this.#plannedRun(walk, files)
-    if (run instanceof BundleRun) void run.done.then(() => claim?.end())
-    else claim?.end()
-    return run
+    let run: PrefetchRun | undefined
+    try {
+      return (run = await this.#plannedRun(walk, files))
+    } finally {
+      if (run instanceof BundleRun) void run.done.then(() => claim?.end())
+      else claim?.end()
+    }
   }
 
   async #plannedRun(walk: Walk, files: readonly FileEntry[]): Promise<PrefetchRun | undefined> {

@@ -1,18 +1,22 @@
 import { mkdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { hasErrorCode } from './fs-error.js'
+import { syncDirectory } from './sync-directory.js'
+
+interface MakeOptions {
+  readonly mode?: number
+  /** What is made survives a power failure. */
+  readonly isDurable?: boolean
+}
 
 /**
  * Makes a directory and what is missing on the way to it. Node's own `recursive` never ends where a place says ENOENT to
  * whatever is to be made, as /proc does.
  * @returns whether it was made
  */
-export async function makeDirectories(
-  path: string,
-  options: { readonly mode?: number } = {},
-): Promise<boolean> {
+export async function makeDirectories(path: string, options: MakeOptions = {}): Promise<boolean> {
   try {
-    await mkdir(path, options)
+    await make(path, options)
     return true
   } catch (error) {
     if (hasErrorCode(error, 'ENOENT') && dirname(path) !== path) {
@@ -23,13 +27,18 @@ export async function makeDirectories(
   }
 }
 
-async function makeOne(path: string, options: { readonly mode?: number }): Promise<boolean> {
+async function makeOne(path: string, options: MakeOptions): Promise<boolean> {
   try {
-    await mkdir(path, options)
+    await make(path, options)
     return true
   } catch (error) {
     return orIsThere(path, error)
   }
+}
+
+async function make(path: string, { mode, isDurable }: MakeOptions): Promise<void> {
+  await mkdir(path, mode)
+  if (isDurable) await syncDirectory(dirname(path))
 }
 
 async function orIsThere(path: string, error: unknown): Promise<false> {
