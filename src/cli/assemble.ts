@@ -40,6 +40,8 @@ export interface AssemblyPlan {
   readonly onNews?: () => void
   /** Resolves when the kernel believes no size of this file that it was told before. */
   readonly settle?: (ino: number) => Promise<void>
+  /** The kernel is not to believe any more what it was told of a name. */
+  readonly dropName?: (parent: number, name: string) => void
   readonly md5?: Md5 | undefined
   /** The journal directory of this mount. */
   readonly stagingDirectory: string
@@ -116,6 +118,7 @@ export function assemble(plan: AssemblyPlan): Assembly {
     overdueMs: plan.overdueMs,
     backsFromBytes: plan.backsFromBytes ?? Infinity,
     ...(plan.settle && { settle: plan.settle }),
+    dropName: plan.dropName,
     quietMs: flags.writeMode === 'back' ? flags.writeBackDelay * 1000 : emptyFileMs,
     uid: flags.uid ?? process.getuid!(),
     gid: flags.gid ?? process.getgid!(),

@@ -93,6 +93,7 @@ export class RunningMount {
       md5: driver.md5,
       backsFromBytes: driver.backsFromBytes(),
       settle: async (ino) => this.#fuse?.settle(ino),
+      dropName: (parent, name) => this.#fuse?.cache?.dropName(parent, name),
       onNews: () => this.#fuse?.cache?.expireOpens(),
       credentials: plan.logIn.credentials,
       latest: () => latestLogIns(plan.url, plan.logIn),

@@ -6,7 +6,7 @@ import type { Pieces } from '../util/pieces.js'
 import type { AttributeRequest, Errno, FuseOperations, MaybePromise } from './driver.js'
 import { directoryStat, finish, owners, reply, statfs, andThen, toStat } from './path-replies.js'
 
-const { EIO, ENODATA, ENOENT, EOPNOTSUPP, EPERM } = constants.errno
+const { EIO, ENODATA, ENOENT, EOPNOTSUPP, EPERM, ESTALE } = constants.errno
 const rootIno = 1
 const accessModeMask = 3
 /** libfuse 2.9 gives an open file that is unlinked or replaced such a name, and unlinks that when it is closed. */
@@ -60,11 +60,8 @@ export class PathOperations {
         ),
       open: (path, flags, done) => {
         const canWrite = (flags & accessModeMask) !== 0
-        reply(
-          this.#at(path, (ino) => operations.open(ino, canWrite)),
-          done,
-          (opened) => opened.handle,
-        )
+        const opened = this.#at(path, (ino) => operations.open(ino, canWrite))
+        reply(andThen(opened, lookedUpAnew), done, ({ handle }) => handle)
       },
       create: (path, mode, done) =>
         reply(
@@ -229,4 +226,9 @@ export class PathOperations {
     if (name === '') return ENOENT
     return this.#at(path.slice(0, cut) || '/', (ino) => task(ino, name))
   }
+}
+
+/** The kernel believed that it is there. It looks again, and makes it where it was asked to. */
+function lookedUpAnew<T>(opened: T | Errno): T | Errno {
+  return opened === ENOENT ? ESTALE : opened
 }

@@ -63,6 +63,16 @@ export class Namespace {
     return found instanceof Promise ? found.then((now) => requireSame(node, now)) : requireSame(node, found)
   }
 
+  /** @throws FsError ESTALE when it is gone: the kernel looks it up anew, and makes it where it was asked to */
+  async refreshToOpen(node: Node, signal?: AbortSignal): Promise<void> {
+    try {
+      await this.refresh(node, signal)
+    } catch (error) {
+      if (!(error instanceof FsError && error.code === 'ENOENT')) throw error
+      throw new FsError('ESTALE', error.reason, { nextStep: 'it is looked up again' })
+    }
+  }
+
   #known(parent: Node, entry: Entry | undefined): Node | undefined {
     return entry && this.#table.intern(parent, entry)
   }

@@ -66,6 +66,8 @@ interface FileHandle {
   isDropping: boolean
   /** Counted in the node's `writers`: may write, and no close() has been seen since it last did. */
   isWriting: boolean
+  /** See Orders. */
+  refusal?: unknown
 }
 
 /** What is done with files that are open, and how their bytes get home. */
@@ -83,7 +85,7 @@ export class OpenFiles {
 
   async open(node: Node, canWrite: boolean, signal?: AbortSignal): Promise<Opened> {
     if (node.kind === 'directory') throw new FsError('EISDIR', `${node.path} is a directory`)
-    await this.#options.names.refresh(node, signal)
+    await this.#options.names.refreshToOpen(node, signal)
     if (canWrite) this.requireWritable(node)
     if (!node.local) {
       await ascertain(node, this.#options, signal)
@@ -264,7 +266,7 @@ export class OpenFiles {
   async flush(number: number, signal?: AbortSignal): Promise<void> {
     const handle = this.#handles.get(number)
     const { node } = handle
-    if (node.order && handle.canWrite) return this.#options.orders.give(node, node.order, signal)
+    if (node.order && handle.canWrite) return this.#options.orders.give(handle, node.order, signal)
     this.#stopWriting(handle)
     const { local } = node
     if (!handle.canWrite || !local?.isDirty()) return
@@ -275,9 +277,9 @@ export class OpenFiles {
   }
 
   async fsync(number: number, signal?: AbortSignal): Promise<void> {
-    const { node, canWrite } = this.#handles.get(number)
-    const { local, order } = node
-    if (order && canWrite) return this.#options.orders.give(node, order, signal)
+    const handle = this.#handles.get(number)
+    const { local, order } = handle.node
+    if (order && handle.canWrite) return this.#options.orders.give(handle, order, signal)
     if (!local?.isDirty()) return
     const done = local.staysHere ? local.keep({ isDurable: true }) : this.#options.writeBack.flush(local)
     await withSignal(done, signal)

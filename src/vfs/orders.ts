@@ -7,6 +7,15 @@ import { OrderText } from './order-text.js'
 export interface OrdersOptions {
   readonly archive: Archive
   readonly table: InodeTable
+  /** The kernel is not to believe any more what it was told of a name. Where the driver can. */
+  readonly dropName?: ((parent: number, name: string) => void) | undefined
+}
+
+/** A file that is open, by one descriptor or several. */
+interface OrderHandle {
+  readonly node: Node
+  /** Why the order that was given last by closing it was refused. */
+  refusal?: unknown
 }
 
 /**
@@ -101,10 +110,18 @@ export class Orders {
     node.order.writers++
   }
 
-  /** close(2) or fsync(2) of one. */
-  async give(node: Node, order: OrderText, signal?: AbortSignal): Promise<void> {
-    if (!order.isPending || !node.parent) return
-    await this.#options.archive.give(node.parent.directory, node.name, await order.take(), signal)
+  /** close(2) or fsync(2) of one. What was refused is so for its duplicates, too: some close one at once, and ask the other. */
+  async give(handle: OrderHandle, order: OrderText, signal?: AbortSignal): Promise<void> {
+    const { parent, name } = handle.node
+    if (!order.isPending && handle.refusal !== undefined) throw handle.refusal
+    if (!order.isPending || !parent) return
+    handle.refusal = undefined
+    try {
+      await this.#options.archive.give(parent.directory, name, await order.take(), signal)
+    } catch (error) {
+      handle.refusal = error
+      throw error
+    }
   }
 
   /** The descriptor is gone. From the last one on the file is what the server says. */
@@ -112,7 +129,10 @@ export class Orders {
     order.writers--
     if (order.writers > 0) return
     node.order = undefined
-    if (node.parent?.overlay.get(node.name) === node) node.parent.overlay.delete(node.name)
+    const { parent, name } = node
+    if (parent?.overlay.get(name) !== node) return
+    parent.overlay.delete(name)
+    this.#options.dropName?.(parent.ino, name) // there may be no such file on the server
   }
 
   async #load(file: FileEntry): Promise<Buffer> {

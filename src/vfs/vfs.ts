@@ -22,6 +22,7 @@ import type { WriteMode } from './local-files.js'
 import { Namespace } from './namespace.js'
 import type { Node, Overrides } from './node.js'
 import { Orders } from './orders.js'
+import type { OrdersOptions } from './orders.js'
 import { OpenFiles, smallFileBytes } from './open-files.js'
 import type { Opened } from './open-files.js'
 import { Refreshes } from './refreshes.js'
@@ -50,6 +51,7 @@ export interface VfsOptions extends AttributeDefaults, Pick<ResumeOptions, 'over
   readonly now?: () => number
   /** Resolves when the kernel believes no size of this file that it was told before. */
   readonly settle?: (ino: number) => Promise<void>
+  readonly dropName?: OrdersOptions['dropName']
 }
 
 export interface DirectoryItem {
@@ -91,7 +93,7 @@ export class Vfs {
     this.#names = new Namespace(archive, this.#table)
     const retries = options.writeMode === 'back'
     this.#writeBack = new WriteBack({ log, quietMs: options.quietMs, retries })
-    const orders = new Orders({ archive, table: this.#table })
+    const orders = new Orders({ archive, table: this.#table, dropName: options.dropName })
     const shared = { ...options, table: this.#table, names: this.#names, writeBack: this.#writeBack, orders }
     const local = { ...shared, now: options.now ?? Date.now }
     this.#ahead = new ListAhead({ archive, atOnce: options.listsAhead ?? 0, now: local.now })

@@ -113,6 +113,18 @@ describe.each(drivers)('orders in .xnat by the driver %s', (driver) => {
     expect(await rest('/data/projects/TEST/prearchive_code')).not.toContain('five')
   })
 
+  it('that are refused are told to who closes a duplicate first, leave no name, and can be given anew', async () => {
+    expected = [/EINVAL/, /EPERM/]
+    const nobody = 'TEST/.xnat/users/Members/nobody'
+    await expect(inMount(`touch ${nobody}`)).rejects.toThrow(/Invalid argument/)
+    await inMount(`: > ${nobody} || true`)
+    await expect(inMount(`: > ${nobody}; cp /dev/null ${nobody}`)).rejects.toThrow(/Invalid argument/)
+    // What the shell opens it does not look up before.
+    const file = 'TEST/.xnat/config/notes/first'
+    await inMount(`echo ' ' > ${file} || true`)
+    expect(await inMount(`echo text > ${file} && cat ${file}`)).toBe('text\n')
+  })
+
   it('run a search', async () => {
     const search =
       '<xdat:stored_search xmlns:xdat="http://nrg.wustl.edu/security"><xdat:root_element_name>xnat:subjectData</xdat:root_element_name><xdat:search_field><xdat:element_name>xnat:subjectData</xdat:element_name><xdat:field_ID>SUBJECT_LABEL</xdat:field_ID></xdat:search_field></xdat:stored_search>'
