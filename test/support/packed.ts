@@ -1,4 +1,4 @@
-import { access, readFile, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { repository, shell } from './processes.js'
 
@@ -11,22 +11,27 @@ export interface Packed {
 /** Names the folder that the global set-up has made, and removes at the end. */
 export const sharedFolder = 'XNATFS_TEST_SHARED'
 
+/** Files of tests that run at the same time wait for the one that packs. */
+const packUnlessPacked = `
+exec 9> "$SHARED/lock"
+flock 9
+[ ! -e "$SHARED/packed.json" ] || exit 0
+scripts/build-native --prebuilt
+npm pack --ignore-scripts --json --pack-destination "$SHARED" > "$SHARED/packed.new"
+mv "$SHARED/packed.new" "$SHARED/packed.json"`
+
 export async function packedOnce(): Promise<Packed> {
   const folder = process.env[sharedFolder]
   if (folder === undefined)
     throw new Error(`${sharedFolder} is not set: is test/support/build.ts the set-up?`)
-  const record = join(folder, 'packed.json')
-  const isThere = await access(record).then(
-    () => true,
-    () => false,
-  )
-  if (isThere) return JSON.parse(await readFile(record, 'utf8')) as Packed
-  const command = `scripts/build-native --prebuilt && npm pack --ignore-scripts --json --pack-destination ${folder}`
-  const said = await shell(command, { cwd: repository, timeoutMs: 300_000 })
-  const [made] = JSON.parse(said.slice(said.indexOf('['))) as { filename: string; files: Packed['files'] }[]
-  const packed = { path: join(folder, made!.filename), files: made!.files }
-  await writeFile(record, JSON.stringify(packed))
-  return packed
+  await shell(`set -e; ${packUnlessPacked}`, {
+    cwd: repository,
+    env: { SHARED: folder },
+    timeoutMs: 300_000,
+  })
+  const said = await readFile(join(folder, 'packed.json'), 'utf8')
+  const [made] = JSON.parse(said) as { filename: string; files: Packed['files'] }[]
+  return { path: join(folder, made!.filename), files: made!.files }
 }
 
 /** Installs the package as its README says, with a prefix of its own, and without network. */
