@@ -4,10 +4,19 @@ import { defineConfig } from 'vitest/config'
 /** vitest leaves one core for itself, and so one for the tests where there are two; it has next to nothing to do. */
 const maxWorkers = Math.max(2, availableParallelism() - 1)
 
-/** What measures, and what mounts: mounts share /dev/fuse and two cores. */
-const oneFileAtATime = { fileParallelism: false, sequence: { groupOrder: 1 } }
+/**
+ * What mounts waits more than it works: for processes to start, for the kernel, for the disk. Nothing is measured there; what
+ * is polled may take longer where there are many at it.
+ */
+const mounted = {
+  globalSetup: './test/support/build.ts',
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+  expect: { poll: { timeout: 20_000 } },
+  sequence: { groupOrder: 1 },
+}
 
-/** Unit, integration and emulator tests run in parallel; then the others, one file at a time. */
+/** Unit, integration and emulator tests run in parallel; then what mounts, in parallel, too; then what measures, one file at a time. */
 export default defineConfig({
   test: {
     maxWorkers,
@@ -18,6 +27,9 @@ export default defineConfig({
         test: { name: 'integration', include: ['test/integration/**/*.test.ts'], testTimeout: 30_000 },
       },
       { test: { name: 'emulator', include: ['test/emulator/**/*.test.ts'], testTimeout: 30_000 } },
+      { test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], ...mounted } },
+      { test: { name: 'conformance', include: ['test/conformance/**/*.test.ts'], ...mounted } },
+      { test: { name: 'crash', include: ['test/crash/**/*.test.ts'], ...mounted } },
       {
         test: {
           name: 'budget',
@@ -25,37 +37,8 @@ export default defineConfig({
           include: ['test/budget/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          ...oneFileAtATime,
-        },
-      },
-      {
-        test: {
-          name: 'e2e',
-          globalSetup: './test/support/build.ts',
-          include: ['test/e2e/**/*.test.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-          ...oneFileAtATime,
-        },
-      },
-      {
-        test: {
-          name: 'conformance',
-          globalSetup: './test/support/build.ts',
-          include: ['test/conformance/**/*.test.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-          ...oneFileAtATime,
-        },
-      },
-      {
-        test: {
-          name: 'crash',
-          globalSetup: './test/support/build.ts',
-          include: ['test/crash/**/*.test.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-          ...oneFileAtATime,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],
