@@ -1,4 +1,3 @@
-import { XnatClient } from '../xnat/client.js'
 import type { Credentials } from '../xnat/session.js'
 import { findCredentials, logInOf } from './credentials.js'
 import type { FoundCredentials } from './credentials.js'
@@ -44,6 +43,7 @@ function readable<T>(read: () => Promise<T | undefined>): Promise<T | undefined>
 }
 
 async function userOfSession(url: string, jsession: string, flags: ConnectionFlags): Promise<string> {
+  const { XnatClient } = await import('../xnat/client.js')
   const credentials = { user: 'the session of XNAT_JSESSION', jsession }
   const user = await withSession(url, credentials, flags, (session) =>
     new XnatClient(session).whoAmI(),

@@ -12,8 +12,7 @@ import { findLogIn } from './find-log-in.js'
 import type { MountFlags } from './flags.js'
 import { resolveMountpoint } from './mount-point.js'
 import { Terminal } from './lost-terminal.js'
-import { RunningMount } from './mount.js'
-import type { MountPlan } from './mount.js'
+import type { MountPlan, RunningMount } from './mount.js'
 import { forgetSecrets, secretNames } from './secret-environment.js'
 import { insecureWarning, reachOf } from './server-access.js'
 import { compilePatiently } from './patient-compiler.js'
@@ -35,11 +34,17 @@ export async function mountCommand(path: string, given: MountFlags): Promise<Exi
   if (reach.isInsecure) process.stderr.write(`xnatfs: ${insecureWarning(url)}\n`)
   const plan = { url, part, mountpoint, flags, reach, logIn: await findLogIn(url, flags) }
   forgetSecrets(secretNames(process.env))
-  if (flags.foreground) return serveUntilEnd(plan, await RunningMount.start(plan, logTo(flags)))
+  if (flags.foreground) return serveUntilEnd(plan, await startMount(plan, logTo(flags)))
   const log = await startDaemon(process.argv.slice(2), await logOf(flags, mountpoint), plan)
   const what = part === '' ? url : `${part} of ${url}, read-only,`
   process.stdout.write(`${what} is mounted on ${mountpoint}; log: ${log}\n`)
   return exitCodes.success
+}
+
+/** All that a mount is made of is loaded where it is served, and not by the process that starts that one. */
+async function startMount(plan: MountPlan, log: Log, unwanted?: AbortSignal): Promise<RunningMount> {
+  const { RunningMount: Mount } = await import('./mount.js')
+  return Mount.start(plan, log, unwanted)
 }
 
 /** Where the process in the background is to log. */
@@ -63,7 +68,7 @@ export async function serveInBackground(): Promise<ExitCode> {
   const unwanted = starterGone()
   let mount: RunningMount
   try {
-    mount = await RunningMount.start(plan, log, unwanted)
+    mount = await startMount(plan, log, unwanted)
   } catch (error) {
     const { exitCode, refusal } = toCliError(error)
     if (unwanted.aborted) log.info(`${plan.mountpoint} is not mounted: ${causeChain(error)}`)

@@ -1,9 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { causeChain } from '../util/log.js'
 import type { Reach } from '../xnat/dispatcher.js'
-import { Http } from '../xnat/http.js'
-import { Session } from '../xnat/session.js'
-import type { Credentials } from '../xnat/session.js'
+import type { Credentials, Session } from '../xnat/session.js'
 import type { Environment } from './credentials.js'
 import { CliError, exitCodes } from './exit.js'
 import type { ConnectionFlags } from './flags.js'
@@ -26,7 +24,10 @@ export function insecureWarning(url: string): string {
   return `--insecure: the certificate of ${url} is NOT checked. Anybody on the way can read the password and change data. Use --ca-file instead.`
 }
 
-/** Talks to a server for the length of one short command, and leaves no session behind. */
+/**
+ * Talks to a server for the length of one short command, and leaves no session behind. What that takes is loaded here: most who start
+ * a mount leave the talking to it.
+ */
 export async function withSession<T>(
   url: string,
   credentials: Credentials | undefined,
@@ -35,6 +36,7 @@ export async function withSession<T>(
 ): Promise<T> {
   const reach = reachOf(url, flags, process.env)
   if (reach.isInsecure) process.stderr.write(`xnatfs: ${insecureWarning(url)}\n`)
+  const [{ Http }, { Session }] = await Promise.all([import('../xnat/http.js'), import('../xnat/session.js')])
   const http = new Http({ baseUrl: url, userAgent: `xnatfs/${version()}`, reach })
   const session = new Session(http, credentials)
   try {
