@@ -27,13 +27,14 @@ describe.runIf(isEmulated)('xnat-wire.md §11.4: what the server does by itself'
     expect(await status(`validate-archive?src=${waiting}&src=${waiting}`)).toBe(400)
   })
 
-  test('what cannot be archived: nobody named it, it is not there, of no project, not allowed', async () => {
+  test('what cannot be archived: nobody named it, it is not there, of no project, not allowed, still coming', async () => {
     const unassigned = '/prearchive/projects/Unassigned/20260101_120000123/PRE4'
     expect(await status('archive')).toBe(404)
     expect(await status('archive?src=/archive/projects/TEST')).toBe(400)
     expect(await status(`archive?src=${waiting}0`)).toBe(404)
     expect(await status(`archive?src=${unassigned}`)).toBe(400)
     expect(await status(`archive?src=${waiting}`, 'outsider')).toBe(403)
+    expect(await status('archive?src=/prearchive/projects/ODD/20260101_120000123/PRE3')).toBe(403)
     expect((await server.request('GET', `/data/services/archive?src=${waiting}`)).status).toBe(405)
   })
 

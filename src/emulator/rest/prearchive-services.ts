@@ -18,6 +18,9 @@ import { statusLog } from './transaction-status.js'
 
 const SOURCE = /^\/(?:data\/)?prearchive\/projects\/([^/]+)\/([^/]+)\/([^/]+)$/
 
+/** In all other states the server is at work on a session. */
+const RESTING: ReadonlySet<string> = new Set(['READY', 'ERROR', 'CONFLICT'])
+
 function sourcesOf(queries: readonly Query[]): string[] {
   return queries.flatMap((query) => query.all('src'))
 }
@@ -59,6 +62,8 @@ export function archiveService(context: RestContext): RestResource {
       const sessions = sessionsNamed(context, sourcesToArchive(queries))
       if (sessions.some(({ project }) => project === null))
         throw new StatusError(400, 'Cannot archive sessions from the Unassigned folder.')
+      const busy = sessions.find(({ status }) => !RESTING.has(status))
+      if (busy) throw new StatusError(403, `Session ${busy.folderName} is locked: ${busy.status}`)
       const overwrite = lastOf(queries, 'overwrite')
       const uris: string[] = []
       for (const session of sessions) uris.push(await archiveSession(context, session, overwrite))
