@@ -49,13 +49,14 @@ function isOfLocalFiles(code: unknown): code is keyof typeof nextStepOfLocal {
   return typeof code === 'string' && Object.hasOwn(nextStepOfLocal, code)
 }
 
-/** Operations whose ESTALE or EEXIST tells a user about bytes that did not arrive. */
+/** Operations whose ESTALE, EEXIST or ENOENT tells a user about bytes that did not arrive, or what was not made. */
 const carriers = new Set(['read', 'flush', 'fsync', 'rename', 'mkdir'])
+const losses: ReadonlySet<ErrnoName> = new Set(['ESTALE', 'EEXIST', 'ENOENT'])
 
 /** The errno of this system, and the one line in the log, of whatever a file system operation failed with. */
 export function errnoOf(error: unknown, operation: string, log: Log): Errno {
   if (error instanceof FsError) {
-    const isLoss = carriers.has(operation) && (error.code === 'ESTALE' || error.code === 'EEXIST')
+    const isLoss = carriers.has(operation) && losses.has(error.code)
     log[isLoss ? 'warn' : loudness[error.code]](`${operation}: ${error.code} ${error.message}`)
     return constants.errno[error.code as keyof typeof constants.errno]
   }
