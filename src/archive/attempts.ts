@@ -1,3 +1,4 @@
+import { comesTrue } from '../util/overdue.js'
 import { sleep } from '../util/sleep.js'
 import { mayHaveReached } from '../xnat/retry.js'
 import { XnatError } from '../xnat/xnat-error.js'
@@ -35,6 +36,21 @@ export function mayBeUnderWay(failure: unknown): boolean {
   if (!(failure instanceof XnatError)) return false
   if (failure.code === 'unreachable') return mayHaveReached(failure)
   return failure.code === 'timeout' || failure.status === 502
+}
+
+/** Projects, rights and groups are told from caches, which take a second to hear of a change (xnat-wire.md §5). */
+const longestCachedMs = 3000
+
+/**
+ * Looks again and again whether the server shows what it says it has done.
+ * @param mostMs not longer than this
+ */
+export function comesToLight(
+  isSo: () => Promise<boolean>,
+  mostMs: number = longestCachedMs,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  return comesTrue(isSo, Date.now() + Math.min(mostMs, longestCachedMs), signal)
 }
 
 /**

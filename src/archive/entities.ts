@@ -2,6 +2,7 @@ import { FsError } from '../util/fs-error.js'
 import type { ItemAddress } from '../xnat/address.js'
 import type { XnatClient } from '../xnat/client.js'
 import type { ItemPlace } from './layout.js'
+import { comesToLight } from './attempts.js'
 import { withReason } from './refusals.js'
 import { ofCategory } from './resources.js'
 
@@ -33,10 +34,13 @@ const entityLevels: ReadonlySet<string> = new Set([
 export class Entities {
   readonly #client: XnatClient
   readonly #types: NewTypes
+  readonly #overdueMs: number
 
-  constructor(client: XnatClient, types: NewTypes) {
+  /** @param overdueMs not longer than this does anything wait for the server to show what it has done */
+  constructor(client: XnatClient, types: NewTypes, overdueMs: number) {
     this.#client = client
     this.#types = types
+    this.#overdueMs = overdueMs
   }
 
   /** @throws FsError EEXIST when there is one of this name */
@@ -50,8 +54,11 @@ export class Entities {
       if ((await make(item, xsiType)) !== created) throw exists()
     }
     const types = this.#types
-    if (parent.level === 'root') await make({ project: label })
-    else if (parent.level === 'project') await makeNew({ project: project!, subject: label })
+    if (parent.level === 'root') {
+      await make({ project: label })
+      // Where it does not, whoever lists it next says so.
+      await comesToLight(() => this.#isThere(parent, label, signal), this.#overdueMs, signal)
+    } else if (parent.level === 'project') await makeNew({ project: project!, subject: label })
     else if (parent.level === 'subject')
       await makeNew({ project: project!, subject: subject!, experiment: label }, types.session)
     else if (parent.level === 'assessors') await makeNew({ ...parent.item, assessor: label }, types.assessor)

@@ -56,7 +56,7 @@ export class Writer {
   constructor(options: WriterOptions) {
     const { session, client, cache, log, mostStreams, newTypes } = options
     this.#overdueMs = options.overdueMs ?? overdueMs
-    this.#entities = new Entities(client, newTypes)
+    this.#entities = new Entities(client, newTypes, this.#overdueMs)
     this.#session = session
     this.#client = client
     this.#cache = cache

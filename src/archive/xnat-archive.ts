@@ -122,7 +122,7 @@ export class XnatArchive implements Archive {
       sources: (signal) => this.#sources(signal),
     })
     this.#bundles = new Bundles(session, md5)
-    const shared = { client: this.#client, cache: this.#cache }
+    const shared = { client: this.#client, cache: this.#cache, overdueMs: options.overdueMs }
     const allows = allowedBy(options)
     this.#control = new ControlWriter({ ...shared, runs: this.#runs, answers: this.#answers, allows })
     this.#userCache = new UserCacheWriter({

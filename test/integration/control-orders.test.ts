@@ -18,7 +18,7 @@ const session = 'TEST/1/MR1'
 beforeAll(async () => {
   emulator = await startEmulator()
   await put(emulator, '/data/projects/OTHER')
-  local = await startLocalVfs(emulator)
+  local = await startLocalVfs(emulator, { overdueMs: 0 })
   fs = vfsFileSystem(local.vfs)
 })
 afterAll(async () => {

@@ -7,6 +7,7 @@ import { unassigned } from '../../xnat/prearchive-client.js'
 import type { PrearchivedAddress, PrearchivedSession } from '../../xnat/prearchive-client.js'
 import { XnatError } from '../../xnat/xnat-error.js'
 import type { DirectoryEntry, FileEntry } from '../archive.js'
+import { comesToLight } from '../attempts.js'
 import { otherwise } from '../errors.js'
 import type { ListingCache } from '../listing-cache.js'
 import { unescapeName } from '../names.js'
@@ -23,6 +24,8 @@ import { settingPathIn } from './settings.js'
 export interface ControlWriterOptions extends ServiceWriterOptions {
   readonly cache: ListingCache
   readonly runs: SearchRuns
+  /** Not longer than this does anything wait for the server to show what it has done. */
+  readonly overdueMs?: number | undefined
 }
 
 /**
@@ -91,7 +94,9 @@ export class ControlWriter {
       })
     try {
       await control.share(item, project, signal)
-      if ((await this.#projectsOf(item, signal)).some(({ id }) => id === project)) return
+      const isShared = async (): Promise<boolean> =>
+        (await this.#projectsOf(item, signal)).some(({ id }) => id === project)
+      if (await this.#isSeen(isShared, signal)) return
       throw otherwise(`share with ${name}: the server says it is done, and does not list it`)
     } finally {
       this.#forget(() => true)
@@ -115,7 +120,9 @@ export class ControlWriter {
         )
       if (!others.some(({ id }) => id === project)) return // gone already, as wanted
       await client.control.unshare(item, project, signal)
-      if ((await this.#projectsOf(item, signal)).every(({ id }) => id !== project)) return
+      const isOver = async (): Promise<boolean> =>
+        (await this.#projectsOf(item, signal)).every(({ id }) => id !== project)
+      if (await this.#isSeen(isOver, signal)) return
       throw otherwise(`un-share ${project}: the server says it is done, and still lists it`)
     } finally {
       this.#forget(() => true)
@@ -153,10 +160,14 @@ export class ControlWriter {
     refuseIf(name, change.refusal(bytes.toString()))
     await control.change(change, bytes, signal)
     if (!document.isValue) return
-    const [wanted, now] = [bytes, await control.document(document, signal)].map((text) =>
-      text.toString().trim(),
-    )
-    if (now !== wanted) throw otherwise(`${name} is set to ${wanted}, but the server says ${now}`)
+    const wanted = bytes.toString().trim()
+    let now: string | undefined
+    const isSet = async (): Promise<boolean> => {
+      now = (await control.document(document, signal)).toString().trim()
+      return now === wanted
+    }
+    if (await this.#isSeen(isSet, signal)) return
+    throw otherwise(`${name} is set to ${wanted}, but the server says ${now}`)
   }
 
   /** XNAT keeps any ID, and says 200 whatever becomes of it. */
@@ -222,7 +233,8 @@ export class ControlWriter {
     const known = await this.#logins(signal)
     refuseIf(login, known && !known.includes(login) ? 'the server knows nobody of this name' : undefined)
     await control.addMember(project, member, signal)
-    if (includes(await control.members(project, signal), member)) return
+    const isMember = async (): Promise<boolean> => includes(await control.members(project, signal), member)
+    if (await this.#isSeen(isMember, signal)) return
     throw new FsError('EINVAL', `${login}: the server says 200, but does not list it in ${member.role}`, {
       nextStep: 'see in a browser whether the name is right and the account active',
     })
@@ -234,7 +246,8 @@ export class ControlWriter {
     const member = { role: place.subject!, login }
     if (!includes(await control.members(project, signal), member)) return // gone already, as wanted
     await control.removeMember(project, member, signal)
-    if (!includes(await control.members(project, signal), member)) return
+    const isNone = async (): Promise<boolean> => !includes(await control.members(project, signal), member)
+    if (await this.#isSeen(isNone, signal)) return
     throw otherwise(`remove ${login}: the server says it is done, and still lists it`)
   }
 
@@ -276,6 +289,10 @@ export class ControlWriter {
     const { client, runs } = this.#options
     refuseIf(name, searchRefusal(bytes.toString()))
     runs.keep(name, bytes, await client.control.runSearch(bytes, signal))
+  }
+
+  #isSeen(isSo: () => Promise<boolean>, signal?: AbortSignal): Promise<boolean> {
+    return comesToLight(isSo, this.#options.overdueMs, signal)
   }
 
   #projectsOf(item: ItemAddress, signal?: AbortSignal): Promise<ItemProject[]> {
