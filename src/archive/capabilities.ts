@@ -3,7 +3,7 @@ import { longestNameBytes } from '../util/longest-name.js'
 import { isNameableScan } from '../xnat/address.js'
 import { storedAs } from '../xnat/wire-path.js'
 import type { Capability, Entry } from './archive.js'
-import { controlLack } from './control/control-lacks.js'
+import { controlLack, orderOf } from './control/control-lacks.js'
 import type { Lack } from './control/control-lacks.js'
 import { isEntity } from './entities.js'
 import { isTree, levels, placeOf } from './layout.js'
@@ -41,7 +41,12 @@ export function missingCapability(
   }
   if (place.level === 'control' || place.level === 'control-file') {
     const lack = controlLack(place, capability, newName, options)
-    return lack && deny(lack.code, lack)
+    if (lack) return deny(lack.code, lack)
+    // What is no order would be taken for a file, and wait for ever to be sent.
+    const isWrite = place.level === 'control-file' && capability === 'write'
+    if (!isWrite || orderOf(place.in, entry.name) !== undefined) return undefined
+    const nextStep = 'write the file of `.xnat` that it is'
+    return deny('EPERM', { reason: 'it is told by another name, and changed by that', nextStep })
   }
   if (place.level === 'prearchived-file')
     return deny('EPERM', {

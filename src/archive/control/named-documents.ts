@@ -90,10 +90,12 @@ function baseOf(label: string, ending: string): string | undefined {
 }
 
 /** The file by which the document is changed that a URI of REST names: of `kept?` that is `kept.xml`. */
-export function keptName({ kind, of }: ControlPlace, name: string): string {
+export function keptName(place: ControlPlace, name: string): string {
+  const { kind, of } = place
   if (!name.endsWith('?')) return name
   const own = name.slice(0, -1)
   if (kind === 'item' && own === '') return `${of}.xml`
+  if (kind === 'item') return Object.hasOwn(itemDocuments[of](place), own) ? own : name
   return kind === 'saved' || kind === 'workflows' ? `${own}.xml` : name
 }
 
