@@ -26,7 +26,15 @@ export default defineConfig({
       {
         test: { name: 'integration', include: ['test/integration/**/*.test.ts'], testTimeout: 30_000 },
       },
-      { test: { name: 'emulator', include: ['test/emulator/**/*.test.ts'], testTimeout: 30_000 } },
+      {
+        // Its files mock no module: the emulator is loaded once for all of them.
+        test: {
+          name: 'emulator',
+          include: ['test/emulator/**/*.test.ts'],
+          testTimeout: 30_000,
+          isolate: false,
+        },
+      },
       { test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], ...mounted } },
       { test: { name: 'conformance', include: ['test/conformance/**/*.test.ts'], ...mounted } },
       { test: { name: 'crash', include: ['test/crash/**/*.test.ts'], ...mounted } },
