@@ -8,6 +8,7 @@ import type { Md5 } from '../util/md5.js'
 import { Vfs } from '../vfs/vfs.js'
 import type { Reach } from '../xnat/dispatcher.js'
 import { Http } from '../xnat/http.js'
+import type { RetryPolicy } from '../xnat/retry.js'
 import { Session } from '../xnat/session.js'
 import type { Credentials, SessionOptions } from '../xnat/session.js'
 import { Traffic } from '../xnat/traffic.js'
@@ -47,6 +48,8 @@ export interface AssemblyPlan {
   readonly stagingDirectory: string
   /** So long the server may take for what nobody waits for any more; default: `overdueMs`. */
   readonly overdueMs?: number | undefined
+  /** How often the server is asked again, and after what waits; default: `defaultRetryPolicy`. */
+  readonly retry?: RetryPolicy | undefined
   readonly reach?: Reach
   readonly latest?: SessionOptions['latest']
   readonly onRefused?: SessionOptions['onRefused']
@@ -73,6 +76,7 @@ export function assemble(plan: AssemblyPlan): Assembly {
     userAgent: `xnatfs/${version()}`,
     connections: flags.connections,
     ...(reach && { reach }),
+    ...(plan.retry && { retry: plan.retry }),
     observer: new Traffic(counters, flags.traceHttp ? log : undefined),
   })
   const session = new Session(http, credentials, {

@@ -10,6 +10,10 @@ import type { LocalVfs } from '../support/local-vfs.js'
 import { abandonJournals } from '../support/journals.js'
 import { Server } from '../support/server.js'
 import { vfsFileSystem } from '../support/vfs-file-system.js'
+import { defaultRetryPolicy } from '../../src/xnat/retry.js'
+
+/** A server that is away is known to be away soon. */
+const retry = { ...defaultRetryPolicy, delaysMs: [1, 1, 1, 1] }
 
 /** Of the generated sample. */
 const session = 'TEST/1/MR1'
@@ -36,7 +40,7 @@ async function start(
   flags = {},
   journalRoot?: string,
 ): Promise<LocalVfs & { fs: FileSystem }> {
-  const local = await startLocalVfs(access, { cacheDir, ...flags }, journalRoot)
+  const local = await startLocalVfs(access, { cacheDir, retry, ...flags }, journalRoot)
   running.add(local)
   return { ...local, fs: vfsFileSystem(local.vfs) }
 }

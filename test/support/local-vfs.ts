@@ -9,6 +9,7 @@ import { defaultMountFlags } from '../../src/cli/options.js'
 import type { MountFlags } from '../../src/cli/flags.js'
 import { Log } from '../../src/util/log.js'
 import type { Vfs } from '../../src/vfs/vfs.js'
+import type { RetryPolicy } from '../../src/xnat/retry.js'
 import type { Server } from './server.js'
 
 export interface LocalVfs {
@@ -26,6 +27,7 @@ export interface LocalVfs {
 /** Of a mount, and what users cannot choose. */
 export interface LocalVfsFlags extends Partial<MountFlags> {
   readonly overdueMs?: number
+  readonly retry?: RetryPolicy
   readonly settle?: (ino: number) => Promise<void>
 }
 
@@ -37,7 +39,7 @@ type ServerAccess = Pick<Server, 'url' | 'user' | 'password'>
  */
 export async function startLocalVfs(
   server: ServerAccess,
-  { overdueMs, settle, ...flags }: LocalVfsFlags = {},
+  { overdueMs, retry, settle, ...flags }: LocalVfsFlags = {},
   journalRoot?: string,
 ): Promise<LocalVfs> {
   const root = journalRoot ?? (await mkdtemp(join(tmpdir(), 'xnatfs-vfs-')))
@@ -62,6 +64,7 @@ export async function startLocalVfs(
     cache,
     stagingDirectory: journal.directory,
     overdueMs,
+    retry,
     ...(settle && { settle }),
   })
   await journal.resume(assembly.vfs, log)
