@@ -26,6 +26,29 @@ export async function withReason(
   }
 }
 
+/**
+ * Runs a change so that it tells where no URL means its scan alone: XNAT looks for one by its ID and by its type, changes
+ * nothing where it finds two, and says that it is not there (xnat-wire.md §8).
+ */
+export async function naming<T>(
+  client: XnatClient,
+  { experiment, scan }: ItemAddress,
+  task: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await task()
+  } catch (error) {
+    if (experiment === undefined || scan === undefined) throw error
+    if (!(error instanceof XnatError) || error.code !== 'not-found') throw error
+    const scans = await client.scans(experiment).catch(() => [])
+    const isThere = scans.some(({ id }) => id === scan)
+    const other = scans.find(({ id, type }) => id !== scan && type === scan)
+    if (!isThere || !other) throw error
+    const reason = `scan ${scan}: XNAT changes nothing in it, for '${scan}' is the type of scan ${other.id} too`
+    throw new FsError('EPERM', reason, { nextStep: 'give that another type', cause: error })
+  }
+}
+
 /** Undefined where the server does not tell: a reason is not worth another failure. */
 function statusOf(client: XnatClient, experiment: string): Promise<string | undefined> {
   return client.control.document(statusDocument({ experiment })).then(

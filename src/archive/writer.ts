@@ -19,7 +19,7 @@ import { filePlaceOf, isTree, levels, placeOf } from './layout.js'
 import type { ItemPlace, ResourcePart, TreePlace } from './layout.js'
 import type { ListingCache } from './listing-cache.js'
 import { unescapeName } from './names.js'
-import { withReason } from './refusals.js'
+import { naming, withReason } from './refusals.js'
 import { isResourcesOf } from './sources.js'
 import { StreamedUploads } from './streamed-uploads.js'
 import { Uploads } from './uploads.js'
@@ -77,7 +77,11 @@ export class Writer {
     const plan = { ...fileIn(directory, name), replaces, source }
     const { resource } = plan.part.address
     const send = (): ReturnType<Uploads['send']> =>
-      this.#changing(resource, () => this.#uploads.send(plan, this.#locks.isLast(resource), signal))
+      this.#changing(resource, () =>
+        naming(this.#client, plan.part.address, () =>
+          this.#uploads.send(plan, this.#locks.isLast(resource), signal),
+        ),
+      )
     const sent = await this.#locks.run(resource, send, source.unwanted)
     // The next file of the resource is sent meanwhile.
     const others = this.#locks.isBusy(resource) ? this.#locks.idle(resource) : undefined
@@ -144,7 +148,7 @@ export class Writer {
       // One after the other, as `rm -r` does, each is preceded by the listing that followed the one before.
       const before = andWith.length === 0 ? this.#files.listRecently(part) : this.#files.list(part)
       if (!isIn(await before)) return // gone already, as wanted
-      if (!(await untilDone(remove, isGone, signal))) return
+      if (!(await naming(this.#client, address, () => untilDone(remove, isGone, signal)))) return
       if (!(await isGone()))
         throw new FsError('EIO', `the server says it deleted ${storedPath}, but still lists it`, {
           nextStep: 'look at it in a browser, and remove it again',
@@ -209,7 +213,8 @@ export class Writer {
     const isThere = async (): Promise<boolean> =>
       (await this.#client.resources(item, signal)).some((resource) => resource.label === label)
     try {
-      await untilDone(() => this.#client.createResource(item, label, signal), isThere, signal)
+      const make = (): Promise<void> => this.#client.createResource(item, label, signal)
+      await naming(this.#client, item, () => untilDone(make, isThere, signal))
     } finally {
       this.#forgetResources(item) // what failed may be done all the same, or was done by somebody else
     }
