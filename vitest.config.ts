@@ -27,7 +27,7 @@ export default defineConfig({
         test: { name: 'integration', include: ['test/integration/**/*.test.ts'], testTimeout: 30_000 },
       },
       {
-        // Its files mock no module: the emulator is loaded once for all of them.
+        // Its files mock no module and measure no memory: the emulator is loaded once for all of them.
         test: {
           name: 'emulator',
           include: ['test/emulator/**/*.test.ts'],
