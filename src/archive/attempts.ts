@@ -1,6 +1,6 @@
 import { comesTrue } from '../util/overdue.js'
 import { sleep } from '../util/sleep.js'
-import { mayHaveReached } from '../xnat/retry.js'
+import { isHungUp, mayHaveReached } from '../xnat/retry.js'
 import { XnatError } from '../xnat/xnat-error.js'
 import type { XnatErrorCode } from '../xnat/xnat-error.js'
 
@@ -26,7 +26,8 @@ export async function beforeAnother(
   failure: unknown,
   signal: AbortSignal | undefined,
 ): Promise<XnatError> {
-  if (!(failure instanceof XnatError) || attempt >= (attempts[failure.code] ?? 1)) throw failure
+  if (!(failure instanceof XnatError) || isHungUp(failure)) throw failure
+  if (attempt >= (attempts[failure.code] ?? 1)) throw failure
   await sleep(Math.min(retryMs * attempt, longestRetryMs) * (0.5 + Math.random()), signal)
   return failure
 }

@@ -107,6 +107,11 @@ export function mayHaveReached({ cause }: XnatError): boolean {
   return code !== 'ENOTFOUND' && !neverReached.has(code)
 }
 
+/** Whether a request has failed for this side has hung up: none will get through any more. */
+export function isHungUp({ cause }: XnatError): boolean {
+  return codeOf(cause) === 'UND_ERR_DESTROYED'
+}
+
 function codeOf(error: unknown): string {
   for (let e: unknown = error; e instanceof Error; e = e.cause) {
     if ('code' in e && typeof e.code === 'string') return e.code
