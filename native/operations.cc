@@ -139,11 +139,15 @@ Event onNode(fuse_req_t req, Op op, fuse_ino_t ino) {
   return event;
 }
 
-void getattr(fuse_req_t req, fuse_ino_t ino, fuse_file_info*) {
+void getattr(fuse_req_t req, fuse_ino_t ino, fuse_file_info* handle) {
   Session& session = sessionOf(req);
-  if (session.sharedOpens().getattr(req, ino, session.options().entryTimeoutSeconds))
+  if (session.sharedOpens().getattr(req, ino, session.options().entryTimeoutSeconds)) {
     session.counters().requests[static_cast<size_t>(Op::getattr)]++;
-  else submit(req, onNode(req, Op::getattr, ino));
+    return;
+  }
+  Event event = onNode(req, Op::getattr, ino);
+  if (handle && event.handle == 0) event.handle = handle->fh;
+  submit(req, std::move(event));
 }
 
 void setattr(fuse_req_t req, fuse_ino_t ino, struct stat* to, int which, fuse_file_info*) {

@@ -5,6 +5,7 @@ import { FileReaders } from '../data/file-readers.js'
 import { Counters } from '../util/counters.js'
 import type { Log } from '../util/log.js'
 import type { Md5 } from '../util/md5.js'
+import type { KernelTraits } from '../vfs/kernel-traits.js'
 import { Vfs } from '../vfs/vfs.js'
 import type { Reach } from '../xnat/dispatcher.js'
 import { Http } from '../xnat/http.js'
@@ -35,12 +36,9 @@ export interface AssemblyPlan {
   readonly flags: MountFlags
   readonly log: Log
   readonly cache: MountCache
-  /** From which size on the driver is told where a file lies in the cache; default: never. */
-  readonly backsFromBytes?: number
+  readonly kernel?: KernelTraits
   /** Called when something may have become known of a file. */
   readonly onNews?: () => void
-  /** Resolves when the kernel believes no size of this file that it was told before. */
-  readonly settle?: (ino: number) => Promise<void>
   /** The kernel is not to believe any more what it was told of a name. */
   readonly dropName?: (parent: number, name: string) => void
   readonly md5?: Md5 | undefined
@@ -120,8 +118,7 @@ export function assemble(plan: AssemblyPlan): Assembly {
     listsAhead: listsAhead(flags),
     isReadOnly: flags.readOnly ?? false,
     overdueMs: plan.overdueMs,
-    backsFromBytes: plan.backsFromBytes ?? Infinity,
-    ...(plan.settle && { settle: plan.settle }),
+    ...plan.kernel,
     dropName: plan.dropName,
     quietMs: flags.writeMode === 'back' ? flags.writeBackDelay * 1000 : emptyFileMs,
     uid: flags.uid ?? process.getuid!(),

@@ -91,8 +91,11 @@ export class RunningMount {
       cache,
       stagingDirectory: journal.directory,
       md5: driver.md5,
-      backsFromBytes: driver.backsFromBytes(),
-      settle: async (ino) => this.#fuse?.settle(ino),
+      kernel: {
+        backsFromBytes: driver.backsFromBytes(),
+        opensApart: driver.opensApart,
+        settle: async (ino) => this.#fuse?.settle(ino),
+      },
       dropName: (parent, name) => this.#fuse?.cache?.dropName(parent, name),
       onNews: () => this.#fuse?.cache?.expireOpens(),
       credentials: plan.logIn.credentials,

@@ -66,7 +66,10 @@ export interface FuseOperations {
   /** As `lookup`, for a driver that goes by paths: the kernel is not told the attributes, and goes on with those it has. */
   walk(parent: number, name: string, signal?: AbortSignal): MaybePromise<Attributes | Errno>
   forget(ino: number, count: number): void
-  /** @param isOpen whether a handle may be open of which the operations have not heard (`isRepeatable`) */
+  /**
+   * @param isOpen who asks has it open, or somebody may of whom the operations have not heard (`isRepeatable`); a driver by
+   * paths does not know
+   */
   getattr(ino: number, signal?: AbortSignal, isOpen?: boolean): MaybePromise<Attributes | Errno>
   setattr(ino: number, changes: AttributeRequest, signal?: AbortSignal): MaybePromise<Attributes | Errno>
   readlink(ino: number, signal?: AbortSignal): MaybePromise<string | Errno>
@@ -182,6 +185,8 @@ export interface FuseDriver {
   readonly md5?: Md5
   /** From which size on it gains by a `backingPath`, which costs something to name; Infinity: it cannot use one. */
   backsFromBytes(): number
+  /** Whether it keeps what the kernel has of one version of a file away from who has opened another. */
+  readonly opensApart: boolean
   /** Whether it can work on this machine; if not, why, and what to do. */
   probe(): Promise<DriverProbe>
   /** Resolves when the kernel's requests are being answered. @throws Error in words for the user */

@@ -18,6 +18,8 @@ const longestTakeUpMs = 100
 export class FuseNativeDriver implements FuseDriver {
   readonly name = 'fuse-native'
 
+  readonly opensApart = false
+
   backsFromBytes(): number {
     return Infinity
   }

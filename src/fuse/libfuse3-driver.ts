@@ -44,6 +44,8 @@ export class Libfuse3Driver implements FuseDriver {
     return pooledMd5(loadNativeBinding())
   }
 
+  readonly opensApart = true
+
   backsFromBytes(): number {
     return backedFromBytes
   }

@@ -37,3 +37,13 @@ export function sizedFile(file: FileEntry | undefined): SizedFile | undefined {
 export function removedMeanwhile({ path }: Node): FsError {
   return new FsError('ESTALE', `${path} was removed meanwhile`, { nextStep: 'look it up again' })
 }
+
+/** A handle is of an older version than what is there now. */
+export function changedMeanwhile({ path }: Node): FsError {
+  return new FsError('ESTALE', `${path} was changed on the server`, { nextStep: 'open it again' })
+}
+
+/** The kernel may believe the size of before. */
+export function resizedMeanwhile({ path }: Node): FsError {
+  return new FsError('ESTALE', `${path} has another size than before`, { nextStep: 'open it again' })
+}

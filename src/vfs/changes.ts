@@ -110,6 +110,7 @@ export class Changes {
     const { table, names } = this.#options
     const node = await names.require(parent, name, signal)
     this.#requireRemovable(parent, node)
+    const { newer } = node
     await this.#options.locals.bringHomeRemoved(node, signal)
     if (node.local) await this.#stopSending(node, node.local)
     try {
@@ -119,7 +120,7 @@ export class Changes {
       throw error
     }
     await node.local?.forget()
-    const stored = node.local ? node.local.replaces : node.file
+    const stored = newer ?? (node.local ? node.local.replaces : node.file)
     if (stored) {
       const hidden: Hidden = { hidden: stored }
       parent.overlay.set(name, hidden)

@@ -1,5 +1,6 @@
-import type { DirectoryEntry, Entry } from '../archive/archive.js'
+import type { DirectoryEntry, Entry, FileEntry } from '../archive/archive.js'
 import { FsError } from '../util/fs-error.js'
+import type { KernelTraits } from './kernel-traits.js'
 import { Node } from './node.js'
 import type { NodeKind } from './node.js'
 
@@ -7,6 +8,11 @@ export const rootIno = 1
 
 /** Nodes without any reference are kept this long in number: lookups come again, and times set here with them. */
 const idleNodesKept = 100_000
+
+export interface InodeTableOptions extends Pick<KernelTraits, 'opensApart'> {
+  /** How many nodes without any reference are kept. */
+  readonly idleKept?: number
+}
 
 /**
  * All nodes by inode number. The number is made of the identities along the path, so that it is the same in every
@@ -19,12 +25,14 @@ export class InodeTable {
   readonly #keys = new Map<Node, string>()
   /** The longest idle first. (lru-cache clears all of its arrays when its only entry is deleted: 0.5 ms at this size.) */
   readonly #idle = new Map<number, Node>()
+  readonly #options: InodeTableOptions
   readonly #idleKept: number
 
-  constructor(rootEntry: DirectoryEntry, idleKept = idleNodesKept) {
+  constructor(rootEntry: DirectoryEntry, options: InodeTableOptions = {}) {
     this.root = new Node(rootIno, 'directory', undefined, '', rootEntry)
     this.#byIno.set(rootIno, this.root)
-    this.#idleKept = idleKept
+    this.#options = options
+    this.#idleKept = options.idleKept ?? idleNodesKept
   }
 
   get size(): number {
@@ -51,7 +59,13 @@ export class InodeTable {
   /** The node of a directory's entry, made when it is not there yet. */
   intern(parent: Node, entry: Entry): Node {
     const known = this.#byKey.get(keyOf(parent, entry.id))
+    if (known?.isReadAsOther(entry)) {
+      if (this.#options.opensApart !== false) return this.#setAside(known, parent, entry)
+      known.newer = entry
+      return known
+    }
     if (known?.kind === entry.kind) {
+      known.newer = undefined
       if (!known.local) known.adopt(entry)
       known.name = entry.name
       known.entry ??= entry
@@ -105,6 +119,16 @@ export class InodeTable {
     if (node.isPinned || node === this.root) return
     if (node.isRemoved) this.#drop(node)
     else this.#setIdle(node)
+  }
+
+  /** As if the file had been replaced, by a rename say: who has it open goes on with the node, and has ESTALE at the worst. */
+  #setAside(old: Node, parent: Node, entry: FileEntry): Node {
+    old.isSetAside = true
+    old.isLost = true
+    this.detach(old)
+    const node = this.#create(parent, entry.kind, entry.name, entry.id, entry)
+    node.follow(old)
+    return node
   }
 
   #create(parent: Node, kind: NodeKind, name: string, id: string, entry: Entry | undefined): Node {

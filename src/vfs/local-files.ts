@@ -249,6 +249,7 @@ export class LocalFiles {
   makeLocal(node: Node): Promise<LocalFile> {
     return this.#makingLocal.run(String(node.ino), undefined, async () => {
       if (node.local) return node.local
+      if (node.isSetAside) throw removedMeanwhile(node)
       node.expectChange()
       if (node.handles === node.holds) await ascertain(node, this.#options, undefined)
       const file = sizedFile(node.file)
@@ -261,6 +262,10 @@ export class LocalFiles {
       const release = (): void => this.#options.readers.release(reader)
       try {
         const staging = await StagingFile.create(this.#places, baseOf(file, reader))
+        if (node.isSetAside) {
+          await staging.remove()
+          throw removedMeanwhile(node)
+        }
         node.local = this.#localFile(node, staging, file, release)
         return node.local
       } catch (error) {

@@ -50,6 +50,12 @@ export class Node {
   #local: LocalFile | undefined
   /** It is gone from the server, and its bytes were not brought here: what its name has there now are others. */
   isLost = false
+  /** How often the server had another version than before: handles of an older one are of other bytes. */
+  versions = 0
+  /** It was changed on the server while it was open; its name has another node since. */
+  isSetAside = false
+  /** What the server has by now, where who has it open keeps the node at the version that was opened. */
+  newer: FileEntry | undefined
   #isRemoved = false
   #onChange: (() => void) | undefined
   /** What is being written into a file that gives orders. */
@@ -76,6 +82,8 @@ export class Node {
   children = 0
   /** How many of `handles` are operations of the mount itself that need the node to stay as it is. */
   holds = 0
+  /** How many of `handles` may write. */
+  writable = 0
   /** Handles that may write and have not been closed, as far as is known. */
   writers = 0
   /** Versions that came one after the other and happened to have one time. */
@@ -106,6 +114,7 @@ export class Node {
 
   set local(local: LocalFile | undefined) {
     this.#changed()
+    this.newer = undefined
     // What was written through the kernel is as long as it believes.
     if (this.#local && !local) this.#reportedSizeBytes = this.#local.staging.sizeBytes
     this.#local = local
@@ -201,9 +210,34 @@ export class Node {
     const shown = this.shownTimeMs
     this.entry = entry
     if (!old || entry.kind !== 'file' || old.version === entry.version) return
+    this.versions++
     delete this.overrides.mtimeMs
     delete this.overrides.atimeMs
     if (this.shownTimeMs === shown) this.#sameTimes++
+  }
+
+  /** Who has opened a version of it to read would be told of another one, and is not to be. */
+  isReadAsOther(entry: Entry): entry is FileEntry {
+    const { file } = this
+    if (!file || entry.kind !== 'file' || entry.isUnread || file.isMade) return false
+    if (file.version === entry.version || this.#local || this.order) return false
+    this.#changed() // from now on who reads it is known
+    return this.handles > 0 && this.holds === 0 && this.writable === 0
+  }
+
+  /** It has the name of another one now, and what was set there. */
+  follow({ overrides: { mode, uid, gid }, shownTimeMs }: Node): void {
+    this.overrides = {
+      ...(mode !== undefined && { mode }),
+      ...(uid !== undefined && { uid }),
+      ...(gid !== undefined && { gid }),
+    }
+    if (this.shownTimeMs === shownTimeMs) this.shiftTime()
+  }
+
+  /** It has another time than before, so that a kernel that goes by times drops what it has of its bytes. */
+  shiftTime(): void {
+    this.#sameTimes++
   }
 
   /**
@@ -211,7 +245,8 @@ export class Node {
    * size and time unchanged take the bytes for unchanged too, and XNAT's times do not change with each version.
    */
   get shownTimeMs(): number {
-    const { entry } = this
+    // Who looks whether it has changed is told that it has.
+    const entry = this.newer ?? this.entry
     if (entry?.kind !== 'file') return entry?.mtimeMs ?? 0
     const seconds = Math.floor(entry.mtimeMs / 1000)
     return seconds * 1000 + ((hashOf(entry.version) + this.#sameTimes) % 1000)

@@ -7,10 +7,11 @@ import { FsError } from '../util/fs-error.js'
 import type { Log } from '../util/log.js'
 import { withSignal } from '../util/single-flight.js'
 import type { Pieces } from '../util/pieces.js'
-import { ascertain, removedMeanwhile, sizedFile } from './ascertain.js'
+import { ascertain, changedMeanwhile, removedMeanwhile, resizedMeanwhile, sizedFile } from './ascertain.js'
 import { sizeOf } from './attributes.js'
 import { HandleTable } from './handle-table.js'
 import type { InodeTable } from './inode-table.js'
+import type { KernelTraits } from './kernel-traits.js'
 import type { LocalFile } from './local-file.js'
 import type { LocalFiles } from './local-files.js'
 import type { Namespace } from './namespace.js'
@@ -19,8 +20,9 @@ import type { Node } from './node.js'
 import type { Orders } from './orders.js'
 import type { Streams } from './streams.js'
 import { surroundingsOf } from './surroundings.js'
+import { takeNewer } from './take-newer.js'
 
-export interface OpenFilesOptions {
+export interface OpenFilesOptions extends KernelTraits {
   readonly archive: Archive
   readonly readers: FileReaders
   readonly writeBack: WriteBack
@@ -30,11 +32,8 @@ export interface OpenFilesOptions {
   readonly streams: Streams
   readonly orders: Orders
   readonly isReadOnly: boolean
-  /** From which size on open() names the local file of a cached one; default: never. */
-  readonly backsFromBytes?: number
   readonly log: Log
   readonly now: () => number
-  readonly settle?: (ino: number) => Promise<void>
 }
 
 export interface Opened {
@@ -60,6 +59,8 @@ interface FileHandle {
   readonly canWrite: boolean
   /** The version that was opened: what is read is of this one or an error. */
   readonly file: SizedFile | undefined
+  /** As the node has it while it is that version, or what was made of it here. */
+  readonly versions: number
   reading: Reading | undefined
   ahead: ReadAhead | undefined
   /** Who opened it drops what the kernel has of other versions, and has done so when the handle is used or closed. */
@@ -85,10 +86,14 @@ export class OpenFiles {
 
   async open(node: Node, canWrite: boolean, signal?: AbortSignal): Promise<Opened> {
     if (node.kind === 'directory') throw new FsError('EISDIR', `${node.path} is a directory`)
+    if (node.isSetAside) throw removedMeanwhile(node)
     await this.#options.names.refreshToOpen(node, signal)
     if (canWrite) this.requireWritable(node)
     if (!node.local) {
-      await ascertain(node, this.#options, signal)
+      do {
+        if (node.newer) await takeNewer(node, canWrite, this.#options, signal)
+        await ascertain(node, this.#options, signal)
+      } while (node.newer)
       this.#checkReported(node)
       await this.#settle(node)
     }
@@ -117,7 +122,11 @@ export class OpenFiles {
     const isApart = version !== undefined && !keepCache && !canWrite && this.#isOpenAsOther(node, version)
     // Until it is used a second open must not keep what this one is about to drop.
     if (!isApart) node.openedVersion = keepCache ? version : undefined
+    // Where the kernel goes by the time it would keep what another open is about to drop.
+    if (version !== undefined && openedVersion === undefined && this.#options.opensApart === false)
+      node.shiftTime()
     table.ref(node, 'handles')
+    if (canWrite) node.writable++
     if (node.parent) this.#options.readers.prefetch.opened(node.parent.ino)
     if (givesOrders) orders.opened(node)
     else if (canWrite) {
@@ -128,6 +137,7 @@ export class OpenFiles {
       node,
       canWrite,
       file,
+      versions: node.versions,
       reading: undefined,
       ahead: undefined,
       isDropping: version !== undefined && !keepCache && !isApart,
@@ -145,11 +155,12 @@ export class OpenFiles {
   read(number: number, offset: number, lengthBytes: number, signal?: AbortSignal): MaybePromise<Pieces> {
     const handle = this.#handles.get(number)
     const { node, file } = handle
+    this.#requireSameFile(handle)
     if (node.local) return node.local.staging.read(offset, lengthBytes, signal)
     if (node.order && handle.canWrite) return node.order.read(offset, lengthBytes)
     if (!file) return new Uint8Array(0)
-    if (node.isLost) throw removedMeanwhile(node)
     this.#requireOpenedVersion(handle)
+    if (node.isLost) throw removedMeanwhile(node)
     this.#endDropping(handle)
     handle.reading ??= this.#options.readers.open(file, surroundingsOf(node, this.#options.archive))
     handle.ahead ??= new ReadAhead(file.sizeBytes)
@@ -178,6 +189,7 @@ export class OpenFiles {
     const { node } = handle
     this.#requireCanWrite(handle)
     if (node.order) return node.order.write(offset, bytes)
+    this.#requireSameFile(handle)
     this.#startWriting(handle) // one descriptor of several was closed; this is another
     if (node.local) return this.#writeLocal(node, node.local, offset, bytes)
     this.#requireOpenedVersion(handle)
@@ -215,8 +227,9 @@ export class OpenFiles {
     }
   }
 
-  async truncate(node: Node, sizeBytes: number): Promise<void> {
+  async truncate(node: Node, sizeBytes: number, signal?: AbortSignal): Promise<void> {
     this.requireWritable(node)
+    if (node.newer) await takeNewer(node, true, this.#options, signal)
     if (node.order) return node.order.truncate(sizeBytes)
     if (this.#options.orders.isGivenBy(node))
       throw new FsError('EINVAL', `${node.path}: what gives orders to the server has no parts`, {
@@ -226,6 +239,7 @@ export class OpenFiles {
     if (!node.local && node.file?.sizeBytes === sizeBytes) return
     const release = this.#options.locals.hold(node)
     try {
+      if (node.isSetAside) throw removedMeanwhile(node)
       if (sizeBytes === 0 && node.local?.isOutrun && node.handles <= 2)
         await this.#startOver(node, node.local)
       const local = node.local ?? (await this.#options.locals.makeLocal(node))
@@ -293,6 +307,7 @@ export class OpenFiles {
     if (node.order && canWrite) this.#options.orders.released(node, node.order)
     this.#stopWriting(handle)
     node.handles--
+    if (canWrite) node.writable--
     if (node.handles === 0) this.#backing.delete(node)
     if (node.local) this.#options.locals.settle(node, node.local)
     this.#options.table.release(node)
@@ -332,9 +347,15 @@ export class OpenFiles {
     throw new FsError('EBADF', `${node.path} is not open for writing`, { nextStep: 'open it for that' })
   }
 
-  #requireOpenedVersion({ node, file }: FileHandle): void {
-    if (!file || file.version === node.file?.version) return
-    throw new FsError('ESTALE', `${node.path} was changed on the server`, { nextStep: 'open it again' })
+  #requireOpenedVersion(handle: FileHandle): void {
+    const { node, file } = handle
+    this.#requireSameFile(handle)
+    if (file && file.version !== node.file?.version) throw changedMeanwhile(node)
+  }
+
+  /** What was written through the mount since is seen by all. */
+  #requireSameFile({ node, versions }: FileHandle): void {
+    if (node.isSetAside || versions !== node.versions) throw changedMeanwhile(node)
   }
 
   #startWriting(handle: FileHandle): void {
@@ -374,8 +395,4 @@ export class OpenFiles {
     node.settledResizes = resizes
     if (!node.local) this.#checkReported(node)
   }
-}
-
-function resizedMeanwhile({ path }: Node): FsError {
-  return new FsError('ESTALE', `${path} has another size than before`, { nextStep: 'open it again' })
 }

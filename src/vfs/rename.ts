@@ -1,10 +1,12 @@
 import type { FileEntry } from '../archive/archive.js'
 import { FsError } from '../util/fs-error.js'
+import { removedMeanwhile } from './ascertain.js'
 import type { ChangesOptions } from './changes.js'
 import type { LocalFile } from './local-file.js'
 import { isHidden } from './node.js'
 import type { Node } from './node.js'
 import { isRefusal } from './removals.js'
+import { takeNewer } from './take-newer.js'
 import { isBackupName } from './temporary-names.js'
 
 interface Destination {
@@ -32,6 +34,8 @@ export class Renames {
     signal?: AbortSignal,
   ): Promise<void> {
     const node = await this.#options.names.require(from.parent, from.name, signal)
+    // It goes with what is there now, not with what somebody has opened.
+    if (node.newer) await takeNewer(node, false, this.#options, signal)
     const displaced = await this.#options.names.find(to.parent, to.name, signal)
     if (displaced === node) return
     if (displaced && !options.mayReplace) throw new FsError('EEXIST', `${displaced.path} exists`)
@@ -102,11 +106,13 @@ export class Renames {
   }
 
   async #renameFile(node: Node, to: Destination): Promise<void> {
-    const release = this.#options.locals.hold(node)
+    const { locals } = this.#options
+    const releases = [node, ...(to.displaced ? [to.displaced] : [])].map((one) => locals.hold(one))
     try {
+      for (const one of [node, to.displaced]) if (one?.isSetAside) throw removedMeanwhile(one)
       await this.#renameHeld(node, to)
     } finally {
-      release()
+      for (const release of releases) release()
     }
   }
 
@@ -114,6 +120,7 @@ export class Renames {
     const { archive, locals, table, writeBack } = this.#options
     const local = node.local ?? (await locals.makeLocal(node))
     writeBack.cancel(local)
+    const newer = to.displaced?.newer
     if (to.displaced) await locals.bringHome(to.displaced)
     if (to.displaced?.local) {
       writeBack.cancel(to.displaced.local)
@@ -132,7 +139,7 @@ export class Renames {
     await to.displaced?.local?.removeOrigin()
     await to.displaced?.local?.doubtful.gone()
     const covered = to.parent.overlay.get(to.name)
-    const replaces = isHidden(covered) ? covered.hidden : storedOf(to.displaced)
+    const replaces = isHidden(covered) ? covered.hidden : (newer ?? storedOf(to.displaced))
     const undo = this.#snapshot(node, local, to)
     let failure: unknown
     try {

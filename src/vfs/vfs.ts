@@ -6,6 +6,7 @@ import type { JournalEntry, JournalRecord } from '../data/journal-record.js'
 import { FsError } from '../util/fs-error.js'
 import type { Log } from '../util/log.js'
 import type { Pieces } from '../util/pieces.js'
+import { removedMeanwhile } from './ascertain.js'
 import { attributesOf } from './attributes.js'
 import type { AttributeDefaults, Attributes } from './attributes.js'
 import { Changes } from './changes.js'
@@ -24,6 +25,7 @@ import type { Node, Overrides } from './node.js'
 import { Orders } from './orders.js'
 import type { OrdersOptions } from './orders.js'
 import { OpenFiles, smallFileBytes } from './open-files.js'
+import type { KernelTraits } from './kernel-traits.js'
 import type { Opened } from './open-files.js'
 import { Refreshes } from './refreshes.js'
 import type { KernelMemory } from './refreshes.js'
@@ -34,23 +36,19 @@ import { Streams } from './streams.js'
 import { unsentFile } from './unsent-file.js'
 import type { UnsentFile } from './unsent-file.js'
 
-export interface VfsOptions extends AttributeDefaults, Pick<ResumeOptions, 'overdueMs'> {
+export interface VfsOptions extends AttributeDefaults, KernelTraits, Pick<ResumeOptions, 'overdueMs'> {
   readonly archive: Archive
   readonly readers: FileReaders
   readonly log: Log
   /** The journal directory. */
   readonly stagingDirectory: string
   readonly isReadOnly: boolean
-  /** From which size on open() names the local file of a cached one; default: never. */
-  readonly backsFromBytes?: number
   /** How long a file that nobody waits for stays here before it is sent. */
   readonly quietMs: number
   readonly writeMode: WriteMode
   /** How many directories are listed at a time before somebody who walks through them asks; none by default. */
   readonly listsAhead?: number | undefined
   readonly now?: () => number
-  /** Resolves when the kernel believes no size of this file that it was told before. */
-  readonly settle?: (ino: number) => Promise<void>
   readonly dropName?: OrdersOptions['dropName']
 }
 
@@ -89,7 +87,7 @@ export class Vfs {
   constructor(options: VfsOptions) {
     const { archive, log } = options
     this.#options = options
-    this.#table = new InodeTable(archive.root)
+    this.#table = new InodeTable(archive.root, options)
     this.#names = new Namespace(archive, this.#table)
     const retries = options.writeMode === 'back'
     this.#writeBack = new WriteBack({ log, quietMs: options.quietMs, retries })
@@ -131,9 +129,10 @@ export class Vfs {
     this.#table.unref(this.#table.get(ino), 'lookups', count)
   }
 
-  /** @param isOpen though no handle is known here */
+  /** @param isOpen for who asks, or though no handle is known here */
   getattr(ino: number, signal?: AbortSignal, isOpen = false): MaybePromise<Attributes> {
     const node = this.#table.get(ino)
+    if (node.isSetAside && !isOpen) throw removedMeanwhile(node)
     if (node.handles > 0 || isOpen) return this.#report(node) // an open file stays what it was when it was opened
     const refreshed = this.#names.refresh(node, signal)
     return refreshed instanceof Promise ? refreshed.then(() => this.#report(node)) : this.#report(node)
@@ -143,10 +142,11 @@ export class Vfs {
     const node = this.#table.get(ino)
     const { sizeBytes, ...overrides } = changes
     if (node.handles === 0) await this.#names.refresh(node, signal)
+    if (node.isSetAside) throw removedMeanwhile(node)
     this.#files.requireWritable(node)
     if (sizeBytes !== undefined) {
       if (node.kind !== 'file') throw new FsError('EISDIR', `${node.path} is a directory`)
-      await this.#files.truncate(node, sizeBytes)
+      await this.#files.truncate(node, sizeBytes, signal)
     }
     node.override(overrides)
     return this.#report(node)

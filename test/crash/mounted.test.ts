@@ -47,7 +47,11 @@ describe('a mount whose process is killed by kill -9', () => {
       const fs = mountedFileSystem('mount', mount.path)
       const runner = new LaneRunner(fs, (path) => root.mountPath + path.slice(label.length), true)
       const pid = await mount.pid()
+      let isGone = false
       await runner.run(lane.steps, (index, result) => {
+        // The mount may have gone from its place: what is told then is of the empty directory below it.
+        isGone ||= index > stepsUntilKill && result.code !== 'ok'
+        if (isGone) return
         results.push(result)
         if (index === stepsUntilKill) process.kill(pid, 'SIGKILL')
       })

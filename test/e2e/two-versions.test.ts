@@ -33,16 +33,19 @@ describe('a file that is open when somebody opens its next version', () => {
     server = await Server.start()
     await server.rest('PUT', resource)
     await put('a')
-    mount = await Mount.start(server, { flags: ['--driver', 'libfuse3', '--no-cache'] })
-    file = join(mount.path, 'TEST/1/MR1/resources/BIG/f.bin')
   })
+  const start = async (driver: string): Promise<void> => {
+    mount = await Mount.start(server, { flags: ['--driver', driver, '--no-cache'] })
+    file = join(mount.path, 'TEST/1/MR1/resources/BIG/f.bin')
+  }
   afterEach(async () => {
     for (const handle of handles.splice(0)) await handle.close()
-    await mount.stop([/ESTALE .*f.bin was changed on the server/])
+    await mount.stop([/ESTALE .*f.bin was changed on the server/, /EBUSY .*f.bin is open as it was/])
     await server.stop()
   })
 
   it('shows each of them its own bytes or ESTALE, and the new ones to all when the old one is closed', async () => {
+    await start('libfuse3')
     const old = await opened()
     expect(await at(old, 0)).toBe('a')
     await put('b')
@@ -58,5 +61,18 @@ describe('a file that is open when somebody opens its next version', () => {
     const third = await opened()
     for (const offset of [0, 100_000, sizeBytes - 1]) expect(await at(third, offset)).toBe('b')
     expect(await at(two, 100_000)).toBe('b')
+  })
+
+  it('cannot be opened until the old one is closed, where the kernel would mix them', async () => {
+    await start('fuse-native')
+    const old = await opened()
+    expect(await at(old, 0)).toBe('a')
+    await put('b')
+    await mount.refresh()
+    await expect(opened()).rejects.toMatchObject({ code: 'EBUSY' })
+    for (const offset of [0, 100_000, sizeBytes - 1]) expect(['a', 'ESTALE']).toContain(await at(old, offset))
+    const opening = opened()
+    await old.close()
+    expect((await (await opening).readFile('utf8')) === 'b'.repeat(sizeBytes)).toBe(true)
   })
 })

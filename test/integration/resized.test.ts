@@ -19,7 +19,7 @@ async function start(): Promise<{ mount: LocalVfs; fs: FileSystem; settling: Set
   const settling: Settling[] = []
   const settle = (ino: number): Promise<void> =>
     new Promise((resolve) => settling.push({ ino, done: resolve }))
-  return { ...(await at.start({ settle })), settling }
+  return { ...(await at.start({ kernel: { settle } })), settling }
 }
 
 it('are opened, by who has not looked them up anew, when the kernel has forgotten the old size', async () => {

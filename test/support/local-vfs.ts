@@ -8,6 +8,7 @@ import { MountCache } from '../../src/cli/mount-cache.js'
 import { defaultMountFlags } from '../../src/cli/options.js'
 import type { MountFlags } from '../../src/cli/flags.js'
 import { Log } from '../../src/util/log.js'
+import type { KernelTraits } from '../../src/vfs/kernel-traits.js'
 import type { Vfs } from '../../src/vfs/vfs.js'
 import type { RetryPolicy } from '../../src/xnat/retry.js'
 import type { Server } from './server.js'
@@ -28,7 +29,7 @@ export interface LocalVfs {
 export interface LocalVfsFlags extends Partial<MountFlags> {
   readonly overdueMs?: number
   readonly retry?: RetryPolicy
-  readonly settle?: (ino: number) => Promise<void>
+  readonly kernel?: KernelTraits
 }
 
 type ServerAccess = Pick<Server, 'url' | 'user' | 'password'>
@@ -39,7 +40,7 @@ type ServerAccess = Pick<Server, 'url' | 'user' | 'password'>
  */
 export async function startLocalVfs(
   server: ServerAccess,
-  { overdueMs, retry, settle, ...flags }: LocalVfsFlags = {},
+  { overdueMs, retry, kernel, ...flags }: LocalVfsFlags = {},
   journalRoot?: string,
 ): Promise<LocalVfs> {
   const root = journalRoot ?? (await mkdtemp(join(tmpdir(), 'xnatfs-vfs-')))
@@ -65,7 +66,7 @@ export async function startLocalVfs(
     stagingDirectory: journal.directory,
     overdueMs,
     retry,
-    ...(settle && { settle }),
+    ...(kernel && { kernel }),
   })
   await journal.resume(assembly.vfs, log)
   return {

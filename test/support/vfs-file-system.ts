@@ -39,12 +39,13 @@ export function vfsFileSystem(vfs: Vfs): FileSystem {
   const openFile = (ino: number, handle: number, isAppending: boolean): OpenFile => ({
     read: async (offset, lengthBytes) => Buffer.from(joined(await vfs.read(handle, offset, lengthBytes))),
     write: async (bytes, offset) => {
-      const end = isAppending || offset === undefined ? (await vfs.getattr(ino)).sizeBytes : offset
+      const end =
+        isAppending || offset === undefined ? (await vfs.getattr(ino, undefined, true)).sizeBytes : offset
       await vfs.write(handle, end, bytes)
     },
     truncate: async (sizeBytes) => void (await vfs.setattr(ino, { sizeBytes })),
     sync: () => vfs.fsync(handle),
-    stat: async () => facts(await vfs.getattr(ino)),
+    stat: async () => facts(await vfs.getattr(ino, undefined, true)),
     close: async () => {
       try {
         await vfs.flush(handle)
@@ -96,9 +97,9 @@ export function vfsFileSystem(vfs: Vfs): FileSystem {
         vfs.forget(created.attributes.ino)
         return openFile(created.attributes.ino, created.handle, flags === 'a')
       }
-      const { handle } = await openAgain(vfs, existing.ino, canWrite, () => walk(path))
-      if (flags.startsWith('w')) await vfs.setattr(existing.ino, { sizeBytes: 0 })
-      return openFile(existing.ino, handle, flags === 'a')
+      const { ino, handle } = await openAgain(vfs, existing.ino, canWrite, () => walk(path))
+      if (flags.startsWith('w')) await vfs.setattr(ino, { sizeBytes: 0 })
+      return openFile(ino, handle, flags === 'a')
     },
   }
 }
@@ -109,12 +110,13 @@ async function openAgain(
   ino: number,
   canWrite: boolean,
   lookUp: () => Promise<Attributes>,
-): ReturnType<Vfs['open']> {
+): Promise<{ readonly ino: number; readonly handle: number }> {
   try {
-    return await vfs.open(ino, canWrite)
+    return { ino, handle: (await vfs.open(ino, canWrite)).handle }
   } catch (error) {
     if (!(error instanceof FsError && error.code === 'ESTALE')) throw error
-    return vfs.open((await lookUp()).ino, canWrite)
+    const { ino: now } = await lookUp()
+    return { ino: now, handle: (await vfs.open(now, canWrite)).handle }
   }
 }
 

@@ -18,7 +18,7 @@ const file = (name: string, version = 'v1'): FileEntry =>
 describe('InodeTable', () => {
   it('gives the same numbers in every mount and after a node was forgotten', () => {
     const numbers = [0, 1].map(() => {
-      const table = new InodeTable(root, 2)
+      const table = new InodeTable(root, { idleKept: 2 })
       const parent = table.intern(table.root, directory('p'))
       const first = table.intern(parent, file('a')).ino
       for (const name of ['b', 'c', 'd']) table.intern(parent, file(name))
@@ -30,7 +30,7 @@ describe('InodeTable', () => {
   })
 
   it('keeps a node while the kernel, a handle or a node below refers to it', () => {
-    const table = new InodeTable(root, 1)
+    const table = new InodeTable(root, { idleKept: 1 })
     const parent = table.intern(table.root, directory('p'))
     const held = table.intern(parent, file('a'))
     table.ref(held, 'lookups')
@@ -43,7 +43,7 @@ describe('InodeTable', () => {
   })
 
   it('gives different numbers to a hundred thousand files', () => {
-    const table = new InodeTable(root, 200_000)
+    const table = new InodeTable(root, { idleKept: 200_000 })
     const numbers = new Set<number>()
     for (let d = 0; d < 100; d++) {
       const parent = table.intern(table.root, directory(`scan${d}`))

@@ -1,0 +1,143 @@
+import { describe, expect, it } from 'vitest'
+import { readFile, writeFile } from '../support/file-system.js'
+import type { FileSystem } from '../support/file-system.js'
+import type { LocalVfs } from '../support/local-vfs.js'
+import { useRemounts } from '../support/remounts.js'
+
+/** Files that another client changes while somebody here has them open. */
+
+const folder = 'TEST/1/MR1/resources/J'
+const file = `${folder}/a`
+const at = useRemounts('/data/projects/TEST/subjects/1/experiments/MR1/resources/J')
+
+describe('a file that is open to read when the server gets another version', () => {
+  async function start(opensApart: boolean): Promise<{ mount: LocalVfs; fs: FileSystem }> {
+    await at.server.put('a', 'the first version')
+    return at.start({ kernel: { opensApart } })
+  }
+  const change = async (mount: LocalVfs, text: string): Promise<void> => {
+    await at.server.put('a', text)
+    mount.vfs.refresh(undefined)
+  }
+
+  it('stays as long as it was; its name has another number from then on', async () => {
+    const { mount, fs } = await start(true)
+    const before = await fs.stat(file)
+    const old = await fs.open(file, 'r')
+    expect((await old.read(0, 9)).toString()).toBe('the first')
+    await change(mount, 'short')
+    const now = await fs.stat(file)
+    expect(now.sizeBytes).toBe(5)
+    expect(now.ino).not.toBe(before.ino)
+    expect((await readFile(fs, file)).toString()).toBe('short')
+    expect(await old.stat()).toMatchObject({ ino: before.ino, sizeBytes: 17, links: 0 })
+    await expect(old.read(9, 100)).rejects.toMatchObject({ code: 'ESTALE' })
+    // Who goes by the old number, as a kernel that has not looked the name up since, is sent to look it up.
+    await expect(mount.vfs.open(before.ino, false)).rejects.toMatchObject({ code: 'ESTALE' })
+    await expect(async () => mount.vfs.getattr(before.ino)).rejects.toMatchObject({ code: 'ESTALE' })
+    await expect(mount.vfs.setattr(before.ino, { sizeBytes: 0 })).rejects.toMatchObject({ code: 'ESTALE' })
+    await old.close()
+    expect((await readFile(fs, file)).toString()).toBe('short')
+    expect(await at.server.texts()).toEqual({ a: 'short' })
+  })
+
+  it('stays what it is for all, and cannot be opened, where the kernel would mix the two', async () => {
+    const { mount, fs } = await start(false)
+    const old = await fs.open(file, 'r')
+    await change(mount, 'short')
+    expect((await fs.stat(file)).sizeBytes).toBe(17)
+    await expect(fs.open(file, 'r')).rejects.toMatchObject({ code: 'EBUSY' })
+    const opening = fs.open(file, 'r')
+    await old.close()
+    const opened = await opening
+    expect((await opened.read(0, 100)).toString()).toBe('short')
+    await opened.close()
+  })
+
+  it.each([true, false])('is overwritten all the same (%s)', async (opensApart) => {
+    const { mount, fs } = await start(opensApart)
+    const old = await fs.open(file, 'r')
+    await change(mount, 'short')
+    const written = await fs.open(file, 'w')
+    await written.write(Buffer.from('mine'))
+    await written.close()
+    expect(await at.server.texts()).toEqual({ a: 'mine' })
+    await old.close()
+  })
+
+  it.each([true, false])('is the same file where it is open to be written, too (%s)', async (opensApart) => {
+    const { mount, fs } = await start(opensApart)
+    const before = await fs.stat(file)
+    const old = await fs.open(file, 'r+')
+    await change(mount, 'short')
+    expect(await fs.stat(file)).toMatchObject({ ino: before.ino, sizeBytes: 5 })
+    await old.close()
+  })
+
+  it('is not renamed as it was, where the kernel would mix the two', async () => {
+    const { mount, fs } = await start(false)
+    const old = await fs.open(file, 'r')
+    await old.read(0, 100)
+    await change(mount, 'short')
+    await expect(fs.rename(file, `${folder}/b`)).rejects.toMatchObject({ code: 'EBUSY' })
+    await old.close()
+    await fs.rename(file, `${folder}/b`)
+    expect(await at.server.texts()).toEqual({ b: 'short' })
+  })
+
+  it.each([true, false])('is replaced by a rename all the same (%s)', async (opensApart) => {
+    const { mount, fs } = await start(opensApart)
+    const old = await fs.open(file, 'r')
+    await old.read(0, 100)
+    await change(mount, 'short')
+    await writeFile(fs, `${folder}/a.part`, 'mine')
+    await fs.rename(`${folder}/a.part`, file)
+    await mount.vfs.drain({ includeOpen: true })
+    expect(await at.server.texts()).toEqual({ a: 'mine' })
+    await old.close()
+    expect((await readFile(fs, file)).toString()).toBe('mine')
+  })
+
+  it.each([true, false])('is cut by its path all the same (%s)', async (opensApart) => {
+    const { mount, fs } = await start(opensApart)
+    const old = await fs.open(file, 'r')
+    await change(mount, 'short')
+    await fs.truncate(file, 2)
+    expect(await at.server.texts()).toEqual({ a: 'sh' })
+    await old.close()
+  })
+
+  it('keeps the mode that was set here', async () => {
+    const { mount, fs } = await start(true)
+    await fs.chmod(file, 0o640)
+    const old = await fs.open(file, 'r')
+    await change(mount, 'short')
+    expect((await fs.stat(file)).mode & 0o777).toBe(0o640)
+    await old.close()
+  })
+
+  it('shows that it has changed, where it is kept as it was', async () => {
+    const { mount, fs } = await start(false)
+    const before = await fs.stat(file)
+    const old = await fs.open(file, 'r')
+    await change(mount, 'the other version') // as long
+    const now = await fs.stat(file)
+    expect(now).toMatchObject({ ino: before.ino, sizeBytes: before.sizeBytes })
+    expect(now.mtimeMs).not.toBe(before.mtimeMs)
+    await old.close()
+  })
+
+  it('gives ESTALE to who reads an older one, also when the newer one is being written here', async () => {
+    const { mount, fs } = await start(true)
+    const old = await fs.open(file, 'r')
+    const first = await fs.open(file, 'r+')
+    await change(mount, 'a second version')
+    await fs.stat(file)
+    const written = await fs.open(file, 'r+')
+    await written.write(Buffer.from('MINE'), 0)
+    await expect(old.read(0, 100)).rejects.toMatchObject({ code: 'ESTALE' })
+    await expect(first.write(Buffer.from('x'), 0)).rejects.toMatchObject({ code: 'ESTALE' })
+    for (const handle of [old, first, written]) await handle.close()
+    expect(await at.server.texts()).toEqual({ a: 'MINEcond version' })
+  })
+})
