@@ -139,15 +139,11 @@ Event onNode(fuse_req_t req, Op op, fuse_ino_t ino) {
   return event;
 }
 
-void getattr(fuse_req_t req, fuse_ino_t ino, fuse_file_info* handle) {
+void getattr(fuse_req_t req, fuse_ino_t ino, fuse_file_info*) {
   Session& session = sessionOf(req);
-  if (session.sharedOpens().getattr(req, ino, session.options().entryTimeoutSeconds)) {
+  if (session.sharedOpens().getattr(req, ino, session.options().entryTimeoutSeconds))
     session.counters().requests[static_cast<size_t>(Op::getattr)]++;
-    return;
-  }
-  Event event = onNode(req, Op::getattr, ino);
-  if (handle && event.handle == 0) event.handle = handle->fh;
-  submit(req, std::move(event));
+  else submit(req, onNode(req, Op::getattr, ino));
 }
 
 void setattr(fuse_req_t req, fuse_ino_t ino, struct stat* to, int which, fuse_file_info*) {

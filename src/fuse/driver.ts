@@ -66,10 +66,7 @@ export interface FuseOperations {
   /** As `lookup`, for a driver that goes by paths: the kernel is not told the attributes, and goes on with those it has. */
   walk(parent: number, name: string, signal?: AbortSignal): MaybePromise<Attributes | Errno>
   forget(ino: number, count: number): void
-  /**
-   * @param isOpen who asks has it open, or somebody may of whom the operations have not heard (`isRepeatable`); a driver by
-   * paths does not know
-   */
+  /** @param isOpen whether a handle may be open of which the operations have not heard (`isRepeatable`) */
   getattr(ino: number, signal?: AbortSignal, isOpen?: boolean): MaybePromise<Attributes | Errno>
   setattr(ino: number, changes: AttributeRequest, signal?: AbortSignal): MaybePromise<Attributes | Errno>
   readlink(ino: number, signal?: AbortSignal): MaybePromise<string | Errno>

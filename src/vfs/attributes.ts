@@ -31,7 +31,7 @@ const preferredWriteBytes = 1024 * 1024
 
 export function attributesOf(node: Node, defaults: AttributeDefaults): Attributes {
   const { overrides, local } = node
-  const mtimeMs = overrides.mtimeMs ?? local?.mtimeMs ?? node.shownTimeMs
+  const mtimeMs = node.newer ? node.shownTimeMs : (overrides.mtimeMs ?? local?.mtimeMs ?? node.shownTimeMs)
   return {
     ino: node.ino,
     kind: node.kind,

@@ -13,7 +13,7 @@ import { FsError } from '../util/fs-error.js'
 import { causeChain } from '../util/log.js'
 import type { Log } from '../util/log.js'
 import { SingleFlight } from '../util/single-flight.js'
-import { ascertain, removedMeanwhile, sizedFile } from './ascertain.js'
+import { ascertain, changedMeanwhile, removedMeanwhile, sizedFile } from './ascertain.js'
 import type { InodeTable } from './inode-table.js'
 import { LocalFile } from './local-file.js'
 import type { LocalFileOptions } from './local-file-options.js'
@@ -262,9 +262,9 @@ export class LocalFiles {
       const release = (): void => this.#options.readers.release(reader)
       try {
         const staging = await StagingFile.create(this.#places, baseOf(file, reader))
-        if (node.isSetAside) {
+        if (node.isSetAside || node.file?.version !== file.version) {
           await staging.remove()
-          throw removedMeanwhile(node)
+          throw changedMeanwhile(node)
         }
         node.local = this.#localFile(node, staging, file, release)
         return node.local

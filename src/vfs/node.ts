@@ -127,6 +127,7 @@ export class Node {
 
   set isRemoved(isRemoved: boolean) {
     this.#changed()
+    this.newer = undefined
     this.#isRemoved = isRemoved
   }
 

@@ -1,6 +1,5 @@
 import type { Archive, MaybePromise } from '../archive/archive.js'
-import type { SizedFile } from '../data/sized-file.js'
-import type { FileReaders, Reading } from '../data/file-readers.js'
+import type { FileReaders } from '../data/file-readers.js'
 import { ReadAhead } from '../data/read-ahead.js'
 import type { WriteBack } from '../data/write-back.js'
 import { FsError } from '../util/fs-error.js'
@@ -9,6 +8,7 @@ import { withSignal } from '../util/single-flight.js'
 import type { Pieces } from '../util/pieces.js'
 import { ascertain, changedMeanwhile, removedMeanwhile, resizedMeanwhile, sizedFile } from './ascertain.js'
 import { sizeOf } from './attributes.js'
+import type { FileHandle } from './file-handle.js'
 import { HandleTable } from './handle-table.js'
 import type { InodeTable } from './inode-table.js'
 import type { KernelTraits } from './kernel-traits.js'
@@ -52,24 +52,6 @@ export interface Opened {
 
 /** To copy a larger one would cost as much as what it saves. */
 export const smallFileBytes = 256 * 1024
-
-/** State of one open(). */
-interface FileHandle {
-  readonly node: Node
-  readonly canWrite: boolean
-  /** The version that was opened: what is read is of this one or an error. */
-  readonly file: SizedFile | undefined
-  /** As the node has it while it is that version, or what was made of it here. */
-  readonly versions: number
-  reading: Reading | undefined
-  ahead: ReadAhead | undefined
-  /** Who opened it drops what the kernel has of other versions, and has done so when the handle is used or closed. */
-  isDropping: boolean
-  /** Counted in the node's `writers`: may write, and no close() has been seen since it last did. */
-  isWriting: boolean
-  /** See Orders. */
-  refusal?: unknown
-}
 
 /** What is done with files that are open, and how their bytes get home. */
 export class OpenFiles {
@@ -155,9 +137,11 @@ export class OpenFiles {
   read(number: number, offset: number, lengthBytes: number, signal?: AbortSignal): MaybePromise<Pieces> {
     const handle = this.#handles.get(number)
     const { node, file } = handle
-    this.#requireSameFile(handle)
-    if (node.local) return node.local.staging.read(offset, lengthBytes, signal)
     if (node.order && handle.canWrite) return node.order.read(offset, lengthBytes)
+    if (node.local) {
+      this.#requireSameFile(handle)
+      return node.local.staging.read(offset, lengthBytes, signal)
+    }
     if (!file) return new Uint8Array(0)
     this.#requireOpenedVersion(handle)
     if (node.isLost) throw removedMeanwhile(node)
@@ -189,10 +173,10 @@ export class OpenFiles {
     const { node } = handle
     this.#requireCanWrite(handle)
     if (node.order) return node.order.write(offset, bytes)
-    this.#requireSameFile(handle)
+    if (node.local) this.#requireSameFile(handle)
+    else this.#requireOpenedVersion(handle)
     this.#startWriting(handle) // one descriptor of several was closed; this is another
     if (node.local) return this.#writeLocal(node, node.local, offset, bytes)
-    this.#requireOpenedVersion(handle)
     return this.#options.locals.makeLocal(node).then((local) => this.#writeLocal(node, local, offset, bytes))
   }
 
@@ -236,6 +220,7 @@ export class OpenFiles {
         nextStep: 'write the whole of it, as with >',
       })
     if (node.handles === 0 && !node.local) await ascertain(node, this.#options, undefined)
+    if (sizeBytes === 0) this.#beginAnew(node)
     if (!node.local && node.file?.sizeBytes === sizeBytes) return
     const release = this.#options.locals.hold(node)
     try {
@@ -243,6 +228,7 @@ export class OpenFiles {
       if (sizeBytes === 0 && node.local?.isOutrun && node.handles <= 2)
         await this.#startOver(node, node.local)
       const local = node.local ?? (await this.#options.locals.makeLocal(node))
+      if (sizeBytes === 0) this.#beginAnew(node)
       await local.staging.truncate(sizeBytes)
       this.#touch(node, local)
       // The close() of one who may write stores it. Without one, nobody else could, or would tell that it failed.
@@ -251,6 +237,12 @@ export class OpenFiles {
     } finally {
       release()
     }
+  }
+
+  /** Nothing is left of what any of its versions was: who may write goes on with what there is now. */
+  #beginAnew(node: Node): void {
+    for (const handle of this.#handles.values())
+      if (handle.node === node && handle.canWrite) handle.versions = node.versions
   }
 
   /**
@@ -349,13 +341,12 @@ export class OpenFiles {
 
   #requireOpenedVersion(handle: FileHandle): void {
     const { node, file } = handle
-    this.#requireSameFile(handle)
-    if (file && file.version !== node.file?.version) throw changedMeanwhile(node)
+    if (node.isSetAside || (file && file.version !== node.file?.version)) throw changedMeanwhile(node)
   }
 
-  /** What was written through the mount since is seen by all. */
+  /** What was written through the mount since is seen by all who had opened what it was written to. */
   #requireSameFile({ node, versions }: FileHandle): void {
-    if (node.isSetAside || versions !== node.versions) throw changedMeanwhile(node)
+    if (versions !== node.versions) throw changedMeanwhile(node)
   }
 
   #startWriting(handle: FileHandle): void {

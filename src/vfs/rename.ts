@@ -34,8 +34,6 @@ export class Renames {
     signal?: AbortSignal,
   ): Promise<void> {
     const node = await this.#options.names.require(from.parent, from.name, signal)
-    // It goes with what is there now, not with what somebody has opened.
-    if (node.newer) await takeNewer(node, false, this.#options, signal)
     const displaced = await this.#options.names.find(to.parent, to.name, signal)
     if (displaced === node) return
     if (displaced && !options.mayReplace) throw new FsError('EEXIST', `${displaced.path} exists`)
@@ -44,6 +42,8 @@ export class Renames {
     const isExchange = this.#options.orders.isExchange(node, to)
     this.#requireAllowed(node, to, displaced, isExchange)
     if (isExchange) return this.#options.orders.exchange(node, to.parent, signal)
+    // It goes with what is there now, not with what somebody has opened.
+    if (node.newer) await takeNewer(node, false, this.#options, signal)
     return this.#renameFile(node, { ...to, displaced })
   }
 
@@ -110,6 +110,7 @@ export class Renames {
     const releases = [node, ...(to.displaced ? [to.displaced] : [])].map((one) => locals.hold(one))
     try {
       for (const one of [node, to.displaced]) if (one?.isSetAside) throw removedMeanwhile(one)
+      if (node.newer) throw removedMeanwhile(node)
       await this.#renameHeld(node, to)
     } finally {
       for (const release of releases) release()

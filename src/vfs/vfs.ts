@@ -129,10 +129,10 @@ export class Vfs {
     this.#table.unref(this.#table.get(ino), 'lookups', count)
   }
 
-  /** @param isOpen for who asks, or though no handle is known here */
+  /** @param isOpen though no handle is known here */
   getattr(ino: number, signal?: AbortSignal, isOpen = false): MaybePromise<Attributes> {
     const node = this.#table.get(ino)
-    if (node.isSetAside && !isOpen) throw removedMeanwhile(node)
+    if (node.isSetAside && node.handles === 0) throw removedMeanwhile(node)
     if (node.handles > 0 || isOpen) return this.#report(node) // an open file stays what it was when it was opened
     const refreshed = this.#names.refresh(node, signal)
     return refreshed instanceof Promise ? refreshed.then(() => this.#report(node)) : this.#report(node)

@@ -39,13 +39,12 @@ export function vfsFileSystem(vfs: Vfs): FileSystem {
   const openFile = (ino: number, handle: number, isAppending: boolean): OpenFile => ({
     read: async (offset, lengthBytes) => Buffer.from(joined(await vfs.read(handle, offset, lengthBytes))),
     write: async (bytes, offset) => {
-      const end =
-        isAppending || offset === undefined ? (await vfs.getattr(ino, undefined, true)).sizeBytes : offset
+      const end = isAppending || offset === undefined ? (await vfs.getattr(ino)).sizeBytes : offset
       await vfs.write(handle, end, bytes)
     },
     truncate: async (sizeBytes) => void (await vfs.setattr(ino, { sizeBytes })),
     sync: () => vfs.fsync(handle),
-    stat: async () => facts(await vfs.getattr(ino, undefined, true)),
+    stat: async () => facts(await vfs.getattr(ino)),
     close: async () => {
       try {
         await vfs.flush(handle)
