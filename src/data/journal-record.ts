@@ -40,7 +40,12 @@ export interface JournalRecord {
   /** That one is no older version of it: it was renamed or removed here, and may be gone by now. */
   readonly covers?: true
   /** The stored file that is to be deleted when this one is stored: it was renamed. Its path is from the mountpoint. */
-  readonly origin?: { readonly path: string; readonly file: FileEntry }
+  readonly origin?: {
+    readonly path: string
+    readonly file: FileEntry
+    /** That may have been asked for already. */
+    readonly isLeaving?: true
+  }
   /** The entry with the version of the file before this one; there for a moment, or after a power failure. */
   readonly supersedes?: string
   /** The entry of the file that had this name before the rename of this one. */

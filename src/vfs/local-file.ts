@@ -12,7 +12,7 @@ import { KeptBytes } from './kept-bytes.js'
 import type { Describe } from './kept-bytes.js'
 import { LocalStream } from './local-stream.js'
 import type { LocalFileOptions } from './local-file-options.js'
-import { originPath } from './node.js'
+import { originRecord } from './node.js'
 import type { Hidden, Node, Origin } from './node.js'
 import { leaveHidden } from './removals.js'
 import { isBackupName, isTemporaryName } from './temporary-names.js'
@@ -325,10 +325,7 @@ export class LocalFile implements Outgoing {
       ...(replaces && { replaces }),
       ...(this.covers && { covers: true }),
       ...(displaces !== undefined && { displaces }),
-      ...(origin &&
-        this.isOriginThere && {
-          origin: { path: originPath(origin), file: origin.hidden.hidden },
-        }),
+      ...(origin && this.isOriginThere && { origin: originRecord(origin, this.#isLeavingOrigin) }),
       ...this.doubtful.record,
     }
   }
@@ -391,6 +388,9 @@ export class LocalFile implements Outgoing {
     if (!origin || this.#isLeavingOrigin) return
     this.#isLeavingOrigin = true
     try {
+      // Where that is not possible, the delete is looked after as long as this process lives.
+      this.#kept.outdate()
+      await this.keep({ isDurable: true }).catch(() => {})
       await leaveHidden(origin, { remove: this.#removeStored })
       this.origin = undefined
     } finally {

@@ -1,4 +1,5 @@
 import type { DirectoryEntry, Entry, FileEntry, SymlinkEntry } from '../archive/archive.js'
+import type { JournalRecord } from '../data/journal-record.js'
 import type { LocalFile } from './local-file.js'
 import type { OrderText } from './order-text.js'
 
@@ -31,6 +32,12 @@ export interface Origin {
   readonly hidden: Hidden
   /** The revision of the local bytes that the server has there. */
   readonly storedRevision: number | undefined
+}
+
+/** What the journal says of it. @param isLeaving the server is being asked to delete it */
+export function originRecord(origin: Origin, isLeaving: boolean): NonNullable<JournalRecord['origin']> {
+  const { hidden, mayBeGone } = origin.hidden
+  return { path: originPath(origin), file: hidden, ...((isLeaving || mayBeGone) && { isLeaving: true }) }
 }
 
 export function originPath({ parent, name }: Origin): string {

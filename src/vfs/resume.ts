@@ -182,12 +182,13 @@ function ofDeleted({ path, replaces, origin }: JournalRecord): Doomed[] {
 
 /** What the server may have been asked to delete. */
 function askedFor(record: JournalRecord): Doomed[] {
-  const { path, goesWith, isDeleted } = record
+  const { path, goesWith, isDeleted, origin } = record
   const taking = goesWith && {
     path: [...path.split('/').slice(0, -1), goesWith.name].join('/'),
     file: goesWith,
   }
-  return [...(taking ? [taking] : []), ...(isDeleted ? ofDeleted(record) : [])]
+  const leaving = isDeleted ? ofDeleted(record) : origin?.isLeaving ? [origin] : []
+  return [...(taking ? [taking] : []), ...leaving]
 }
 
 type State =
