@@ -27,7 +27,8 @@ export async function fetchBytes(
       throw new FsError('ENOTSUP', `${what}: on the server another file's name hides it from every URL`, {
         nextStep: 'rename one of the two on the server',
       })
-    const bytes = await readFile(session, path, { range, priority: urgency, signal })
+    const expected = { name: storedPath, sizeBytes: file.sizeBytes }
+    const bytes = await readFile(session, path, { expected, range, priority: urgency, signal })
     if (bytes.servedName !== undefined && isPackedInstead(bytes.servedName, basename(storedPath))) {
       bytes.body.destroy()
       throw new FsError('EIO', `${what}: it is missing on the server, which has ${bytes.servedName} only`, {

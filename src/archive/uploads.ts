@@ -212,8 +212,7 @@ export class Uploads {
     }
     const isOther = replaces !== undefined && hasOtherDigest(listed, replaces)
     const md5 = await md5WhereSizeFits(listed, source, isOther ? Infinity : comparedBytes)
-    if (md5 !== undefined && md5 === (listed.digest ?? (await this.#digestOf(part, listed.storedPath))))
-      return md5
+    if (md5 !== undefined && md5 === (listed.digest ?? (await this.#digestOf(part, listed)))) return md5
     if (isOther) throw notOverwritten(replaces, 'was changed')
     if (replaces) return undefined
     throw new XnatError('conflict', `another client has stored a file ${path} meanwhile`, { cause: failure })
@@ -226,13 +225,23 @@ export class Uploads {
     sent: Sent,
     signal: AbortSignal | undefined,
   ): Promise<FileBytes> {
-    const bytes = await readFile(this.#session, fileUrlPath(part.address, storedPath), { signal })
+    const bytes = await this.#read(part, storedPath, sent.sizeBytes, signal)
     if ((await md5Of(bytes.body)) !== sent.md5) throw otherBytes(storedPath)
     return bytes
   }
 
-  async #digestOf(part: ResourcePart, storedPath: string): Promise<string> {
-    return md5Of((await readFile(this.#session, fileUrlPath(part.address, storedPath))).body)
+  async #digestOf(part: ResourcePart, { storedPath, sizeBytes }: StoredFile): Promise<string> {
+    return md5Of((await this.#read(part, storedPath, sizeBytes)).body)
+  }
+
+  #read(
+    part: ResourcePart,
+    name: string,
+    sizeBytes: number | undefined,
+    signal?: AbortSignal,
+  ): Promise<FileBytes> {
+    const path = fileUrlPath(part.address, name)
+    return readFile(this.#session, path, { expected: { name, sizeBytes }, signal })
   }
 }
 

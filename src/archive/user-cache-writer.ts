@@ -58,7 +58,7 @@ export class UserCacheWriter {
     const url = cachedFilePath(resource, path)
     try {
       const md5 = await putCached(session, { path: url, isInner: path.includes('/') }, source, signal)
-      const back = await readFile(session, url, { signal })
+      const back = await readFile(session, url, { expected: { name, sizeBytes: source.sizeBytes }, signal })
       const hash = createHash('md5')
       for await (const chunk of back.body) hash.update(chunk as Buffer)
       if (hash.digest('hex') !== md5)

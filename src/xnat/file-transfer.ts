@@ -4,7 +4,7 @@ import { readFile as readLocalFile } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { resourcePath, storedFilePath } from './address.js'
 import type { ResourceAddress } from './address.js'
-import { isEncoded } from './content-encoding.js'
+import type { ExpectedFile } from './content-encoding.js'
 import type { HttpResponse, Priority } from './http.js'
 import type { Session } from './session.js'
 import { readPath, storePath } from './wire-path.js'
@@ -48,22 +48,26 @@ export interface Upload {
 /** The blocks of the cache: what is cut as it comes need not be copied once more. */
 export const keptPieceBytes = 128 * 1024
 
+export interface ReadOptions {
+  readonly expected: ExpectedFile
+  /** Must lie within the file: beyond its end a real server promises bytes and never sends them (§3.2). */
+  readonly range?: ByteRange | undefined
+  readonly priority?: Priority
+  readonly signal?: AbortSignal | undefined
+}
+
 /**
  * @param path the URL path of the file, as of `fileUrlPath`
- * @param range must lie within the file: beyond its end a real server promises bytes and never sends them (§3.2)
  * @throws XnatError
  */
-export async function readFile(
-  session: Session,
-  path: string,
-  options: { range?: ByteRange | undefined; priority?: Priority; signal?: AbortSignal | undefined } = {},
-): Promise<FileBytes> {
-  const { range, priority, signal } = options
+export async function readFile(session: Session, path: string, options: ReadOptions): Promise<FileBytes> {
+  const { expected, range, priority, signal } = options
   const ask = (headers?: Record<string, string>): Promise<HttpResponse> =>
     session.send({
       method: 'GET',
       path,
       html: 'as-file',
+      expected,
       signal,
       pieceBytes: keptPieceBytes,
       ...(headers && { headers }),
@@ -224,7 +228,12 @@ async function sendMultipart(
     headersTimeoutMs: uploadTimeoutMs,
     signal,
     ...(readBack !== undefined && {
-      behind: { method: 'GET', path: fileUrlPath(resource, readBack), headersTimeoutMs: readBackTimeoutMs },
+      behind: {
+        method: 'GET',
+        path: fileUrlPath(resource, readBack),
+        expected: { name: readBack, sizeBytes },
+        headersTimeoutMs: readBackTimeoutMs,
+      },
     }),
   })
   try {
@@ -326,7 +335,7 @@ function refusalOf(response: HttpResponse, text: string): XnatError {
 function partOf(response: HttpResponse, range: ByteRange): FileBytes | undefined {
   const match = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(response.header('content-range') ?? '')
   const [first, last, total] = match ? match.slice(1).map(Number) : []
-  if (isEncoded(response.header('content-encoding'))) return undefined
+  if (response.isEncoded) return undefined
   if (first !== range.first || last !== range.last || total === undefined) return undefined
   // Beyond the end Restlet repeats the range as it was asked, and then stalls (§3.2): the caller sees by the total
   // that the file has shrunk, and does not read on.

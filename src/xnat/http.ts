@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 import PQueue from 'p-queue'
 import type { Dispatcher } from 'undici'
 import { decodedBody, isEncoded } from './content-encoding.js'
+import type { ExpectedFile } from './content-encoding.js'
 import { createDispatcher, createLine } from './dispatcher.js'
 import type { Reach } from './dispatcher.js'
 import { exchange } from './exchange.js'
@@ -31,6 +32,8 @@ export interface HttpRequest {
   readonly priority?: Priority
   readonly headersTimeoutMs?: number
   readonly signal?: AbortSignal | undefined
+  /** The stored file that is asked for; without it, the answer is a document, or one to something else. */
+  readonly expected?: ExpectedFile | undefined
   /** The body comes in pieces of this many bytes, but for the last one. Default: as it arrives. */
   readonly pieceBytes?: number | undefined
   /**
@@ -61,10 +64,17 @@ export class HttpResponse {
   readonly body: Readable
   /** The answer to the request that went behind; it comes when the body of this has been read. */
   readonly behind: Promise<HttpResponse> | undefined
+  /** It was packed for its way; `body` is as it was before. */
+  readonly isEncoded: boolean
   readonly #headers: Answer['headers']
   #bytes: Promise<Buffer> | undefined
 
-  constructor(method: HttpMethod, url: string, data: Answer, behind?: Promise<HttpResponse>) {
+  constructor(
+    { method, expected }: Pick<HttpRequest, 'method' | 'expected'>,
+    url: string,
+    data: Answer,
+    behind?: Promise<HttpResponse>,
+  ) {
     this.method = method
     this.url = url
     this.status = data.statusCode
@@ -72,7 +82,8 @@ export class HttpResponse {
     behind?.catch(() => {}) // it may be that nobody asks
     this.#headers = data.headers
     const encoding = this.header('content-encoding')
-    const body = decodedBody(data.body, encoding)
+    this.isEncoded = isEncoded(encoding, this.#totalBytes, expected)
+    const body = this.isEncoded ? decodedBody(data.body, encoding!) : data.body
     if (!body) {
       data.body.destroy()
       throw this.error('bad-response', `the body comes packed as ${encoding}, which was not asked for`)
@@ -89,7 +100,16 @@ export class HttpResponse {
   /** Of the body as it is read; undefined where the server does not say. */
   get lengthBytes(): number | undefined {
     const length = this.header('content-length')
-    return length === undefined || isEncoded(this.header('content-encoding')) ? undefined : Number(length)
+    return length === undefined || this.isEncoded ? undefined : Number(length)
+  }
+
+  /** Of what the body is a part of, or all, as it is sent. */
+  get #totalBytes(): number | undefined {
+    const total =
+      this.status === 206
+        ? /\/(\d+)$/.exec(this.header('content-range') ?? '')?.[1]
+        : this.header('content-length')
+    return total === undefined ? undefined : Number(total)
   }
 
   get cookies(): readonly string[] {
@@ -248,7 +268,7 @@ export class Http {
         const data = await answer
         const ended = Promise.allSettled([endOf(data), behind?.then(endOf)])
         const second = behind && this.#responseOf(request.behind!, behind)
-        resolve(new HttpResponse(request.method, url, data, second))
+        resolve(new HttpResponse(request, url, data, second))
         await ended
       }
       const priority = rank[request.priority ?? 'foreground']
@@ -270,10 +290,11 @@ export class Http {
     )
   }
 
-  async #responseOf({ method, path, signal }: HttpRequest, data: Promise<Answer>): Promise<HttpResponse> {
+  async #responseOf(request: HttpRequest, data: Promise<Answer>): Promise<HttpResponse> {
+    const { method, path, signal } = request
     const url = this.baseUrl + path
     try {
-      return new HttpResponse(method, url, await data)
+      return new HttpResponse(request, url, await data)
     } catch (cause) {
       throw cause instanceof XnatError ? cause : failureOf(cause, method, url, signal).error
     }

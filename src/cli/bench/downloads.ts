@@ -20,7 +20,7 @@ export async function fetchEach(session: Session, files: readonly FileEntry[]): 
     files.map((file) => async () => {
       const path = urlPathOf(file)
       if (path === undefined) return // the mount cannot read it either
-      const bytes = await readFile(session, path)
+      const bytes = await readFile(session, path, { expected: file })
       for await (const _ of bytes.body);
     }),
   )

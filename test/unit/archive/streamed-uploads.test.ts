@@ -86,7 +86,7 @@ class FakeServer {
 
 function answer(status: number, type = 'text/plain'): HttpResponse {
   const data = { statusCode: status, headers: { 'content-type': type }, body: Readable.from([]) }
-  return new HttpResponse('PUT', '/', data)
+  return new HttpResponse({ method: 'PUT' }, '/', data)
 }
 
 describe('StreamedUpload', () => {
