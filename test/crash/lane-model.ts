@@ -224,6 +224,7 @@ export class LaneModel {
       case 'sync':
         this.#home(file)
         file.past = new Map()
+        this.#rememberSent(file)
         return
       default:
         this.#handles.delete(step.handle)
@@ -257,6 +258,12 @@ export class LaneModel {
     this.#remains.delete(path)
     this.#leaveBehind(file)
     this.#remember(file, path, under?.found)
+  }
+
+  /** Everything of it has been sent, under the name that it has: what comes to it later may be sent or not. */
+  #rememberSent(file: ModelFile): void {
+    const path = this.#pathOf(file)
+    if (path !== undefined && !isTemporary(path)) this.#remember(file, path)
   }
 
   /** @param under what lay under the name before, and does so until this file is sent */
