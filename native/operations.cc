@@ -146,7 +146,7 @@ void getattr(fuse_req_t req, fuse_ino_t ino, fuse_file_info*) {
   else submit(req, onNode(req, Op::getattr, ino));
 }
 
-void setattr(fuse_req_t req, fuse_ino_t ino, struct stat* to, int which, fuse_file_info*) {
+void setattr(fuse_req_t req, fuse_ino_t ino, struct stat* to, int which, fuse_file_info* file) {
   Event event = onNode(req, Op::setattr, ino);
   // A NaN stays as it is.
   for (double& value : event.values) value = __builtin_nan("");
@@ -158,6 +158,7 @@ void setattr(fuse_req_t req, fuse_ino_t ino, struct stat* to, int which, fuse_fi
   else if (which & FUSE_SET_ATTR_ATIME) event.values[4] = milliseconds(to->st_atim);
   if (which & FUSE_SET_ATTR_MTIME_NOW) event.values[5] = now();
   else if (which & FUSE_SET_ATTR_MTIME) event.values[5] = milliseconds(to->st_mtim);
+  if (file && (which & FUSE_SET_ATTR_SIZE)) event.values[6] = static_cast<double>(file->fh);
   submit(req, std::move(event));
 }
 

@@ -50,6 +50,8 @@ export interface ForetoldFile extends SmallFile {
 
 export interface AttributeRequest {
   readonly sizeBytes?: number
+  /** By which the size is set, where it is not by name. */
+  readonly handle?: number
   readonly mode?: number
   readonly uid?: number
   readonly gid?: number

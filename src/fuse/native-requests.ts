@@ -15,6 +15,7 @@ import { SharedOpens } from './native-shared-opens.js'
 const { EIO, ENODATA, ENOENT } = constants.errno
 const { O_EXCL, O_RDONLY } = fsConstants
 const accessModeMask = 3
+const changeNames = ['sizeBytes', 'mode', 'uid', 'gid', 'atimeMs', 'mtimeMs', 'handle'] as const
 
 /** Takes the kernel's requests from the native session, asks the operations, and sees to it that each is answered. */
 export class NativeRequests {
@@ -224,9 +225,8 @@ export class NativeRequests {
 
   /** A NaN stays as it is (native/operations.cc). */
   #attributeChanges(values: number): AttributeRequest {
-    const [sizeBytes, mode, uid, gid, atimeMs, mtimeMs] = this.#memory.requests.subarray(values, values + 6)
-    const all = { sizeBytes, mode, uid, gid, atimeMs, mtimeMs }
-    return Object.fromEntries(Object.entries(all).filter(([, value]) => !Number.isNaN(value)))
+    const all = changeNames.map((name, i) => [name, this.#value(values + i)] as const)
+    return Object.fromEntries(all.filter(([, value]) => !Number.isNaN(value)))
   }
 
   #readdir({ token, ino, handle, values }: Request, hasAttributes: boolean): void {

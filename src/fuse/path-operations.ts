@@ -85,7 +85,7 @@ export class PathOperations {
       fsyncdir: (_, __, ___, done) => done(0),
       release: (_, fd, done) => finish(operations.release(fd), done),
       truncate: (path, size, done) => this.#setattr(path, { sizeBytes: size }, done),
-      ftruncate: (path, _, size, done) => this.#setattr(path, { sizeBytes: size }, done),
+      ftruncate: (path, fd, size, done) => this.#setattr(path, { sizeBytes: size, handle: fd }, done),
       utimens: (path, atimeMs, mtimeMs, done) => this.#setattr(path, { atimeMs, mtimeMs }, done),
       chmod: (path, mode, done) => this.#setattr(path, { mode: mode & 0o7777 }, done),
       chown: (path, uid, gid, done) => this.#setattr(path, owners(uid, gid), done),

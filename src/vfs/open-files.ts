@@ -173,8 +173,7 @@ export class OpenFiles {
     const { node } = handle
     this.#requireCanWrite(handle)
     if (node.order) return node.order.write(offset, bytes)
-    if (node.local) this.#requireSameFile(handle)
-    else this.#requireOpenedVersion(handle)
+    this.#requireOpened(handle)
     this.#startWriting(handle) // one descriptor of several was closed; this is another
     if (node.local) return this.#writeLocal(node, node.local, offset, bytes)
     return this.#options.locals.makeLocal(node).then((local) => this.#writeLocal(node, local, offset, bytes))
@@ -200,18 +199,21 @@ export class OpenFiles {
         nextStep: 'write it',
       })
     if (endBytes <= sizeOf(node)) return
-    this.#requireOpenedVersion(handle)
+    this.#requireOpened(handle)
     const release = locals.hold(node)
     try {
       await withSignal(locals.requireRoom(endBytes - sizeOf(node)), signal)
       const local = node.local ?? (await locals.makeLocal(node))
-      if (local.staging.sizeBytes < endBytes) await this.truncate(node, endBytes)
+      if (local.staging.sizeBytes < endBytes) await this.truncate(node, endBytes, number)
     } finally {
       release()
     }
   }
 
-  async truncate(node: Node, sizeBytes: number, signal?: AbortSignal): Promise<void> {
+  /** @param by the handle; undefined: it is cut by name */
+  async truncate(node: Node, sizeBytes: number, by: number | undefined, signal?: AbortSignal): Promise<void> {
+    const handle = by === undefined ? undefined : this.#handles.get(by)
+    if (handle && handle.node !== node) throw changedMeanwhile(node)
     this.requireWritable(node)
     if (node.newer) await takeNewer(node, true, this.#options, signal)
     if (node.order) return node.order.truncate(sizeBytes)
@@ -221,6 +223,7 @@ export class OpenFiles {
       })
     if (node.handles === 0 && !node.local) await ascertain(node, this.#options, undefined)
     if (sizeBytes === 0) this.#beginAnew(node)
+    else if (handle) this.#requireOpened(handle)
     if (!node.local && node.file?.sizeBytes === sizeBytes) return
     const release = this.#options.locals.hold(node)
     try {
@@ -333,12 +336,17 @@ export class OpenFiles {
     return path
   }
 
-  /** The kernel keeps one set of pages for all handles of a file: those of two versions would mix in it. */
   #requireCanWrite({ node, canWrite }: FileHandle): void {
     if (canWrite) return
     throw new FsError('EBADF', `${node.path} is not open for writing`, { nextStep: 'open it for that' })
   }
 
+  #requireOpened(handle: FileHandle): void {
+    if (handle.node.local) this.#requireSameFile(handle)
+    else this.#requireOpenedVersion(handle)
+  }
+
+  /** The kernel keeps one set of pages for all handles of a file: those of two versions would mix in it. */
   #requireOpenedVersion(handle: FileHandle): void {
     const { node, file } = handle
     if (node.isSetAside || (file && file.version !== node.file?.version)) throw changedMeanwhile(node)

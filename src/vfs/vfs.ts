@@ -60,6 +60,7 @@ export interface DirectoryItem {
 /** What setattr may change; what is absent stays. */
 export interface AttributeChanges extends Overrides {
   readonly sizeBytes?: number
+  readonly handle?: number // by which the size is set, where it is not by name
 }
 
 /** What access(2) asks for. */
@@ -140,13 +141,13 @@ export class Vfs {
 
   async setattr(ino: number, changes: AttributeChanges, signal?: AbortSignal): Promise<Attributes> {
     const node = this.#table.get(ino)
-    const { sizeBytes, ...overrides } = changes
+    const { sizeBytes, handle, ...overrides } = changes
     if (node.handles === 0) await this.#names.refresh(node, signal)
     if (node.isSetAside) throw removedMeanwhile(node)
     this.#files.requireWritable(node)
     if (sizeBytes !== undefined) {
       if (node.kind !== 'file') throw new FsError('EISDIR', `${node.path} is a directory`)
-      await this.#files.truncate(node, sizeBytes, signal)
+      await this.#files.truncate(node, sizeBytes, handle, signal)
     }
     node.override(overrides)
     return this.#report(node)

@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises'
+import { open, readFile } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { constants } from 'node:os'
 import { join } from 'node:path'
@@ -18,8 +18,8 @@ describe('a file that is open when somebody opens its next version', () => {
     const path = `${resource}/files/f.bin?inbody=true&overwrite=true`
     expect((await server.rest('PUT', path, Buffer.alloc(sizeBytes, letter))).status).toBeLessThan(300)
   }
-  const opened = async (): Promise<FileHandle> => {
-    const handle = await open(file)
+  const opened = async (flags = 'r'): Promise<FileHandle> => {
+    const handle = await open(file, flags)
     handles.push(handle)
     return handle
   }
@@ -62,6 +62,22 @@ describe('a file that is open when somebody opens its next version', () => {
     for (const offset of [0, 100_000, sizeBytes - 1]) expect(await at(third, offset)).toBe('b')
     expect(await at(two, 100_000)).toBe('b')
   })
+
+  it.each(['libfuse3', 'fuse-native'])(
+    'is not cut by who had it open before, but to nothing (%s)',
+    async (driver) => {
+      await start(driver)
+      const old = await opened('r+')
+      await put('b')
+      await mount.refresh()
+      expect(await readFile(file, 'utf8')).toBe('b'.repeat(sizeBytes))
+      await expect(old.truncate(3)).rejects.toMatchObject({ errno: -constants.errno.ESTALE })
+      expect(await readFile(file, 'utf8')).toBe('b'.repeat(sizeBytes))
+      await old.truncate(0)
+      await old.truncate(3)
+      expect(await readFile(file, 'utf8')).toBe('\0\0\0')
+    },
+  )
 
   it('cannot be opened until the old one is closed, where the kernel would mix them', async () => {
     await start('fuse-native')

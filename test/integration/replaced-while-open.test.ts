@@ -162,6 +162,32 @@ describe('a file that is open to read when the server gets another version', () 
     expect(await at.server.texts()).toEqual({ a: 'mine' })
   })
 
+  it.each([true, false])('is not cut to a part by who had it open before (%s)', async (opensApart) => {
+    const { mount, fs } = await start(opensApart)
+    const old = await fs.open(file, 'r+')
+    await change(mount, 'short')
+    await fs.stat(file)
+    await expect(old.truncate(3)).rejects.toMatchObject({ code: 'ESTALE' })
+    const written = await fs.open(file, 'r+')
+    await written.write(Buffer.from('SH'), 0)
+    await expect(old.truncate(3)).rejects.toMatchObject({ code: 'ESTALE' })
+    await written.truncate(4)
+    await old.close()
+    await written.close()
+    expect(await at.server.texts()).toEqual({ a: 'SHor' })
+  })
+
+  it('can be made longer by who has written, and stored, a version of it', async () => {
+    const { mount, fs } = await start(true)
+    const { handle } = await mount.vfs.open((await fs.stat(file)).ino, true)
+    await mount.vfs.write(handle, 0, Buffer.from('THE'))
+    await mount.vfs.fsync(handle)
+    await mount.vfs.fallocate(handle, 20)
+    await mount.vfs.flush(handle)
+    mount.vfs.release(handle)
+    expect(await at.server.texts()).toEqual({ a: 'THE first version\0\0\0' })
+  })
+
   it('is overwritten after an upload that was refused for it', async () => {
     const { mount, fs } = await start(true)
     const first = await fs.open(file, 'r+')

@@ -42,7 +42,7 @@ export function vfsFileSystem(vfs: Vfs): FileSystem {
       const end = isAppending || offset === undefined ? (await vfs.getattr(ino)).sizeBytes : offset
       await vfs.write(handle, end, bytes)
     },
-    truncate: async (sizeBytes) => void (await vfs.setattr(ino, { sizeBytes })),
+    truncate: async (sizeBytes) => void (await vfs.setattr(ino, { sizeBytes, handle })),
     sync: () => vfs.fsync(handle),
     stat: async () => facts(await vfs.getattr(ino)),
     close: async () => {
