@@ -60,7 +60,8 @@ export class InodeTable {
   intern(parent: Node, entry: Entry): Node {
     const known = this.#byKey.get(keyOf(parent, entry.id))
     if (known?.isReadAsOther(entry)) {
-      if (this.#options.opensApart !== false) return this.#setAside(known, parent, entry)
+      // An operation that holds it goes on with just this node; afterwards it is looked at again.
+      if (this.#options.opensApart !== false && known.holds === 0) return this.#setAside(known, parent, entry)
       known.newer = entry
       return known
     }

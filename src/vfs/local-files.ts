@@ -251,6 +251,7 @@ export class LocalFiles {
       if (node.local) return node.local
       if (node.isSetAside) throw removedMeanwhile(node)
       node.expectChange()
+      const { newer } = node
       if (node.handles === node.holds) await ascertain(node, this.#options, undefined)
       const file = sizedFile(node.file)
       if (!file && node.isRemoved) throw removedMeanwhile(node)
@@ -262,7 +263,7 @@ export class LocalFiles {
       const release = (): void => this.#options.readers.release(reader)
       try {
         const staging = await StagingFile.create(this.#places, baseOf(file, reader))
-        if (node.isSetAside || node.file?.version !== file.version) {
+        if (node.isSetAside || node.newer !== newer || node.file?.version !== file.version) {
           await staging.remove()
           throw changedMeanwhile(node)
         }

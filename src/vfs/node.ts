@@ -61,7 +61,10 @@ export class Node {
   versions = 0
   /** It was changed on the server while it was open; its name has another node since. */
   isSetAside = false
-  /** What the server has by now, where who has it open keeps the node at the version that was opened. */
+  /**
+   * What the server has by now, where who has it open keeps the node at the version that was opened, and it cannot be set
+   * aside.
+   */
   newer: FileEntry | undefined
   #isRemoved = false
   #onChange: (() => void) | undefined
@@ -224,13 +227,19 @@ export class Node {
     if (this.shownTimeMs === shown) this.#sameTimes++
   }
 
+  /** It is what the server has by now, for all who have it open. */
+  catchUp(): void {
+    if (this.newer) this.adopt(this.newer)
+    this.newer = undefined
+  }
+
   /** Who has opened a version of it to read would be told of another one, and is not to be. */
   isReadAsOther(entry: Entry): entry is FileEntry {
     const { file } = this
     if (!file || entry.kind !== 'file' || entry.isUnread || file.isMade) return false
     if (file.version === entry.version || this.#local || this.order) return false
     this.#changed() // from now on who reads it is known
-    return this.handles > 0 && this.holds === 0 && this.writable === 0
+    return this.handles > this.holds && this.writable === 0
   }
 
   /** It has the name of another one now, and what was set there. */

@@ -259,6 +259,7 @@ export class OpenFiles {
     await this.#options.locals.leave(node, local)
     try {
       await this.#options.names.refresh(node)
+      node.catchUp()
     } catch (error) {
       if (!(error instanceof FsError && error.code === 'ENOENT')) throw error
       node.entry = undefined

@@ -1,5 +1,6 @@
 import { FsError } from '../util/fs-error.js'
 import { sleep } from '../util/sleep.js'
+import type { KernelTraits } from './kernel-traits.js'
 import type { Namespace } from './namespace.js'
 import type { Node } from './node.js'
 
@@ -7,30 +8,37 @@ import type { Node } from './node.js'
 const closingMs = 1000
 const closedAgainMs = 20
 
+interface TakeNewerOptions extends Pick<KernelTraits, 'opensApart'> {
+  readonly names: Namespace
+  readonly now?: () => number
+}
+
 /**
  * Brings a node up to date that is open as it was before the server changed it, where the kernel cannot keep two versions
  * apart: who reads the older one would read on in this one. That it is closed is known a moment after close(). What is
- * overwritten here and now is seen by all who have it open, as everywhere.
- * @throws FsError EBUSY where it is kept open
+ * overwritten here and now is seen by all who have it open, as everywhere. Where the kernel can, what has changed during an
+ * operation of the mount gets a node of its own after that.
+ * @throws FsError ESTALE when it has one; EBUSY where it is kept open, or that operation takes long
  */
 export async function takeNewer(
   node: Node,
   canWrite: boolean,
-  { names, now = Date.now }: { readonly names: Namespace; readonly now?: () => number },
+  { names, opensApart, now = Date.now }: TakeNewerOptions,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  if (canWrite) {
-    if (node.newer) node.adopt(node.newer)
-    node.newer = undefined
-  }
+  if (canWrite && opensApart === false) node.catchUp()
   const untilMs = now() + closingMs
   while (node.newer) {
-    if (now() > untilMs) {
-      throw new FsError('EBUSY', `${node.path} is open as it was before it changed`, {
-        nextStep: 'close it there first, or mount with `--driver libfuse3`, which can show both',
-      })
-    }
+    if (now() > untilMs) throw isKept(node)
     await sleep(closedAgainMs, signal)
     await names.refreshToOpen(node, signal)
   }
+}
+
+function isKept({ path, holds }: Node): FsError {
+  if (holds > 0)
+    return new FsError('EBUSY', `${path} is being renamed, removed or stored`, { nextStep: 'try it again' })
+  return new FsError('EBUSY', `${path} is open as it was before it changed`, {
+    nextStep: 'close it there first, or mount with `--driver libfuse3`, which can show both',
+  })
 }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { readFile, writeFile } from '../support/file-system.js'
 import type { FileSystem } from '../support/file-system.js'
 import type { LocalVfs } from '../support/local-vfs.js'
@@ -97,6 +97,73 @@ describe('a file that is open to read when the server gets another version', () 
     await old.close()
     expect((await readFile(fs, file)).toString()).toBe('mine')
   })
+
+  it.each([
+    [true, 'is listed'],
+    [false, 'is listed'],
+    [true, 'is not known of yet'],
+    [false, 'is not known of yet'],
+  ])('is removed all the same (%s, the new version %s)', async (opensApart, known) => {
+    const { mount, fs } = await start(opensApart)
+    const old = await fs.open(file, 'r')
+    await at.server.put('a', 'short')
+    if (known === 'is listed') {
+      mount.vfs.refresh(undefined)
+      await fs.stat(file)
+    }
+    await fs.unlink(file)
+    await expect(fs.stat(file)).rejects.toMatchObject({ code: 'ENOENT' })
+    expect(await at.server.texts()).toEqual({})
+    await expect(old.read(0, 100)).rejects.toMatchObject({ code: 'ESTALE' })
+    await old.close()
+  })
+
+  it.each([true, false])('does not end sooner while it is being removed (%s)', async (opensApart) => {
+    const { mount, fs } = await start(opensApart)
+    const old = await fs.open(file, 'r')
+    await at.server.put('a', 'short')
+    const isDelete = ({ method }: { readonly method: string }): boolean => method === 'DELETE'
+    at.emulator.control.setFaults([{ method: 'DELETE', path: '/data/**', fault: { kind: 'delay', ms: 500 } }])
+    const removed = fs.unlink(file)
+    await vi.waitFor(() => expect(at.emulator.control.requests().some(isDelete)).toBe(true))
+    mount.vfs.refresh(undefined)
+    await fs.stat(file)
+    expect((await old.stat()).sizeBytes).toBe(17)
+    await removed
+    expect(await at.server.texts()).toEqual({})
+    expect((await old.stat()).sizeBytes).toBe(17)
+    await expect(old.read(0, 100)).rejects.toMatchObject({ code: 'ESTALE' })
+    await old.close()
+  })
+
+  it.each([true, false])('is removed though who has written it is not done (%s)', async (opensApart) => {
+    const { mount, fs } = await start(opensApart)
+    const old = await fs.open(file, 'r+')
+    await old.write(Buffer.from('THE'), 0)
+    await old.sync()
+    await change(mount, 'short')
+    await fs.unlink(file)
+    expect(await at.server.texts()).toEqual({})
+    expect((await old.read(0, 100)).toString()).toBe('THE first version')
+    await old.close()
+  })
+
+  it.each([true, false])(
+    'is cut by its path to nothing after an upload that was refused (%s)',
+    async (apart) => {
+      const { mount, fs } = await start(apart)
+      const old = await fs.open(file, 'r+')
+      await old.write(Buffer.from('THE'), 0)
+      await at.server.put('a', 'another version')
+      await expect(old.sync()).rejects.toMatchObject({ code: 'ESTALE' })
+      const reader = await fs.open(file, 'r')
+      await old.close().catch(() => {})
+      mount.vfs.refresh(undefined)
+      await fs.truncate(file, 0)
+      expect(await at.server.texts()).toEqual({ a: '' })
+      await reader.close()
+    },
+  )
 
   it.each([true, false])('is cut by its path all the same (%s)', async (opensApart) => {
     const { mount, fs } = await start(opensApart)

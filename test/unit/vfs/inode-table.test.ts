@@ -73,6 +73,33 @@ describe('InodeTable', () => {
     expect(() => table.get(node.ino)).toThrow(/not known/)
   })
 
+  it.each([true, false])(
+    'leaves a file as it is read while an operation of the mount holds it (%s)',
+    (opensApart) => {
+      const table = new InodeTable(root, { opensApart })
+      const node = table.intern(table.root, file('a', 'v1'))
+      table.ref(node, 'handles') // a reader
+      table.ref(node, 'handles')
+      node.holds = 1
+      expect(table.intern(table.root, file('a', 'v2'))).toBe(node)
+      expect(node.file!.version).toBe('v1')
+      node.holds = 0
+      table.unref(node, 'handles')
+      const now = table.intern(table.root, file('a', 'v2'))
+      expect([now === node, (now.newer ?? now.file)!.version]).toEqual([!opensApart, 'v2'])
+      expect(node.file!.version).toBe('v1')
+    },
+  )
+
+  it('takes what is newer of a file that nobody but an operation of the mount holds', () => {
+    const table = new InodeTable(root)
+    const node = table.intern(table.root, file('a', 'v1'))
+    table.ref(node, 'handles')
+    node.holds = 1
+    expect(table.intern(table.root, file('a', 'v2'))).toBe(node)
+    expect(node.file!.version).toBe('v2')
+  })
+
   it('drops times set here when somebody else has changed the bytes', () => {
     const table = new InodeTable(root)
     const node = table.intern(table.root, file('a', 'v1'))
