@@ -29,6 +29,34 @@ export async function ascertain(
   await names.refresh(node, signal)
 }
 
+/**
+ * Brings a node that is to be opened up to date. By an ESTALE the kernel looks the name up anew, and opens what it finds once
+ * more: what has to be asked about that is asked before, so that it is no second ESTALE.
+ * @throws FsError ESTALE where the name is another file by now, or gone
+ */
+export async function refreshToOpen(
+  node: Node,
+  options: AscertainOptions,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  try {
+    if (node.isSetAside) throw removedMeanwhile(node)
+    await options.names.refreshToOpen(node, signal)
+  } catch (error) {
+    await ascertainNamed(node, options, signal).catch(() => {}) // the second attempt tells of it
+    throw error
+  }
+}
+
+async function ascertainNamed(
+  { parent, name }: Node,
+  options: AscertainOptions,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const now = parent && (await options.names.find(parent, name, signal))
+  if (now && !now.local) await ascertain(now, options, signal)
+}
+
 export function sizedFile(file: FileEntry | undefined): SizedFile | undefined {
   return file && file.sizeBytes !== undefined ? { ...file, sizeBytes: file.sizeBytes } : undefined
 }

@@ -6,7 +6,8 @@ import { FsError } from '../util/fs-error.js'
 import type { Log } from '../util/log.js'
 import { withSignal } from '../util/single-flight.js'
 import type { Pieces } from '../util/pieces.js'
-import { ascertain, changedMeanwhile, removedMeanwhile, resizedMeanwhile, sizedFile } from './ascertain.js'
+import { ascertain, changedMeanwhile, refreshToOpen, removedMeanwhile } from './ascertain.js'
+import { resizedMeanwhile, sizedFile } from './ascertain.js'
 import { sizeOf } from './attributes.js'
 import type { FileHandle } from './file-handle.js'
 import { HandleTable } from './handle-table.js'
@@ -68,8 +69,7 @@ export class OpenFiles {
 
   async open(node: Node, canWrite: boolean, signal?: AbortSignal): Promise<Opened> {
     if (node.kind === 'directory') throw new FsError('EISDIR', `${node.path} is a directory`)
-    if (node.isSetAside) throw removedMeanwhile(node)
-    await this.#options.names.refreshToOpen(node, signal)
+    await refreshToOpen(node, this.#options, signal)
     if (canWrite) this.requireWritable(node)
     if (!node.local) {
       do {

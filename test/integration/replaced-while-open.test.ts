@@ -41,6 +41,23 @@ describe('a file that is open to read when the server gets another version', () 
     expect(await at.server.texts()).toEqual({ a: 'short' })
   })
 
+  it('is opened anew at the second attempt, also where its new size shows when it is opened only', async () => {
+    const { mount, fs } = await start(true)
+    const { ino } = await fs.stat(file)
+    const old = await fs.open(file, 'r')
+    at.emulator.control.setFaults([
+      { method: 'GET', path: '/data/**', fault: { kind: 'listing-size', delta: -5 } },
+    ])
+    await change(mount, 'short')
+    await expect(mount.vfs.open(ino, false)).rejects.toMatchObject({ code: 'ESTALE' })
+    const now = await fs.stat(file)
+    expect(now.sizeBytes).toBe(5)
+    const { handle } = await mount.vfs.open(now.ino, false)
+    expect((await mount.vfs.read(handle, 0, 100)).toString()).toBe('short')
+    mount.vfs.release(handle)
+    await old.close()
+  })
+
   it('stays what it is for all, and cannot be opened, where the kernel would mix the two', async () => {
     const { mount, fs } = await start(false)
     const old = await fs.open(file, 'r')
