@@ -5,7 +5,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { hasErrorCode } from '../util/fs-error.js'
 import { makeDirectories } from '../util/make-directories.js'
-import { syncDirectory } from '../util/sync-directory.js'
+import { syncPath } from '../util/sync-path.js'
 import { aboutFile, readEntries, removeUnrecorded } from './journal-record.js'
 
 /** Whose bytes they are: journals of different servers or users never mix. */
@@ -53,7 +53,7 @@ export async function createJournal(
   const path = join(parent, ownName())
   await mkdir(path, { mode: 0o700 })
   if (mountpoint !== undefined) await writeFile(join(path, aboutFile), mountpoint, { mode: 0o600 })
-  await syncDirectory(parent) // or what is kept in it could be nowhere after a power failure
+  await syncPath(parent) // or what is kept in it could be nowhere after a power failure
   return path
 }
 

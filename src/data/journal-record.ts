@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path'
 import type { DirectoryEntry, FileEntry } from '../archive/archive.js'
 import { hasErrorCode } from '../util/fs-error.js'
 import { removeFile } from '../util/remove-file.js'
-import { syncDirectory } from '../util/sync-directory.js'
+import { syncPath } from '../util/sync-path.js'
 import type { ByteSpan } from './byte-ranges.js'
 import { readTrailer } from './journal-trailer.js'
 
@@ -99,7 +99,7 @@ export async function writeRecord(
   const path = stagingPath + suffix
   await writeFile(`${path}.new`, recordText(record), { mode: 0o600, flush: options.isDurable })
   await rename(`${path}.new`, path)
-  if (options.isDurable) await syncDirectory(dirname(path))
+  if (options.isDurable) await syncPath(dirname(path))
 }
 
 /** To be called when there is none behind the bytes, which would count again. */

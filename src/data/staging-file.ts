@@ -198,9 +198,9 @@ export class StagingFile {
     return this.#exclusively(() => this.#keep(record, options))
   }
 
-  /** Resolves when no change and no `withBytes` is under way. */
-  idle(): Promise<void> {
-    return this.#changes.run(() => {})
+  /** Runs a task while nothing changes, and no `keep` or `withBytes` is under way. */
+  undisturbed<T>(task: () => T | Promise<T>): Promise<T> {
+    return this.#changes.run(task)
   }
 
   /** Lets the bytes go, and what was kept at `path`. */

@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { removeFile } from '../util/remove-file.js'
-import { syncDirectory } from '../util/sync-directory.js'
+import { syncPath } from '../util/sync-path.js'
 import { SmallFileMemory } from './small-bytes.js'
 
 /** An empty file of the journal directory, for one staging file. */
@@ -65,7 +65,7 @@ export class StagingPlaces {
     const made: StagingPlace[] = []
     try {
       while (this.#stock.length + made.length < stockCount) made.push(await this.#make())
-      await syncDirectory(this.#directory)
+      await syncPath(this.#directory)
       for (const place of made) place.isNamed = true
     } finally {
       this.#stock.push(...made)
@@ -76,7 +76,7 @@ export class StagingPlaces {
 /** Makes sure that the name survives a power failure. */
 export async function nameDurably(place: StagingPlace): Promise<void> {
   if (place.isNamed) return
-  await syncDirectory(dirname(place.path))
+  await syncPath(dirname(place.path))
   place.isNamed = true
 }
 

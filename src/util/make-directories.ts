@@ -1,7 +1,7 @@
 import { mkdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { hasErrorCode } from './fs-error.js'
-import { syncDirectory } from './sync-directory.js'
+import { syncPath } from './sync-path.js'
 
 interface MakeOptions {
   readonly mode?: number
@@ -38,7 +38,7 @@ async function makeOne(path: string, options: MakeOptions): Promise<boolean> {
 
 async function make(path: string, { mode, isDurable }: MakeOptions): Promise<void> {
   await mkdir(path, mode)
-  if (isDurable) await syncDirectory(dirname(path))
+  if (isDurable) await syncPath(dirname(path))
 }
 
 async function orIsThere(path: string, error: unknown): Promise<false> {

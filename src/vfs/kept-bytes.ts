@@ -2,14 +2,20 @@ import { entryId, recordText, removeEntry, removeRecord, writeRecord } from '../
 import type { JournalRecord } from '../data/journal-record.js'
 import type { StagingFile } from '../data/staging-file.js'
 import type { HeldBytes, StagingState } from '../data/staging-state.js'
+import { syncPath } from '../util/sync-path.js'
 
 /** What is to become of the bytes, as of now. Undefined when the file has no place any more. */
 export type Describe = (state: StagingState) => Omit<JournalRecord, 'format' | 'at'> | undefined
+
+/** The revision of bytes that are not this file's. */
+const anothers = -1
 
 /** The version in the journal: which bytes, and whether it would survive a power failure. */
 interface Kept {
   readonly path: string
   readonly record: JournalRecord
+  /** What is to become of the bytes is something else by now. */
+  readonly isOutdated: boolean
   readonly revision: number
   readonly isDurable: boolean
   /** It can be compared with what the server has: nothing of it is there only. */
@@ -22,20 +28,32 @@ interface Kept {
 export class KeptBytes {
   readonly #staging: StagingFile
   readonly #describe: Describe
+  readonly #isWanted: () => boolean
   #kept: Kept | undefined
   /** Where bytes may be that no entry speaks of: to keep them has failed, or was not wanted any more. */
   readonly #left = new Set<string>()
   /** The bytes there are another file's now. */
   #bequeathed: string | undefined
 
-  /** @param resumed what the journal says of these bytes, which another process has left. If that is a delete, the server refuses it. */
-  constructor(staging: StagingFile, describe: Describe, resumed: JournalRecord | undefined) {
+  /**
+   * @param options.isWanted false when the file was deleted: nothing more is kept then
+   * @param options.resumed what the journal says of these bytes, which another process has left. If that is a delete, the server refuses it.
+   */
+  constructor(options: {
+    readonly staging: StagingFile
+    readonly describe: Describe
+    readonly isWanted: () => boolean
+    readonly resumed: JournalRecord | undefined
+  }) {
+    const { staging, resumed } = options
     this.#staging = staging
-    this.#describe = describe
+    this.#describe = options.describe
+    this.#isWanted = options.isWanted
     const { path, revision, isComplete } = staging
     if (resumed) {
-      this.#kept = { path, record: resumed, revision, isDurable: true, isComplete, hasRecordBeside: true }
-      if (resumed.isDeleted) this.outdate()
+      const isOutdated = resumed.isDeleted === true
+      const kept = { path, record: resumed, revision, isOutdated }
+      this.#kept = { ...kept, isDurable: true, isComplete, hasRecordBeside: true }
     }
   }
 
@@ -44,28 +62,31 @@ export class KeptBytes {
     return this.#kept && entryId(this.#kept.path)
   }
 
+  /** Of the bytes that the journal has. */
+  get revision(): number | undefined {
+    return this.#kept?.revision
+  }
+
   /**
    * Makes sure that the bytes as they are now, and what is to become of them, outlive this process.
    * @param options.isDurable and a power failure
-   * @param options.isWanted asked when it comes to it: false when the file was deleted meanwhile
    * @param options.held the bytes, for those who hold them
    */
   async keep(options: {
     readonly isDurable: boolean
     readonly reason?: string | undefined
-    readonly isWanted: () => boolean
     readonly held?: HeldBytes | undefined
   }): Promise<void> {
     const before = this.#kept
     const isDurable = options.isDurable || (before?.isDurable ?? false)
     const { revision, isComplete } = this.#staging
-    const isKept =
-      before?.revision === revision && before.isDurable === isDurable && before.isComplete === isComplete
+    const isSame = before?.revision === revision && before.isComplete === isComplete
+    const isKept = isSame && before.isDurable === isDurable && !before.isOutdated
     if (isKept && options.reason === undefined) return
     await (options.held ?? this.#staging).keep(
       async ({ path, revision, keepWith, ...state }) => {
         if (this.#kept?.path !== path) this.#left.add(path)
-        const description = options.isWanted() ? this.#describe(state) : undefined
+        const description = this.#isWanted() ? this.#describe(state) : undefined
         if (!description) return
         const replaced = this.#kept
         const supersedes = replaced && replaced.path !== path ? entryId(replaced.path) : undefined
@@ -77,7 +98,8 @@ export class KeptBytes {
         })
         await (keepWith ? keepWith(recordText(record)) : writeRecord(path, record, { isDurable }))
         const { isComplete } = this.#staging
-        this.#kept = { path, record, revision, isDurable, isComplete, hasRecordBeside: !keepWith }
+        const kept = { path, record, revision, isOutdated: false }
+        this.#kept = { ...kept, isDurable, isComplete, hasRecordBeside: !keepWith }
         if (supersedes) await removeEntry(replaced!.path)
         await this.#removeLeft(path)
       },
@@ -91,7 +113,7 @@ export class KeptBytes {
    */
   adopt(displaced: KeptBytes): boolean {
     if (this.#kept || !displaced.#kept) return false
-    this.#kept = { ...displaced.#kept, revision: -1 }
+    this.#kept = { ...displaced.#kept, revision: anothers }
     displaced.#bequeathed = displaced.#kept.path
     displaced.#kept = undefined
     return true
@@ -106,20 +128,38 @@ export class KeptBytes {
     if (!kept) return () => Promise.resolve()
     const { path, record, isDurable } = kept
     // The bytes are still those of the record: another process may find that the server refuses the delete.
-    const { sizeBytes, written, baseEnd } = record
-    const description = this.#describe({ sizeBytes, written, baseEnd })
+    const description = this.#describe(stateOf(record))
     if (!description) return () => Promise.resolve()
     await writeRecord(path, stamped({ ...description, isDeleted: true }), { isDurable })
-    this.#kept = { ...kept, revision: -1, hasRecordBeside: true }
+    this.#kept = { ...kept, isOutdated: true, hasRecordBeside: true }
     return async () => {
       await writeRecord(path, record, { isDurable })
       this.#kept = { ...kept, hasRecordBeside: true }
     }
   }
 
+  /**
+   * Says anew what is to become of the bytes that the journal has, and not of those that were written since: of those
+   * nothing was promised.
+   * @param reason why they could not be sent
+   */
+  restate(reason?: string): Promise<void> {
+    return this.#staging.undisturbed(async () => {
+      const kept = this.#kept
+      const isOwn = kept && kept.revision !== anothers && this.#isWanted()
+      const description = isOwn && this.#describe(stateOf(kept.record))
+      if (!description) return
+      const { path, isDurable } = kept
+      if (!isDurable) await syncPath(path)
+      const record = stamped({ ...description, ...(reason !== undefined && { reason }) })
+      await writeRecord(path, record, { isDurable: true })
+      this.#kept = { ...kept, record, isOutdated: false, isDurable: true, hasRecordBeside: true }
+    })
+  }
+
   /** What the journal says of the bytes is true no more: the next `keep` writes it anew. */
   outdate(): void {
-    if (this.#kept) this.#kept = { ...this.#kept, revision: -1 }
+    if (this.#kept) this.#kept = { ...this.#kept, isOutdated: true }
   }
 
   /** The journal needs the bytes no more: the server has them, or nobody wants them. */
@@ -154,6 +194,10 @@ export class KeptBytes {
 
 async function removeBesideBytes({ path, hasRecordBeside }: Kept): Promise<void> {
   if (hasRecordBeside) await removeRecord(path)
+}
+
+function stateOf({ sizeBytes, written, baseEnd }: JournalRecord): StagingState {
+  return { sizeBytes, written, baseEnd }
 }
 
 function stamped(record: Omit<JournalRecord, 'format' | 'at'>): JournalRecord {

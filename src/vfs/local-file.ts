@@ -3,11 +3,10 @@ import { entryId } from '../data/journal-record.js'
 import type { StagingFile } from '../data/staging-file.js'
 import type { HeldBytes, StagingState } from '../data/staging-state.js'
 import type { Outgoing } from '../data/write-back.js'
-import { FsError } from '../util/fs-error.js'
 import { Lock } from '../util/lock.js'
-import type { ErrnoName } from '../util/fs-error.js'
 import { causeChain } from '../util/log.js'
 import { DoubtfulUploads } from './doubtful-uploads.js'
+import { FailedUpload } from './failed-upload.js'
 import { KeptBytes } from './kept-bytes.js'
 import type { Describe } from './kept-bytes.js'
 import { LocalStream } from './local-stream.js'
@@ -19,8 +18,6 @@ import { isBackupName, isTemporaryName } from './temporary-names.js'
 
 /** Of local bytes that are not here any more. */
 const olderRevision = -1
-/** Failures of an upload that may be over the next time. */
-const passing: ReadonlySet<ErrnoName> = new Set(['EIO', 'ETIMEDOUT', 'EBUSY'])
 
 /** The bytes of a node that are here and perhaps not on the server. */
 export class LocalFile implements Outgoing {
@@ -43,7 +40,7 @@ export class LocalFile implements Outgoing {
   /** Which revision the server has under the present name; undefined = none. */
   #storedRevision: number | undefined
   #hasLeftQueue = false
-  #failure: { readonly revision: number; readonly error: unknown } | undefined
+  #failure: FailedUpload | undefined
   readonly #kept: KeptBytes
   #isLeavingOrigin = false
   #turn: AbortController | undefined
@@ -64,7 +61,9 @@ export class LocalFile implements Outgoing {
     this.#onStored = options.onStored
     this.doubtful = new DoubtfulUploads(options.resumed?.record.doubtful)
     const { staging, resumed } = options
-    this.#kept = new KeptBytes(staging, (state) => this.#describe(state), resumed?.record)
+    const describe: Describe = (state) => this.#describe(state)
+    const isWanted = (): boolean => !this.node.isRemoved
+    this.#kept = new KeptBytes({ staging, describe, isWanted, resumed: resumed?.record })
     if (options.replaces && (!resumed || resumed.isStored)) this.#storedRevision = staging.revision
   }
 
@@ -103,8 +102,7 @@ export class LocalFile implements Outgoing {
   }
 
   isWorthAnotherTry(): boolean {
-    const error = this.#failure?.error
-    return this.hasFailed && error instanceof FsError && passing.has(error.code)
+    return this.hasFailed && this.#failure!.isPassing
   }
 
   /**
@@ -145,8 +143,7 @@ export class LocalFile implements Outgoing {
 
   /** The last upload failed because somebody else has changed or made the file: it will fail again and again. */
   get isOutrun(): boolean {
-    const error = this.#failure?.error
-    return error instanceof FsError && (error.code === 'ESTALE' || error.code === 'EEXIST')
+    return this.#failure?.isOutrun ?? false
   }
 
   get failure(): unknown {
@@ -213,6 +210,7 @@ export class LocalFile implements Outgoing {
 
   async #upload(): Promise<void> {
     this.#hasLeftQueue = false
+    const { revision } = this.staging
     try {
       if (this.#removesOriginFirst && this.#isLongerNameOfOrigin()) await this.#leaveOriginFirst()
       const sent = this.doubtful.whenStaying(this.staging, (held) => this.#send(held))
@@ -220,9 +218,11 @@ export class LocalFile implements Outgoing {
       await this.removeOrigin()
       this.#failure = undefined
     } catch (error) {
-      this.#failure = { revision: this.staging.revision, error }
+      this.#failure = new FailedUpload(revision, error)
       // That of thousands at once need not be told: each would be written to the disk anew.
-      await this.keep({ isDurable: true, ...(!this.#hasLeftQueue && { reason: causeChain(error) }) })
+      const reason = this.#hasLeftQueue ? undefined : causeChain(error)
+      const isOlder = this.#kept.revision === revision || this.staging.revision !== revision
+      await (isOlder ? this.#kept.restate(reason) : this.keep({ isDurable: true, reason }))
       throw error
     }
     if (this.node.isRemoved) return // who deletes it needs the bytes until that is done, or refused
@@ -234,9 +234,8 @@ export class LocalFile implements Outgoing {
    * Makes sure that the bytes as they are now, and what is to become of them, outlive this process.
    * @param options.isDurable and a power failure
    */
-  keep(options: Omit<Parameters<KeptBytes['keep']>[0], 'isWanted'>): Promise<void> {
-    const isWanted = (): boolean => !this.node.isRemoved
-    return this.#kept.keep({ ...options, isWanted })
+  keep(options: Parameters<KeptBytes['keep']>[0]): Promise<void> {
+    return this.#kept.keep(options)
   }
 
   /** No upload begins meanwhile, but for one that deletes an old name, and may wait for this very task. */
@@ -254,7 +253,7 @@ export class LocalFile implements Outgoing {
   /** Waits for uploads that are under way, from their first step to their last. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#uploads)
-    await this.staging.idle()
+    await this.staging.undisturbed(() => {})
   }
 
   /**
@@ -374,8 +373,7 @@ export class LocalFile implements Outgoing {
 
   async #leaveOriginFirst(): Promise<void> {
     await this.settleDoubt() // the delete may take a file of this name along
-    await this.staging.withBytes(() => Promise.resolve())
-    await this.keep({ isDurable: true })
+    await this.staging.withBytes((held) => this.keep({ isDurable: true, held }))
     await this.removeOrigin()
   }
 
@@ -389,8 +387,8 @@ export class LocalFile implements Outgoing {
     this.#isLeavingOrigin = true
     try {
       // Where that is not possible, the delete is looked after as long as this process lives.
-      this.#kept.outdate()
-      await this.keep({ isDurable: true }).catch(() => {})
+      const isNothingMore = this.#kept.id !== undefined || this.isBeingWritten()
+      await (isNothingMore ? this.#kept.restate() : this.keep({ isDurable: true })).catch(() => {})
       await leaveHidden(origin, { remove: this.#removeStored })
       this.origin = undefined
     } finally {

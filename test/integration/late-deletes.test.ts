@@ -291,3 +291,75 @@ it('the delete of an old name, that a killed mount has asked for, takes nothing 
   await vi.waitFor(async () => expect((await at.server.texts())['n.nii']).toBeUndefined(), soon)
   expect(await at.server.texts()).toEqual({ scan: 'image', 'n.nii.gz': 'packed' })
 })
+
+describe('what a program has begun to write takes no place in the journal of what was promised', () => {
+  /** A stored file that is renamed while it is open: its bytes are to be sent, and its old name is to be deleted. */
+  async function renameOpen({ fs, mount }: Awaited<ReturnType<typeof at.start>>): Promise<void> {
+    await writeFile(fs, `${here}/old`, 'stored')
+    await mount.vfs.drain({ includeOpen: false })
+    const open = await fs.open(`${here}/old`, 'r+')
+    await open.write(Buffer.from('closed'), 0)
+    await fs.rename(`${here}/old`, `${here}/new`)
+    await open.close()
+  }
+  const puts = (): number => count('PUT', '/files/')
+
+  it('when the old name of the file is being deleted', async () => {
+    const first = await at.start(back)
+    await renameOpen(first)
+    const before = puts()
+    at.emulator.control.setFaults([
+      { method: 'PUT', path: '/data/**', fault: { kind: 'delay', ms: 300 } },
+      slow(1000),
+    ])
+    const draining = first.mount.vfs.drain({ includeOpen: false })
+    await vi.waitFor(() => expect(puts()).toBe(before + 1), soon)
+    await first.fs.open(`${here}/new`, 'w')
+    await vi.waitFor(() => expect(deletes()).toBe(1), soon)
+    await abandonJournals(at.root)
+    await first.mount.hangUp()
+    const { mount } = await at.start(back)
+    await mount.vfs.drain({ includeOpen: false })
+    await Promise.allSettled([draining])
+    expect(await at.server.texts()).toEqual({ new: 'closed' })
+  })
+
+  it('when its upload fails', async () => {
+    const first = await at.start(back)
+    await renameOpen(first)
+    const before = puts()
+    at.emulator.control.setFaults([
+      { method: 'PUT', path: '/data/**', fault: { kind: 'delay', ms: 300 } },
+      { method: 'PUT', path: '/data/**', fault: { kind: 'status', status: 413 } },
+    ])
+    const draining = first.mount.vfs.drain({ includeOpen: false })
+    await vi.waitFor(() => expect(puts()).toBe(before + 1), soon)
+    await first.fs.open(`${here}/new`, 'w')
+    await Promise.allSettled([draining])
+    at.emulator.control.setFaults([])
+    await abandonJournals(at.root)
+    await first.mount.hangUp()
+    const { mount } = await at.start(back)
+    await mount.vfs.drain({ includeOpen: false })
+    expect(await at.server.texts()).toEqual({ new: 'closed' })
+  })
+
+  it('when an upload waits for the one before', async () => {
+    const first = await at.start(back)
+    await writeFile(first.fs, `${here}/a`, 'one')
+    const before = puts()
+    at.emulator.control.setFaults([{ method: 'PUT', path: '/data/**', fault: { kind: 'delay', ms: 300 } }])
+    const draining = first.mount.vfs.drain({ includeOpen: false })
+    await vi.waitFor(() => expect(puts()).toBe(before + 1), soon)
+    await writeFile(first.fs, `${here}/a`, 'two')
+    const second = first.mount.vfs.drain({ includeOpen: false })
+    await first.fs.open(`${here}/a`, 'w')
+    await Promise.allSettled([draining, second])
+    await abandonJournals(at.root)
+    await first.mount.hangUp()
+    at.emulator.control.setFaults([])
+    const { mount } = await at.start(back)
+    await mount.vfs.drain({ includeOpen: false })
+    expect(await at.server.texts()).toEqual({ a: 'two' })
+  })
+})

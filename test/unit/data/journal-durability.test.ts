@@ -6,8 +6,8 @@ import { createJournal } from '../../../src/data/journal-directory.js'
 
 /** What each directory had in it when its names were last made to survive a power failure. */
 const synced = vi.hoisted(() => new Map<string, Promise<string[]>>())
-vi.mock('../../../src/util/sync-directory.js', () => ({
-  syncDirectory: async (path: string) => {
+vi.mock('../../../src/util/sync-path.js', () => ({
+  syncPath: async (path: string) => {
     synced.set(path, readdir(path))
     await synced.get(path)
   },

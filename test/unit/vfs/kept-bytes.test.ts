@@ -1,14 +1,16 @@
-import { mkdir, mkdtemp, readdir, rm, rmdir } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, readdir, rm, rmdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { readEntries } from '../../../src/data/journal-record.js'
+import type { JournalEntry } from '../../../src/data/journal-record.js'
 import { StagingFile } from '../../../src/data/staging-file.js'
 import { StagingPlaces } from '../../../src/data/staging-places.js'
 import { KeptBytes } from '../../../src/vfs/kept-bytes.js'
+import type { Describe } from '../../../src/vfs/kept-bytes.js'
 
 const folder = { kind: 'directory', name: 'R', id: 'r', mtimeMs: 0, place: { level: 'resource' } } as const
-const wanted = { isDurable: true, isWanted: () => true }
+const wanted = { isDurable: true }
 
 let directory: string
 let places: StagingPlaces
@@ -26,18 +28,22 @@ interface File {
   readonly kept: KeptBytes
 }
 
-async function startFile(name: string, text: string): Promise<File> {
+async function startFile(name: string, text: string, isWanted = true): Promise<File> {
   const staging = await StagingFile.create(places, undefined, { startsInMemory: false })
   await staging.write(0, Buffer.from(text))
   const about = { path: `/R/${name}`, directory: folder, name, mtimeMs: 0 }
-  return { staging, kept: new KeptBytes(staging, (state) => ({ ...about, ...state }), undefined) }
+  const describe: Describe = (state) => ({ ...about, ...state })
+  return { staging, kept: new KeptBytes({ staging, describe, isWanted: () => isWanted, resumed: undefined }) }
+}
+
+function entries(): Promise<JournalEntry[]> {
+  return readEntries(directory, (error) => {
+    throw error
+  })
 }
 
 async function names(): Promise<string[]> {
-  const fail = (error: Error): never => {
-    throw error
-  }
-  return (await readEntries(directory, fail)).map(({ record }) => record.name)
+  return (await entries()).map(({ record }) => record.name)
 }
 
 /** What is on the disk when nobody has anything to keep. */
@@ -76,8 +82,8 @@ describe('bytes that were to be kept, and', () => {
   })
 
   it('were wanted no more, go with the file', async () => {
-    const { staging, kept } = await startFile('a', 'first')
-    await kept.keep({ isDurable: true, isWanted: () => false })
+    const { staging, kept } = await startFile('a', 'first', false)
+    await kept.keep(wanted)
     await staging.write(0, Buffer.from('again'))
     await kept.remove()
     expect(await left()).toEqual([])
@@ -94,5 +100,27 @@ it('what was written into a file after it was kept goes when another one takes i
   expect(await names()).toEqual(['a'])
   await other.kept.keep(wanted)
   await other.kept.remove()
+  expect(await left()).toEqual([])
+})
+
+it('what is said anew of what was kept leaves out what was written since', async () => {
+  const { staging, kept } = await startFile('a', 'first')
+  await kept.keep(wanted)
+  await staging.truncate(0)
+  await staging.write(0, Buffer.from('no promise'))
+  await kept.restate('the server is full')
+  const [entry, ...others] = await entries()
+  expect(others).toEqual([])
+  expect(entry!.record).toMatchObject({ sizeBytes: 5, reason: 'the server is full' })
+  expect(await readFile(entry!.stagingPath, 'utf8')).toBe('first')
+  await kept.remove()
+  expect(await left()).toEqual([])
+})
+
+it('what was never kept is not kept by saying something of it', async () => {
+  const { kept } = await startFile('a', 'first')
+  await kept.restate()
+  expect(await names()).toEqual([])
+  await kept.remove()
   expect(await left()).toEqual([])
 })
