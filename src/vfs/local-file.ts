@@ -24,6 +24,8 @@ export class LocalFile implements Outgoing {
   readonly staging: StagingFile
   readonly stream = new LocalStream()
   readonly doubtful: DoubtfulUploads
+  /** Its entry in the journal. */
+  readonly kept: KeptBytes
   mtimeMs: number
   replaces: FileEntry | undefined
   origin: Origin | undefined
@@ -36,12 +38,11 @@ export class LocalFile implements Outgoing {
   readonly #removesOriginFirst: boolean
   readonly #releaseBase: () => void
   readonly #removeStored: LocalFileOptions['removeStored']
-  readonly #onStored: () => void
+  readonly #onStored: LocalFileOptions['onStored']
   /** Which revision the server has under the present name; undefined = none. */
   #storedRevision: number | undefined
   #hasLeftQueue = false
   #failure: FailedUpload | undefined
-  readonly #kept: KeptBytes
   #isLeavingOrigin = false
   #turn: AbortController | undefined
   readonly #uploads = new Set<Promise<void>>()
@@ -63,18 +64,13 @@ export class LocalFile implements Outgoing {
     const { staging, resumed } = options
     const describe: Describe = (state) => this.#describe(state)
     const isWanted = (): boolean => !this.node.isRemoved
-    this.#kept = new KeptBytes({ staging, describe, isWanted, resumed: resumed?.record })
+    this.kept = new KeptBytes({ staging, describe, isWanted, resumed: resumed?.record })
     if (options.replaces && (!resumed || resumed.isStored)) this.#storedRevision = staging.revision
   }
 
   /** Names it in the journal. */
   get id(): string {
     return entryId(this.staging.path)
-  }
-
-  /** Its entry in the journal, if there is one. */
-  get keptId(): string | undefined {
-    return this.#kept.id
   }
 
   get path(): string {
@@ -152,7 +148,7 @@ export class LocalFile implements Outgoing {
 
   /** From now on the bytes belong under another name, where they may replace a stored file, or one that may be stored. */
   retarget(replaces: FileEntry | undefined, displaced?: LocalFile): void {
-    this.#kept.outdate()
+    this.kept.outdate()
     this.doubtful.restart(displaced?.doubtful)
     this.stream.abandon()
     this.replaces = replaces
@@ -167,7 +163,7 @@ export class LocalFile implements Outgoing {
 
   /** The file is back under the name where its stored bytes are. */
   returnTo(origin: Origin): void {
-    this.#kept.outdate()
+    this.kept.outdate()
     this.replaces = origin.hidden.hidden
     this.#storedRevision = origin.storedRevision
     this.origin = undefined
@@ -178,7 +174,7 @@ export class LocalFile implements Outgoing {
     const { replaces, origin, covers, displaces } = this
     const storedRevision = this.#storedRevision
     return () => {
-      this.#kept.outdate()
+      this.kept.outdate()
       this.replaces = replaces
       this.origin = origin
       this.covers = covers
@@ -211,6 +207,7 @@ export class LocalFile implements Outgoing {
   async #upload(): Promise<void> {
     this.#hasLeftQueue = false
     const { revision } = this.staging
+    const { covers } = this
     try {
       if (this.#removesOriginFirst && this.#isLongerNameOfOrigin()) await this.#leaveOriginFirst()
       const sent = this.doubtful.whenStaying(this.staging, (held) => this.#send(held))
@@ -221,13 +218,12 @@ export class LocalFile implements Outgoing {
       this.#failure = new FailedUpload(revision, error)
       // That of thousands at once need not be told: each would be written to the disk anew.
       const reason = this.#hasLeftQueue ? undefined : causeChain(error)
-      const isOlder = this.#kept.revision === revision || this.staging.revision !== revision
-      await (isOlder ? this.#kept.restate(reason) : this.keep({ isDurable: true, reason }))
+      const isOlder = this.kept.revision === revision || this.staging.revision !== revision
+      await (isOlder ? this.kept.restate(reason) : this.keep({ isDurable: true, reason }))
       throw error
     }
     if (this.node.isRemoved) return // who deletes it needs the bytes until that is done, or refused
-    if (!this.isDirty()) await this.forget()
-    this.#onStored()
+    await this.#onStored(covers)
   }
 
   /**
@@ -235,7 +231,7 @@ export class LocalFile implements Outgoing {
    * @param options.isDurable and a power failure
    */
   keep(options: Parameters<KeptBytes['keep']>[0]): Promise<void> {
-    return this.#kept.keep(options)
+    return this.kept.keep(options)
   }
 
   /** No upload begins meanwhile, but for one that deletes an old name, and may wait for this very task. */
@@ -264,7 +260,7 @@ export class LocalFile implements Outgoing {
     const { parent, name } = this.node
     const found = parent && (await this.doubtful.find(this.#archive, parent.directory, name))
     if (!found || found.file.version === this.replaces?.version) return
-    this.#kept.outdate()
+    this.kept.outdate()
     this.#failure = undefined
     const { revision = olderRevision } = found
     if (revision === this.staging.revision) this.#becomeStored(found.file, revision)
@@ -278,17 +274,17 @@ export class LocalFile implements Outgoing {
   async discard(): Promise<void> {
     this.stream.abandon()
     this.#releaseBase()
-    await this.#kept.remove()
+    await this.kept.remove()
   }
 
   /** This file, which is still being written, has got the name of another, whose bytes it replaces when it is kept. */
   adopt(displaced: LocalFile): void {
-    this.#kept.adopt(displaced.#kept)
+    this.kept.adopt(displaced.kept)
   }
 
   /** The journal needs the bytes no more: the server has them, or nobody wants them. */
   forget(): Promise<void> {
-    return this.#kept.forget()
+    return this.kept.forget()
   }
 
   /**
@@ -297,7 +293,7 @@ export class LocalFile implements Outgoing {
    * @returns how to take that back when the server does not delete it
    */
   async doom(): Promise<() => Promise<void>> {
-    if (this.replaces || this.origin) return this.#kept.doom()
+    if (this.replaces || this.origin) return this.kept.doom()
     await this.forget()
     return () => Promise.resolve()
   }
@@ -387,8 +383,8 @@ export class LocalFile implements Outgoing {
     this.#isLeavingOrigin = true
     try {
       // Where that is not possible, the delete is looked after as long as this process lives.
-      const isNothingMore = this.#kept.id !== undefined || this.isBeingWritten()
-      await (isNothingMore ? this.#kept.restate() : this.keep({ isDurable: true })).catch(() => {})
+      const isNothingMore = this.kept.id !== undefined || this.isBeingWritten()
+      await (isNothingMore ? this.kept.restate() : this.keep({ isDurable: true })).catch(() => {})
       await leaveHidden(origin, { remove: this.#removeStored })
       this.origin = undefined
     } finally {

@@ -173,7 +173,11 @@ export class LocalFiles {
 
   /** Whether a file that was renamed from there will delete it. */
   areRenamedFrom(hidden: Hidden): boolean {
-    return [...this.#locals].some(({ origin }) => origin?.hidden === hidden)
+    return this.#renamedFrom(hidden).length > 0
+  }
+
+  #renamedFrom(hidden: Hidden | undefined): LocalFile[] {
+    return hidden ? [...this.#locals].filter(({ origin }) => origin?.hidden === hidden) : []
   }
 
   /** Nobody wants these bytes on the server. */
@@ -350,8 +354,12 @@ export class LocalFiles {
       resumed,
       removesOriginFirst: this.#options.writeMode === 'back',
       releaseBase,
-      onStored: () => {
+      onStored: async (covered) => {
         this.#storedCount++
+        // Where they are the same bytes, the next mount would delete these for those that were renamed.
+        const restated = this.#renamedFrom(covered).map(({ kept }) => kept.restate())
+        const areAll = (await Promise.allSettled(restated)).every(({ status }) => status === 'fulfilled')
+        if (areAll && !local.isDirty()) await local.forget()
         this.settle(node, local)
       },
     })

@@ -201,9 +201,9 @@ export class Renames {
 
   /** In the journal the one takes the place of the other at once: two entries of one name would be at odds. */
   async #keepInPlaceOf(displaced: LocalFile, local: LocalFile): Promise<void> {
-    const { keptId } = displaced
-    if (keptId === undefined) return
-    local.displaces = keptId
+    const { id } = displaced.kept
+    if (id === undefined) return
+    local.displaces = id
     await local.keep({ isDurable: true })
     await displaced.forget()
   }

@@ -36,6 +36,8 @@ export type Resumed =
 /** Shows what another process has left in the journal where it was, as files that are here and not yet on the server. */
 export class Resume {
   readonly #options: ResumeOptions
+  /** Files that the earlier mount has stored, whatever lay there before. */
+  readonly #stored = new Set<string>()
 
   constructor(options: ResumeOptions) {
     this.#options = options
@@ -121,7 +123,10 @@ export class Resume {
     const { record } = entry
     const state = await stateOf(entry, now?.file)
     if (state.kind === 'conflict') return left(state.reason)
-    if (state.kind === 'stored' && !record.origin) return { kind: 'needless' }
+    if (state.kind === 'stored' && !record.origin) {
+      this.#stored.add(record.path)
+      return { kind: 'needless' }
+    }
     const node = now ?? table.internLocal(parent, 'file', record.name, undefined)
     const local = await locals.resumeLocal(node, entry, state.kind === 'stored')
     node.overrides.mtimeMs = record.mtimeMs
@@ -134,6 +139,7 @@ export class Resume {
   /** The stored file that was renamed goes when its bytes are stored under the new name, unless it is another by now. */
   async #hideOrigin(local: LocalFile, origin: { path: string; file: FileEntry }): Promise<void> {
     const { names } = this.#options
+    if (this.#stored.has(origin.path)) return
     const parent = await this.#find(directoryOf(origin.path))
     const name = nameOf(origin.path)
     const found = parent && !parent.overlay.has(name) ? await names.find(parent, name) : undefined

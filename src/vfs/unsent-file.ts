@@ -25,7 +25,7 @@ export function unsentFile(local: LocalFile): UnsentFile {
 
 /** What the log says of a file that could not be sent. */
 export function notSent(local: LocalFile, error: unknown): string {
-  const isKept = local.keptId !== undefined
+  const isKept = local.kept.id !== undefined
   const where = isKept
     ? 'the journal keeps it, see `xnatfs pending list`'
     : 'only this process has it, until it ends'

@@ -274,6 +274,24 @@ it('a new file of the name of one that was renamed is sent, when the killed moun
   expect(await at.server.texts()).toEqual({ a: 'new', b: 'old' })
 })
 
+it('a new file of the name of one that was renamed, and of the same bytes, stays where it was sent', async () => {
+  await at.server.put('a', 'bytes')
+  const first = await at.start(back)
+  await first.fs.rename(`${here}/a`, `${here}/b`)
+  await writeFile(first.fs, `${here}/a`, 'bytes')
+  const open = await first.fs.open(`${here}/a`, 'r+')
+  at.emulator.control.setFaults([
+    { method: 'PUT', path: '/data/**/files/b*', fault: { kind: 'status', status: 413 } },
+  ])
+  await open.sync()
+  await abandonJournals(at.root)
+  await first.mount.hangUp()
+  at.emulator.control.setFaults([])
+  const { mount } = await at.start(back)
+  await mount.vfs.drain({ includeOpen: false })
+  expect(await at.server.texts()).toEqual({ a: 'bytes', b: 'bytes' })
+})
+
 it('the delete of an old name, that a killed mount has asked for, takes nothing along that is stored since', async () => {
   const first = await at.start(back)
   await writeFile(first.fs, `${here}/n.nii`, 'image')

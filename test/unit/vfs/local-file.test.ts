@@ -81,7 +81,7 @@ async function localFile(name: string, archive: Witness['archive']): Promise<Loc
     releaseBase: () => {},
     removesOriginFirst: false,
     removeStored: () => Promise.resolve(),
-    onStored: () => {},
+    onStored: () => Promise.resolve(),
   })
   return node.local
 }
