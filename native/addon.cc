@@ -56,6 +56,7 @@ SessionOptions readOptions(napi_env env, napi_value options) {
   result.negativeTimeoutSeconds = numberOf(env, options, "negativeTimeoutMs") / 1000;
   result.threads = static_cast<size_t>(std::fmax(1, std::fmin(16, numberOf(env, options, "threads"))));
   result.wantsPassthrough = flagOf(env, options, "wantsPassthrough");
+  result.opensUntold = flagOf(env, options, "opensUntold");
   return result;
 }
 

@@ -231,6 +231,11 @@ void fsyncdir(fuse_req_t req, fuse_ino_t, int, fuse_file_info*) { fuse_reply_err
 
 void open(fuse_req_t req, fuse_ino_t ino, fuse_file_info* file) {
   Session& session = sessionOf(req);
+  if (session.options().opensUntold) {
+    session.counters().requests[static_cast<size_t>(Op::open)]++;
+    fuse_reply_err(req, ENOSYS);  // the kernel asks once only
+    return;
+  }
   const bool isForReading = (file->flags & O_ACCMODE) == O_RDONLY;
   const auto opened = isForReading ? session.sharedOpens().open(req, ino) : SharedOpens::Opened::no;
   if (opened != SharedOpens::Opened::no) {
@@ -253,9 +258,13 @@ void create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, fu
 
 void read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, fuse_file_info* file) {
   Session& session = sessionOf(req);
-  ssize_t sent = session.sharedOpens().read(req, ino, file->fh, size, offset);
+  bool isFirst = false;
+  ssize_t sent = session.sharedOpens().read(req, ino, file->fh, size, offset, &isFirst);
   const bool isFurnished = sent >= 0;
-  if (!isFurnished) sent = session.servedFiles().read(req, file->fh, size, offset, [&] { session.passTurn(); });
+  // What is opened untold is served by inode.
+  const uint64_t served = session.options().opensUntold ? ino : file->fh;
+  if (!isFurnished) sent = session.servedFiles().read(req, served, size, offset, [&] { session.passTurn(); });
+  if (isFirst) session.post(Event(Op::opened, ino));
   if (sent >= 0) {
     Counters& counters = session.counters();
     counters.requests[static_cast<size_t>(Op::read)]++;
@@ -275,11 +284,15 @@ void write(fuse_req_t req, fuse_ino_t ino, const char* bytes, size_t size, off_t
 }
 
 void flush(fuse_req_t req, fuse_ino_t ino, fuse_file_info* file) {
-  if (SharedOpens::isShared(file->fh)) fuse_reply_err(req, 0);  // opened for reading
+  if (sessionOf(req).options().opensUntold) fuse_reply_err(req, ENOSYS);  // the kernel asks once only
+  else if (SharedOpens::isShared(file->fh)) fuse_reply_err(req, 0);  // opened for reading
   else submitOnHandle(req, Op::flush, ino, file);
 }
 
-void fsync(fuse_req_t req, fuse_ino_t ino, int, fuse_file_info* file) { submitOnHandle(req, Op::fsync, ino, file); }
+void fsync(fuse_req_t req, fuse_ino_t ino, int, fuse_file_info* file) {
+  if (sessionOf(req).options().opensUntold) fuse_reply_err(req, 0);  // nothing is written
+  else submitOnHandle(req, Op::fsync, ino, file);
+}
 
 void release(fuse_req_t req, fuse_ino_t ino, fuse_file_info* file) {
   const auto tell = [&] { submitOnHandle(req, Op::release, ino, file); };

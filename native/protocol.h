@@ -54,8 +54,8 @@ constexpr size_t kBatchRows = 256;
 
 // Numbers of one set of attributes in the other direction: inode, mode with type, size, uid, gid, atime, mtime (both in
 // milliseconds), bytes of the name where it is an entry of a directory, bytes that are best written at once (a power of
-// 2, or 0), names that it has.
-constexpr size_t kAttributeRow = 10;
+// 2, or 0), names that it has, for how long at most the kernel may go by its name without asking (milliseconds).
+constexpr size_t kAttributeRow = 11;
 // Entries of one READDIR reply.
 constexpr size_t kAttributeRows = 1024;
 

@@ -59,7 +59,8 @@ fuse_entry_param entryOf(const Session& session, const double* row) {
   fuse_entry_param entry{};
   entry.attr = attributesOf(row);
   entry.ino = entry.attr.st_ino;
-  entry.attr_timeout = entry.entry_timeout = session.options().entryTimeoutSeconds;
+  entry.attr_timeout = session.options().entryTimeoutSeconds;
+  entry.entry_timeout = std::min(entry.attr_timeout, row[10] / 1000);
   return entry;
 }
 

@@ -66,6 +66,8 @@ struct SessionOptions {
   double negativeTimeoutSeconds = 0;
   size_t threads = 2;
   bool wantsPassthrough = false;
+  // The kernel opens and closes files without telling: reads and attributes come with no handle. For mounts that are read-only.
+  bool opensUntold = false;
 };
 
 // What JavaScript gave at the start: callbacks, and memory that is written and read here.

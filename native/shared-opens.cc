@@ -140,12 +140,14 @@ bool SharedOpens::getattr(fuse_req_t req, uint64_t ino, double longestSeconds) {
   return true;
 }
 
-ssize_t SharedOpens::read(fuse_req_t req, uint64_t ino, uint64_t handle, size_t size, off_t offset) {
+ssize_t SharedOpens::read(fuse_req_t req, uint64_t ino, uint64_t handle, size_t size, off_t offset,
+                          bool* isFirst) {
   std::lock_guard<std::mutex> lock(mutex_);
   const auto known = offered_.find(ino);
   if (known == offered_.end()) return -1;
   Shared& shared = handles_.at(known->second);
-  if (shared.bytes.empty() || (handle != known->second && handle != shared.reader)) return -1;
+  if (shared.bytes.empty() || (handle != 0 && handle != known->second && handle != shared.reader)) return -1;
+  if (handle == 0) *isFirst = std::exchange(shared.isForetold, false);
   const size_t start = std::min(static_cast<size_t>(offset), shared.bytes.size());
   const size_t count = std::min(size, shared.bytes.size() - start);
   fuse_reply_buf(req, shared.bytes.data() + start, count);

@@ -55,7 +55,8 @@ class SharedOpens {
   Opened open(fuse_req_t req, uint64_t ino);
   // Answers from what the offer came with. @returns false, or -1, where JavaScript has to be asked
   bool getattr(fuse_req_t req, uint64_t ino, double longestSeconds);
-  ssize_t read(fuse_req_t req, uint64_t ino, uint64_t handle, size_t size, off_t offset);
+  // @param handle 0: of a file that was opened untold; `isFirst` is set when JavaScript has to hear that it was
+  ssize_t read(fuse_req_t req, uint64_t ino, uint64_t handle, size_t size, off_t offset, bool* isFirst);
   // A handle of the inode that is open and that JavaScript has not heard of, or 0.
   uint64_t unheard(uint64_t ino);
   static bool isShared(uint64_t handle) { return handle > kFirstHandle; }

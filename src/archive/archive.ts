@@ -186,6 +186,8 @@ export interface Archive {
    * the file's entry gets this size and digest, and a version of its own.
    */
   contradict(file: FileEntry, facts: FileFacts): void
+  /** How long the listing of a directory will be believed; undefined where that is not known. */
+  believedMs?(directory: DirectoryEntry): number | undefined
   /** A file that `isToldWhenOpened`, as it is now. */
   told(file: FileEntry, signal?: AbortSignal): Promise<FileEntry>
   /**

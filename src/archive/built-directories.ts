@@ -2,13 +2,14 @@ import { LRUCache } from 'lru-cache'
 import { FsError } from '../util/fs-error.js'
 import { SingleFlight } from '../util/single-flight.js'
 import type { StoredFile } from '../xnat/catalog-xml.js'
-import type { DirectoryEntry, MaybePromise } from './archive.js'
+import type { DirectoryEntry, Entry, Facts, MaybePromise } from './archive.js'
 import type { BuiltDirectory } from './built-directory.js'
 import { withStoredFile } from './catalog.js'
 import { listDirectory } from './children.js'
 import { isControl } from './control/control-place.js'
 import type { Corrections } from './corrections.js'
 import { directoryKey } from './entries.js'
+import { factsOf } from './facts.js'
 import { withFsErrors } from './errors.js'
 import type { DirectoryListing } from './layout.js'
 import type { ListingCache } from './listing-cache.js'
@@ -41,6 +42,20 @@ export class BuiltDirectories {
   /** As it was built last, believed or not. */
   of(directory: DirectoryEntry): BuiltDirectory | undefined {
     return this.#directories.get(directoryKey(directory))
+  }
+
+  facts(entry: Entry): Facts {
+    const { listings } = this.#options
+    const known = entry.kind === 'directory' ? this.of(entry) : undefined
+    const values = entry.kind === 'file' ? [entry.listing] : known?.sources.map(({ value }) => value)
+    const isStale = values?.some((value) => listings.isStale(value))
+    return isStale ? { ...factsOf(entry), stale: '1' } : factsOf(entry)
+  }
+
+  /** How long it will be believed; undefined where it was not put together yet. */
+  believedMs(directory: DirectoryEntry): number | undefined {
+    const known = this.of(directory)
+    return known && Math.min(...known.sources.map((source) => this.#options.cache.leftMs(source)))
   }
 
   all(): Iterable<BuiltDirectory> {

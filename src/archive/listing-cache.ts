@@ -71,6 +71,11 @@ export class ListingCache {
     return !source.isForgotten && this.#now() < source.expiresMs
   }
 
+  /** How long it is believed; 0: no more. */
+  leftMs(source: Source): number {
+    return source.isForgotten ? 0 : Math.max(0, source.expiresMs - this.#now())
+  }
+
   async load<T>(
     key: string,
     ask: (signal: AbortSignal) => Promise<T>,

@@ -43,7 +43,6 @@ import { Corrections } from './corrections.js'
 import { directoryEntry, directoryKey } from './entries.js'
 import { isEntity } from './entities.js'
 import { unlisted, withFsErrors } from './errors.js'
-import { factsOf } from './facts.js'
 import { fetchBytes } from './fetch.js'
 import { isTree, levels, placeOf } from './layout.js'
 import type { DirectoryListing, ItemPlace, Level, TreePlace } from './layout.js'
@@ -181,10 +180,11 @@ export class XnatArchive implements Archive {
   }
 
   facts(entry: Entry): Facts {
-    const known = entry.kind === 'directory' ? this.#directories.of(entry) : undefined
-    const values = entry.kind === 'file' ? [entry.listing] : known?.sources.map(({ value }) => value)
-    const isStale = values?.some((value) => this.#listings.isStale(value))
-    return isStale ? { ...factsOf(entry), stale: '1' } : factsOf(entry)
+    return this.#directories.facts(entry)
+  }
+
+  believedMs(directory: DirectoryEntry): number | undefined {
+    return this.#directories.believedMs(directory)
   }
 
   refresh(directory?: DirectoryEntry): void {

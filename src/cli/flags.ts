@@ -31,6 +31,7 @@ export interface LogoutFlags extends ConnectionFlags {
 export interface MountFlags extends ConnectionFlags, CredentialFlags {
   readonly url?: string
   readonly readOnly?: boolean
+  readonly kernelOpen?: boolean
   readonly allowOther?: boolean
   readonly uid?: number
   readonly gid?: number

@@ -10,6 +10,7 @@ import { CliError, exitCodes } from './exit.js'
 import type { ExitCode } from './exit.js'
 import { findLogIn } from './find-log-in.js'
 import type { MountFlags } from './flags.js'
+import { checkKernelOpen } from './kernel-open.js'
 import { resolveMountpoint } from './mount-point.js'
 import { Terminal } from './lost-terminal.js'
 import type { MountPlan, RunningMount } from './mount.js'
@@ -27,6 +28,7 @@ export async function mountCommand(path: string, given: MountFlags): Promise<Exi
   const url = parseServerUrl(given.url)
   const part = pathInArchive(given.url)
   const flags = part === '' ? given : { ...given, readOnly: true }
+  checkKernelOpen(flags)
   const mountpoint = await resolveMountpoint(path)
   const foreign = foreignLogIn(url, process.env)
   if (foreign !== undefined && !flags.guest) process.stderr.write(`xnatfs: ${foreign}\n`)

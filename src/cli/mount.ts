@@ -17,6 +17,7 @@ import { serveControl } from './control.js'
 import type { Asker, ControlAnswer, ControlRequest, ControlServer } from './control.js'
 import { CliError, exitCodes } from './exit.js'
 import { journalRoot, OpenJournal } from './journal.js'
+import { opensUntold } from './kernel-open.js'
 import { latestLogIns } from './find-log-in.js'
 import { explainLogIn } from './log-in.js'
 import { keepToken } from './token-renewal.js'
@@ -63,6 +64,7 @@ export class RunningMount {
   readonly #layers: Assembly
   readonly #cache: MountCache
   readonly #journal: OpenJournal
+  readonly #opensUntold: boolean
   #control: ControlServer | undefined
   #fuse: FuseMount | undefined
   #metrics: MetricsServer | undefined
@@ -85,6 +87,7 @@ export class RunningMount {
     this.#log = log
     this.#cache = cache
     this.#journal = journal
+    this.#opensUntold = opensUntold(plan.flags, driver, log)
     this.#layers = assemble({
       ...plan,
       log,
@@ -94,6 +97,7 @@ export class RunningMount {
       kernel: {
         backsFromBytes: driver.backsFromBytes(),
         opensApart: driver.opensApart,
+        opensUntold: this.#opensUntold,
         settle: async (ino) => this.#fuse?.settle(ino),
       },
       dropName: (parent, name) => this.#fuse?.cache?.dropName(parent, name),
@@ -273,6 +277,7 @@ export class RunningMount {
         entryTimeoutMs: kernelTimeoutMs,
         negativeTimeoutMs: Math.min(kernelTimeoutMs, negativeTimeoutMs),
         heldBytes: flags.memory * miB * heldShare,
+        opensUntold: this.#opensUntold,
       })
       .catch((error: unknown) => {
         throw mountFailure(mountpoint, error)

@@ -191,6 +191,10 @@ const mountOptions: readonly OptionRow[] = [
       choices: driverNames,
       help: 'what talks to the kernel: libfuse3 (fast), fuse-native (portable), or the better one that works',
     },
+    {
+      flags: '--kernel-open',
+      help: 'with --read-only and libfuse3: the kernel opens files without asking, so that small ones that it has are read several times faster; excludes passthrough, and a look at what has no size before it is opened (zips, some of .xnat) asks for it',
+    },
     { flags: '-o <options>', help: 'options as in /etc/fstab: -o ro,allow_other,listing_ttl=5' },
   ]),
 ]

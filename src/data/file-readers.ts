@@ -13,7 +13,7 @@ import type { ByteSpan } from './byte-ranges.js'
 import { wholeFile } from './cached-blocks.js'
 import { FileReader } from './file-reader.js'
 import { Prefetch } from './prefetch.js'
-import { isSized, keyOf, listedVersion, provedVersion } from './sized-file.js'
+import { isSized, isSmall, keyOf, listedVersion, provedVersion, wholeFileBytesOf } from './sized-file.js'
 import type { SizedFile } from './sized-file.js'
 import type { Pieces } from '../util/pieces.js'
 import type { Surroundings, Walk } from './walk.js'
@@ -29,11 +29,6 @@ export interface FileReadersOptions extends Pick<BulkFetchOptions, 'turns' | 'bu
   readonly now?: () => number
 }
 
-/** A small file is fetched in one piece at its first touch, wherever that is: tools look at the tail first and read
- *  all of it in the end. */
-const smallFileBytes = 1024 * 1024
-/** A member of a series is certain to be read whole. */
-const seriesFileBytes = 8 * 1024 * 1024
 /** What all read-ahead of a mount together may have on its way; less where memory is short. */
 const readAheadBudgetBytes = 24 * 1024 * 1024
 /** Downloads of servers without ranges are kept for the next open, up to this, the newest at least. */
@@ -190,6 +185,14 @@ export class FileReaders {
     const { sizeBytes, answerVersion } = await this.#measured(file, signal)
     this.#options.archive.contradict(file, { sizeBytes, answerVersion, digest: file.digest })
     return sizeBytes
+  }
+
+  /** Whether `checkEmpty` and `recheck` have nothing to ask. */
+  isSettled(file: SizedFile): boolean {
+    const known = this.#answered.get(keyOf(file))
+    if (file.sizeBytes === 0) return file.isMade === true || known !== undefined
+    const isProven = file.digest !== undefined && known?.isProven === true
+    return !known || isProven || known.file.listing === file.listing
   }
 
   /**
@@ -386,12 +389,4 @@ export class FileReaders {
       this.#drop(key, reader)
     }
   }
-}
-
-function isSmall(file: SizedFile): boolean {
-  return file.sizeBytes <= wholeFileBytesOf(file)
-}
-
-function wholeFileBytesOf(file: SizedFile): number {
-  return file.isSeriesMember ? seriesFileBytes : smallFileBytes
 }

@@ -22,3 +22,17 @@ export function listedVersion({ key, version, sizeBytes, digest }: SizedFile): L
  * is that of the listing.
  */
 export const provedVersion = 'proved'
+
+/** A small file is fetched in one piece at its first touch, wherever that is: tools look at the tail first and read
+ *  all of it in the end. */
+const smallFileBytes = 1024 * 1024
+/** A member of a series is certain to be read whole. */
+const seriesFileBytes = 8 * 1024 * 1024
+
+export function isSmall(file: SizedFile): boolean {
+  return file.sizeBytes <= wholeFileBytesOf(file)
+}
+
+export function wholeFileBytesOf(file: SizedFile): number {
+  return file.isSeriesMember ? seriesFileBytes : smallFileBytes
+}

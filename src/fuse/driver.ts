@@ -84,6 +84,8 @@ export interface FuseOperations {
   remember(parent: number, name: string, ino: number): Attributes | Errno
   releasedir(handle: number): Errno
   open(ino: number, canWrite: boolean, signal?: AbortSignal): MaybePromise<OpenReply | Errno>
+  /** A handle for what is read of a file that the kernel has opened without telling: of what it was when it was looked up. */
+  openUntold(ino: number, signal?: AbortSignal): MaybePromise<OpenReply | Errno>
   /** One more handle for reading of a file that was opened and has not changed since. Answers at once. */
   reopen(ino: number): OpenReply | Errno
   create(
@@ -144,6 +146,8 @@ export interface MountOptions {
   readonly negativeTimeoutMs: number
   /** Of small files that are being read: a driver may hold so many to answer by itself. */
   readonly heldBytes: number
+  /** The kernel opens and closes files without telling, where the driver can have it do so and nothing is written. */
+  readonly opensUntold?: boolean
 }
 
 export interface FuseMount {
@@ -186,6 +190,8 @@ export interface FuseDriver {
   backsFromBytes(): number
   /** Whether it keeps what the kernel has of one version of a file away from who has opened another. */
   readonly opensApart: boolean
+  /** Whether it can have the kernel open files without telling (`MountOptions.opensUntold`). */
+  readonly canOpenUntold: boolean
   /** Whether it can work on this machine; if not, why, and what to do. */
   probe(): Promise<DriverProbe>
   /** Resolves when the kernel's requests are being answered. @throws Error in words for the user */

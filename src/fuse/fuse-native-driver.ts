@@ -20,6 +20,8 @@ export class FuseNativeDriver implements FuseDriver {
 
   readonly opensApart = false
 
+  readonly canOpenUntold = false
+
   backsFromBytes(): number {
     return Infinity
   }

@@ -46,6 +46,8 @@ export class Libfuse3Driver implements FuseDriver {
 
   readonly opensApart = true
 
+  readonly canOpenUntold = true
+
   backsFromBytes(): number {
     return backedFromBytes
   }
@@ -110,6 +112,7 @@ function open(
   requests: NativeRequests,
   options: MountOptions,
 ): OpenSession {
+  const opensUntold = options.opensUntold ?? false
   let onReady!: () => void
   let onFailed!: (error: Error) => void
   let onEnded!: () => void
@@ -119,7 +122,12 @@ function open(
   })
   const ended = new Promise<void>((resolve) => (onEnded = resolve))
   const session = new binding.Session(
-    { ...options, threads, wantsPassthrough: wantsPassthrough(options.isReadOnly) },
+    {
+      ...options,
+      threads,
+      opensUntold,
+      wantsPassthrough: !opensUntold && wantsPassthrough(options.isReadOnly),
+    },
     memory,
     {
       onReady,

@@ -1,4 +1,5 @@
 import type { Attributes } from '../vfs/attributes.js'
+import type { AttributeRequest } from './driver.js'
 import type { SessionMemory } from './native-binding.js'
 
 export const fileTypes: Readonly<Record<Attributes['kind'], number>> = {
@@ -19,6 +20,7 @@ const field = {
   nameBytes: 7,
   preferredWriteBytes: 8,
   links: 9,
+  nameTimeout: 10,
 } as const
 
 export function writeAttributes({ attributes: to }: SessionMemory, start: number, from: Attributes): void {
@@ -31,6 +33,7 @@ export function writeAttributes({ attributes: to }: SessionMemory, start: number
   to[start + field.mtime] = from.mtimeMs
   to[start + field.preferredWriteBytes] = from.preferredWriteBytes
   to[start + field.links] = from.links
+  to[start + field.nameTimeout] = from.nameTimeoutMs ?? Infinity
 }
 
 /** An entry that says no more than its type: it brings no node, and the kernel looks it up when it wants to know. */
@@ -40,11 +43,28 @@ export function writeTypeOnly(
   ino: number,
   kind: Attributes['kind'],
 ): void {
-  to.fill(0, start, start + field.links + 1)
+  to.fill(0, start, start + field.nameTimeout + 1)
   to[start + field.ino] = ino
   to[start + field.mode] = fileTypes[kind]
 }
 
 export function writeNameBytes({ attributes: to }: SessionMemory, start: number, nameBytes: number): void {
   to[start + field.nameBytes] = nameBytes
+}
+
+const changeNames = ['sizeBytes', 'mode', 'uid', 'gid', 'atimeMs', 'mtimeMs', 'handle'] as const
+
+/** A NaN stays as it is (native/operations.cc). @param values where they begin in the rows of requests */
+export function readAttributeChanges({ requests }: SessionMemory, values: number): AttributeRequest {
+  const all = changeNames.map((name, i) => [name, requests[values + i]!] as const)
+  return Object.fromEntries(all.filter(([, value]) => !Number.isNaN(value)))
+}
+
+export function xattrValue(attributes: ReadonlyMap<string, string>, name: string): Buffer | undefined {
+  const value = attributes.get(name)
+  return value === undefined ? undefined : Buffer.from(value)
+}
+
+export function xattrNames(attributes: ReadonlyMap<string, string>): Buffer {
+  return Buffer.from([...attributes.keys()].map((name) => `${name}\0`).join(''))
 }

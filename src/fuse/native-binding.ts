@@ -45,6 +45,8 @@ export interface SessionOptions {
   readonly negativeTimeoutMs: number
   readonly threads: number
   readonly wantsPassthrough: boolean
+  /** See `MountOptions`. */
+  readonly opensUntold: boolean
 }
 
 /** Written and read by both sides; made here, so that nothing native outlives what JavaScript still uses. */

@@ -3,19 +3,19 @@ import { constants } from 'node:os'
 import { lengthOf } from '../util/pieces.js'
 import type { Pieces } from '../util/pieces.js'
 import type { Attributes } from '../vfs/attributes.js'
-import type { AttributeRequest, Errno, FuseOperations, MaybePromise } from './driver.js'
-import { writeAttributes } from './native-attributes.js'
+import type { Errno, FuseOperations, MaybePromise } from './driver.js'
+import { readAttributeChanges, writeAttributes, xattrNames, xattrValue } from './native-attributes.js'
 import { openFlags } from './native-binding.js'
 import type { NativeBinding, NativeSession, SessionMemory } from './native-binding.js'
 import { NativeDirectories } from './native-directories.js'
 import { BackingFiles } from './native-backing-files.js'
 import type { Handler, Request } from './native-request.js'
 import { SharedOpens } from './native-shared-opens.js'
+import { UntoldOpens } from './native-untold-opens.js'
 
 const { EIO, ENODATA, ENOENT } = constants.errno
 const { O_EXCL, O_RDONLY } = fsConstants
 const accessModeMask = 3
-const changeNames = ['sizeBytes', 'mode', 'uid', 'gid', 'atimeMs', 'mtimeMs', 'handle'] as const
 
 /** Takes the kernel's requests from the native session, asks the operations, and sees to it that each is answered. */
 export class NativeRequests {
@@ -26,6 +26,7 @@ export class NativeRequests {
   readonly #directories: NativeDirectories
   readonly #backing: BackingFiles
   readonly #shared: SharedOpens
+  readonly #untold: UntoldOpens
   /** Of requests that wait. */
   readonly #aborts = new Map<number, AbortController>()
   /** For the next request: to make a signal takes longer than most answers, and most come at once. */
@@ -50,6 +51,7 @@ export class NativeRequests {
       entryTimeoutMs,
       onAdopted: (ino) => this.#backing.addPlain(ino),
     })
+    this.#untold = new UntoldOpens({ operations, forget: (ino) => this.forgetOpens(ino) })
     const table = { ...this.#nodeHandlers(), ...this.#fileHandlers(), ...this.#nameHandlers() }
     this.#handlers = binding.operations.map((operation) => {
       const handler = table[operation]
@@ -60,6 +62,7 @@ export class NativeRequests {
 
   serve(session: NativeSession): void {
     this.#session = session
+    this.#untold.serve(session)
     this.#shared.listen(session, (ino) => this.forgetOpens(ino))
   }
 
@@ -102,6 +105,7 @@ export class NativeRequests {
   end(): void {
     for (const controller of this.#aborts.values()) controller.abort()
     this.#aborts.clear()
+    this.#untold.end()
   }
 
   #nodeHandlers(): Record<string, Handler> {
@@ -110,13 +114,14 @@ export class NativeRequests {
       interrupt: ({ token }) => this.#aborts.get(token)?.abort(),
       forget: ({ ino, values }) => {
         this.forgetOpens(ino) // another file may get its number
+        this.#untold.close(ino)
         operations.forget(ino, this.#value(values))
       },
       getattr: (request) =>
         this.#attributes(request, (signal) => operations.getattr(request.ino, signal, request.handle !== 0)),
       setattr: (request) => {
         this.#shared.hear(this.#session, request.ino, request.handle)
-        const changes = this.#attributeChanges(request.values)
+        const changes = readAttributeChanges(this.#memory, request.values)
         this.#attributes(request, (signal) => operations.setattr(request.ino, changes, signal))
       },
       readlink: (request) =>
@@ -125,15 +130,8 @@ export class NativeRequests {
           (signal) => operations.readlink(request.ino, signal),
           (target) => this.#session.replyText(request.token, target),
         ),
-      getxattr: (request) =>
-        this.#xattr(request, (attributes) => {
-          const value = attributes.get(request.name)
-          return value === undefined ? undefined : Buffer.from(value)
-        }),
-      listxattr: (request) =>
-        this.#xattr(request, (attributes) =>
-          Buffer.from([...attributes.keys()].map((name) => `${name}\0`).join('')),
-        ),
+      getxattr: (request) => this.#xattr(request, (attributes) => xattrValue(attributes, request.name)),
+      listxattr: (request) => this.#xattr(request, xattrNames),
       access: (request) =>
         this.#finish(request, () => operations.access(request.ino, this.#value(request.values))),
       opendir: (request) =>
@@ -223,12 +221,6 @@ export class NativeRequests {
     return this.#memory.requests[index]!
   }
 
-  /** A NaN stays as it is (native/operations.cc). */
-  #attributeChanges(values: number): AttributeRequest {
-    const all = changeNames.map((name, i) => [name, this.#value(values + i)] as const)
-    return Object.fromEntries(all.filter(([, value]) => !Number.isNaN(value)))
-  }
-
   #readdir({ token, ino, handle, values }: Request, hasAttributes: boolean): void {
     const offset = this.#value(values)
     const page = { token, ino, handle, offset, sizeBytes: this.#value(values + 1), hasAttributes }
@@ -310,6 +302,12 @@ export class NativeRequests {
   #read({ token, ino, handle, values }: Request): void {
     const offset = this.#value(values)
     const lengthBytes = this.#value(values + 1)
+    if (handle === 0)
+      return this.#respond(
+        token,
+        (signal) => this.#untold.read(ino, offset, lengthBytes, signal),
+        (bytes) => this.#replyRead(token, ino, bytes),
+      )
     this.#shared.used(this.#session, ino, handle)
     const own = this.#shared.resolve(this.#session, ino, handle)
     this.#respond<Pieces | Errno>(
@@ -317,18 +315,20 @@ export class NativeRequests {
       (signal) =>
         typeof own === 'number' ? own : this.#operations.read(own.handle, offset, lengthBytes, signal),
       (bytes) => {
-        if (typeof bytes === 'number') {
-          this.forgetOpens(ino) // it may be another version by now: the next open has to look
-          this.#session.replyErrno(token, bytes)
-          return
-        }
         // Before the reader has its answer, and asks for the next part.
-        if (typeof own !== 'number')
+        if (typeof bytes !== 'number' && typeof own !== 'number')
           this.#shared.read(this.#session, ino, own.handle, offset, lengthOf(bytes))
-        if (bytes instanceof Uint8Array) this.#session.replyBytes(token, bytes)
-        else this.#session.replyPieces(token, bytes)
+        this.#replyRead(token, ino, bytes)
       },
     )
+  }
+
+  #replyRead(token: number, ino: number, bytes: Pieces | Errno): void {
+    if (typeof bytes === 'number') {
+      this.forgetOpens(ino) // it may be another version by now: the next open has to look
+      this.#session.replyErrno(token, bytes)
+    } else if (bytes instanceof Uint8Array) this.#session.replyBytes(token, bytes)
+    else this.#session.replyPieces(token, bytes)
   }
 
   /** The bytes belong to the session again when this is answered, which is after they are written. */

@@ -120,6 +120,7 @@ export function createOperations(vfs: Vfs, log: Log): FuseOperations {
     remember: (parent, name, ino) => at('readdir', () => vfs.remember(parent, name, ino)),
     releasedir: (handle) => done('releasedir', () => vfs.releasedir(handle)),
     open: (ino, canWrite, signal) => answer('open', () => vfs.open(ino, canWrite, signal)),
+    openUntold: (ino, signal) => answer('open', () => vfs.openUntold(ino, signal)),
     reopen: (ino) => at('open', () => vfs.reopen(ino)),
     create: (parent, name, options, signal) =>
       answer('create', () => vfs.create(parent, name, options, signal)),

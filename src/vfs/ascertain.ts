@@ -2,6 +2,7 @@ import type { Archive, FileEntry } from '../archive/archive.js'
 import type { SizedFile } from '../data/sized-file.js'
 import type { FileReaders } from '../data/file-readers.js'
 import { FsError } from '../util/fs-error.js'
+import { sizeOf } from './attributes.js'
 import type { Namespace } from './namespace.js'
 import type { Node } from './node.js'
 
@@ -57,6 +58,21 @@ async function ascertainNamed(
   if (now && !now.local) await ascertain(now, options, signal)
 }
 
+/** Sees to it that the node is of the version that the kernel has looked up. @throws FsError ESTALE */
+export async function ascertainSame(
+  node: Node,
+  { readers, names }: Pick<AscertainOptions, 'readers' | 'names'>,
+  signal: AbortSignal | undefined,
+): Promise<SizedFile> {
+  const file = sizedFile(node.file)
+  if (!file || node.isSetAside) throw removedMeanwhile(node)
+  if (file.isMade) return file // whether the server would make the same is seen when it is asked for it
+  await names.refreshToOpen(node, signal)
+  await readers.recheck(file, signal)
+  await names.refreshToOpen(node, signal)
+  return file
+}
+
 export function sizedFile(file: FileEntry | undefined): SizedFile | undefined {
   return file && file.sizeBytes !== undefined ? { ...file, sizeBytes: file.sizeBytes } : undefined
 }
@@ -74,4 +90,13 @@ export function changedMeanwhile({ path }: Node): FsError {
 /** The kernel may believe the size of before. */
 export function resizedMeanwhile({ path }: Node): FsError {
   return new FsError('ESTALE', `${path} has another size than before`, { nextStep: 'open it again' })
+}
+
+/**
+ * The kernel believes the size it was last told, and would take a file that has grown for ended there. An ESTALE of
+ * open() makes it look the name up anew and open it again.
+ */
+export function checkReported(node: Node): void {
+  if (node.reportedSizeBytes !== undefined && node.reportedSizeBytes !== sizeOf(node))
+    throw resizedMeanwhile(node)
 }

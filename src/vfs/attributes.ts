@@ -14,6 +14,8 @@ export interface Attributes {
   readonly links: 0 | 1
   /** What `st_blksize` says to programs that write; 0 = nothing in particular. */
   readonly preferredWriteBytes: number
+  /** After so long the kernel is to ask again what the name leads to; undefined: after the time that holds for all. */
+  readonly nameTimeoutMs?: number
 }
 
 export interface AttributeDefaults {

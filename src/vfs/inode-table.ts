@@ -9,7 +9,9 @@ export const rootIno = 1
 /** Nodes without any reference are kept this long in number: lookups come again, and times set here with them. */
 const idleNodesKept = 100_000
 
-export interface InodeTableOptions extends Pick<KernelTraits, 'opensApart'> {
+export interface InodeTableOptions extends Pick<KernelTraits, 'opensApart' | 'opensUntold'> {
+  /** The kernel is not to believe any more what it was told of a name. Where the driver can. */
+  readonly dropName?: ((parent: number, name: string) => void) | undefined
   /** How many nodes without any reference are kept. */
   readonly idleKept?: number
 }
@@ -59,7 +61,7 @@ export class InodeTable {
   /** The node of a directory's entry, made when it is not there yet. */
   intern(parent: Node, entry: Entry): Node {
     const known = this.#byKey.get(keyOf(parent, entry.id))
-    if (known?.isReadAsOther(entry)) {
+    if (known?.isReadAsOther(entry, this.#options.opensUntold === true)) {
       // An operation that holds it goes on with just this node; afterwards it is looked at again.
       if (this.#options.opensApart !== false && known.holds === 0) return this.#setAside(known, parent, entry)
       known.newer = entry
@@ -129,6 +131,8 @@ export class InodeTable {
     this.detach(old)
     const node = this.#create(parent, entry.kind, entry.name, entry.id, entry)
     node.follow(old)
+    // Who opens it without telling is to open the new one from now on.
+    if (this.#options.opensUntold) this.#options.dropName?.(parent.ino, entry.name)
     return node
   }
 

@@ -7,6 +7,11 @@ export interface KernelTraits {
    * its size, is kept away from who has opened another. Default: yes.
    */
   readonly opensApart?: boolean
+  /**
+   * The kernel opens files for reading without telling, and nothing is written: whatever it knows may be open, so that each
+   * version has a node of its own, and goes by the size that it was told when it looked the name up. Default: no.
+   */
+  readonly opensUntold?: boolean
   /** Resolves when the kernel believes no size of this file that it was told before. */
   readonly settle?: (ino: number) => Promise<void>
 }

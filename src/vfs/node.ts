@@ -233,13 +233,17 @@ export class Node {
     this.newer = undefined
   }
 
-  /** Who has opened a version of it to read would be told of another one, and is not to be. */
-  isReadAsOther(entry: Entry): entry is FileEntry {
+  /**
+   * Who has opened a version of it to read would be told of another one, and is not to be.
+   * @param isUntold who opens it does not tell
+   */
+  isReadAsOther(entry: Entry, isUntold: boolean): entry is FileEntry {
     const { file } = this
-    if (!file || entry.kind !== 'file' || entry.isUnread || file.isMade) return false
+    if (!file || entry.kind !== 'file' || entry.isUnread || (file.isMade && !isUntold)) return false
     if (file.version === entry.version || this.#local || this.order) return false
     this.#changed() // from now on who reads it is known
-    return this.handles > this.holds && this.writable === 0
+    const isOpen = this.handles > this.holds || (isUntold && this.lookups > 0)
+    return isOpen && this.writable === 0
   }
 
   /** It has the name of another one now, and what was set there. */

@@ -6,8 +6,8 @@ import { FsError } from '../util/fs-error.js'
 import type { Log } from '../util/log.js'
 import { withSignal } from '../util/single-flight.js'
 import type { Pieces } from '../util/pieces.js'
-import { ascertain, changedMeanwhile, refreshToOpen, removedMeanwhile } from './ascertain.js'
-import { resizedMeanwhile, sizedFile } from './ascertain.js'
+import { ascertain, ascertainSame, changedMeanwhile, checkReported } from './ascertain.js'
+import { refreshToOpen, removedMeanwhile, resizedMeanwhile, sizedFile } from './ascertain.js'
 import { sizeOf } from './attributes.js'
 import type { FileHandle } from './file-handle.js'
 import { HandleTable } from './handle-table.js'
@@ -76,7 +76,7 @@ export class OpenFiles {
         if (node.newer) await takeNewer(node, canWrite, this.#options, signal)
         await ascertain(node, this.#options, signal)
       } while (node.newer)
-      this.#checkReported(node)
+      checkReported(node)
       await this.#settle(node)
     }
     const { file } = node
@@ -91,6 +91,16 @@ export class OpenFiles {
     const isRepeatable = isSmall && file.digest !== undefined && file.isMade !== true && !opened.isApart
     const repeatable = { ...opened, untilChanged, isRepeatable }
     return backingPath === undefined ? repeatable : { ...repeatable, backingPath }
+  }
+
+  /** For what is read of a file that the kernel has opened without telling: of the version that it has looked up. */
+  async openUntold(node: Node, signal?: AbortSignal): Promise<Opened> {
+    const file = await ascertainSame(node, this.#options, signal)
+    const backingPath = await this.#backingPathOf(node)
+    if (node.isSetAside || node.file?.version !== file.version) throw changedMeanwhile(node)
+    const untilChanged = (stop: () => void): boolean => node.watch(file, stop)
+    const opened = this.addHandle(node, false)
+    return backingPath === undefined ? opened : { ...opened, backingPath, untilChanged }
   }
 
   /** A handle for a node that is known to be openable. */
@@ -375,15 +385,6 @@ export class OpenFiles {
   }
 
   /**
-   * The kernel believes the size it was last told, and would take a file that has grown for ended there. An ESTALE of
-   * open() makes it look the name up anew and open it again.
-   */
-  #checkReported(node: Node): void {
-    if (node.reportedSizeBytes !== undefined && node.reportedSizeBytes !== sizeOf(node))
-      throw resizedMeanwhile(node)
-  }
-
-  /**
    * Who has looked it up anew has the new size, or will have it when the answer is taken up. Another, who opens it at that
    * moment, would still go by the old one: and read nothing of a file that was told to be empty.
    */
@@ -393,6 +394,6 @@ export class OpenFiles {
     await this.#options.settle?.(node.ino)
     if (resizes !== node.resizes) throw resizedMeanwhile(node)
     node.settledResizes = resizes
-    if (!node.local) this.#checkReported(node)
+    if (!node.local) checkReported(node)
   }
 }

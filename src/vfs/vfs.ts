@@ -6,6 +6,7 @@ import type { JournalEntry, JournalRecord } from '../data/journal-record.js'
 import { FsError } from '../util/fs-error.js'
 import type { Log } from '../util/log.js'
 import type { Pieces } from '../util/pieces.js'
+import { accessWrite, requireMayWrite } from './access.js'
 import { removedMeanwhile } from './ascertain.js'
 import { attributesOf } from './attributes.js'
 import type { AttributeDefaults, Attributes } from './attributes.js'
@@ -19,6 +20,7 @@ import { HandleTable } from './handle-table.js'
 import { InodeTable } from './inode-table.js'
 import { ListAhead } from './list-ahead.js'
 import { LocalFiles } from './local-files.js'
+import { Lookups } from './lookups.js'
 import type { WriteMode } from './local-files.js'
 import { Namespace } from './namespace.js'
 import type { Node, Overrides } from './node.js'
@@ -63,9 +65,6 @@ export interface AttributeChanges extends Overrides {
   readonly handle?: number // by which the size is set, where it is not by name
 }
 
-/** What access(2) asks for. */
-export const accessWrite = 2
-
 /**
  * The file system by inode number: one method per FUSE operation. Fails with FsError. Numbers that a method gives out
  * (`lookup`, `create`, `mkdir`, `remember`) are references, returned by `forget`.
@@ -74,6 +73,7 @@ export class Vfs {
   readonly #options: VfsOptions
   readonly #table: InodeTable
   readonly #names: Namespace
+  readonly #lookups: Lookups
   readonly #writeBack: WriteBack
   readonly #locals: LocalFiles
   readonly #files: OpenFiles
@@ -95,6 +95,7 @@ export class Vfs {
     const orders = new Orders({ archive, table: this.#table, dropName: options.dropName })
     const shared = { ...options, table: this.#table, names: this.#names, writeBack: this.#writeBack, orders }
     const local = { ...shared, now: options.now ?? Date.now }
+    this.#lookups = new Lookups(shared)
     this.#ahead = new ListAhead({ archive, atOnce: options.listsAhead ?? 0, now: local.now })
     this.#locals = new LocalFiles(local)
     const streams = new Streams({ archive, isEnabled: options.writeMode === 'close' })
@@ -111,19 +112,16 @@ export class Vfs {
 
   lookup(parent: number, name: string, signal?: AbortSignal): MaybePromise<Attributes> {
     const directory = this.#table.get(parent)
-    const found = this.#names.find(directory, name, signal)
-    return found instanceof Promise
-      ? found.then((node) => this.#report(this.#give(directory, name, node)))
-      : this.#report(this.#give(directory, name, found))
+    const give = (node: Node | undefined): Attributes => this.#report(this.#give(directory, name, node))
+    return this.#lookups.find(directory, name, signal, give)
   }
 
   /** As `lookup`, for a driver that goes by paths: the kernel does not hear of the attributes. */
   walk(parent: number, name: string, signal?: AbortSignal): MaybePromise<Attributes> {
     const directory = this.#table.get(parent)
-    const found = this.#names.find(directory, name, signal)
-    return found instanceof Promise
-      ? found.then((node) => attributesOf(this.#give(directory, name, node), this.#options))
-      : attributesOf(this.#give(directory, name, found), this.#options)
+    return this.#lookups.find(directory, name, signal, (node) =>
+      attributesOf(this.#give(directory, name, node), this.#options),
+    )
   }
 
   forget(ino: number, count = 1): void {
@@ -133,6 +131,7 @@ export class Vfs {
   /** @param isOpen though no handle is known here */
   getattr(ino: number, signal?: AbortSignal, isOpen = false): MaybePromise<Attributes> {
     const node = this.#table.get(ino)
+    if (this.#options.opensUntold && node.kind === 'file') return this.#report(node) // one version, open or not
     if (node.isSetAside && node.handles === 0) throw removedMeanwhile(node)
     if (node.handles > 0 || isOpen) return this.#report(node) // an open file stays what it was when it was opened
     const refreshed = this.#names.refresh(node, signal)
@@ -166,17 +165,7 @@ export class Vfs {
 
   access(ino: number, mask: number): void {
     const node = this.#table.get(ino)
-    if ((mask & accessWrite) === 0) return
-    if (this.#options.isReadOnly) throw new FsError('EROFS', `${node.path}: the mount is read-only`)
-    if (!node.entry) return
-    const { archive } = this.#options
-    const lack =
-      node.kind === 'directory'
-        ? archive.lacks(node.entry, 'create') && archive.lacks(node.entry, 'make-directory')
-        : archive.lacks(node.entry, 'write')
-    if (!lack) return
-    const { code, reason, nextStep = 'ask for the right to write there' } = lack
-    throw new FsError(code === 'EROFS' ? 'EROFS' : 'EACCES', reason, { nextStep })
+    if ((mask & accessWrite) !== 0) requireMayWrite(node, this.#options)
   }
 
   opendir(ino: number): number {
@@ -199,7 +188,8 @@ export class Vfs {
   /** As `lookup`, for an entry that readdir gave: ENOENT unless it is still what that name is. */
   remember(parent: number, name: string, ino: number): Attributes {
     const node = this.#table.find(ino)
-    if (!node || node.parent?.ino !== parent || node.name !== name || node.isRemoved)
+    const isSame = node?.parent?.ino === parent && node.name === name && !node.isRemoved
+    if (!isSame || !this.#lookups.isSettled(node))
       throw new FsError('ENOENT', `inode ${ino} is not ${name} any more`)
     this.#table.ref(node, 'lookups')
     return this.#report(node)
@@ -211,6 +201,11 @@ export class Vfs {
 
   open(ino: number, canWrite: boolean, signal?: AbortSignal): Promise<Opened> {
     return this.#files.open(this.#table.get(ino), canWrite, signal)
+  }
+
+  /** See `FuseOperations`. */
+  openUntold(ino: number, signal?: AbortSignal): MaybePromise<Opened> {
+    return this.#files.openUntold(this.#table.get(ino), signal)
   }
 
   /** See `FuseOperations`. */
@@ -395,6 +390,7 @@ export class Vfs {
   #report(node: Node): Attributes {
     const attributes = attributesOf(node, this.#options)
     node.report(attributes.sizeBytes)
-    return attributes
+    const nameTimeoutMs = this.#lookups.nameTimeoutMs(node)
+    return nameTimeoutMs === undefined ? attributes : { ...attributes, nameTimeoutMs }
   }
 }

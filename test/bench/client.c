@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -51,6 +52,21 @@ static void small_files(const char *directory, int count) {
   }
 }
 
+// By so many processes at once, all of them.
+static void small_files_by(int readers, const char *directory, int count) {
+  for (int i = 0; i < readers; i++) {
+    const pid_t pid = fork();
+    if (pid < 0) die("fork");
+    if (pid > 0) continue;
+    small_files(directory, count);
+    _exit(0);
+  }
+  for (int i = 0; i < readers; i++) {
+    int status;
+    if (wait(&status) < 0 || status != 0) die("wait");
+  }
+}
+
 static void fill(const char *path, long bytes) {
   int fd = open(path, O_WRONLY | O_TRUNC);
   if (fd < 0) die(path);
@@ -67,6 +83,7 @@ int main(int argc, char **argv) {
   else if (!strcmp(task, "random-direct")) at_random(path, O_DIRECT, 20000);
   else if (!strcmp(task, "random-warm")) at_random(path, 0, 200000);
   else if (!strcmp(task, "small")) small_files(path, 2000);
+  else if (!strcmp(task, "small-by-four")) small_files_by(4, path, 2000);
   else if (!strcmp(task, "write")) fill(path, 512L * 1024 * 1024);
   else return 2;
   printf("%.6f\n", now() - start);

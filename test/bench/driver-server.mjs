@@ -1,4 +1,5 @@
-// Serves the bench's tree by one of the drivers: driver-server.mjs DRIVER MOUNTPOINT [read-only]. Says `ready`.
+// Serves the bench's tree by one of the drivers: driver-server.mjs DRIVER MOUNTPOINT [writable|read-only|kernel-open].
+// Says `ready`.
 import { FuseNativeDriver } from '../../dist/fuse/fuse-native-driver.js'
 import { Libfuse3Driver } from '../../dist/fuse/libfuse3-driver.js'
 import { MemoryOperations } from '../support/memory-operations.mjs'
@@ -39,11 +40,12 @@ const driver = name === 'libfuse3' ? new Libfuse3Driver() : new FuseNativeDriver
 const { closed, end } = await driver.mount(new BenchOperations(backing), {
   mountpoint,
   source: 'bench',
-  isReadOnly: mode === 'read-only',
+  isReadOnly: mode !== 'writable',
   allowOther: false,
   entryTimeoutMs: 60_000,
   negativeTimeoutMs: 0,
   heldBytes: 16 * 1024 * 1024,
+  opensUntold: mode === 'kernel-open',
 })
 process.stdout.write('ready\n')
 await closed

@@ -21,8 +21,16 @@ export interface Subject {
   stop(): Promise<void>
 }
 
-/** Runs the table of checks over one file system. */
-export function runChecks(name: string, start: () => Promise<Subject>): void {
+/**
+ * Runs the table of checks over one file system.
+ * @param without those that are not meant for it
+ */
+export function runChecks(
+  name: string,
+  start: () => Promise<Subject>,
+  without: readonly (keyof typeof checks)[] = [],
+): void {
+  const chosen = Object.entries(checks).filter(([title]) => !without.includes(title))
   describe(name, () => {
     let subject: Subject
     beforeAll(async () => {
@@ -30,7 +38,7 @@ export function runChecks(name: string, start: () => Promise<Subject>): void {
     })
     afterAll(() => subject.stop())
 
-    Object.entries(checks).forEach(([title, check], index) => {
+    chosen.forEach(([title, check], index) => {
       it(title, async () => {
         const { fs, server } = subject
         const label = `CHECK_${index}`

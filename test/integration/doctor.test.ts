@@ -112,6 +112,18 @@ describe('xnatfs doctor', () => {
     expect(findings.find(({ name }) => name === 'log-in')?.text).toBe('as admin, by XNAT_PASS')
   })
 
+  it('says what reads cached files', async () => {
+    const kernel = async (flags: Partial<MountFlags>): Promise<string | undefined> => {
+      const machine = { kernel: '6.18.0', isRoot: true }
+      return (await examine({ machine, flags })).find(({ name }) => name === 'kernel features')?.text
+    }
+    expect(await kernel({ readOnly: true })).toMatch(/, passthrough of cached files$/)
+    expect(await kernel({ readOnly: true, kernelOpen: true })).toMatch(
+      /no passthrough \(because of --kernel-open\)/,
+    )
+    expect(await kernel({})).toMatch(/because the mount is not --read-only/)
+  })
+
   const isPortable: Machine['choose'] = () =>
     Promise.resolve({ driver: new FuseNativeDriver(), why: 'the driver libfuse3 cannot be loaded' })
   const isNone: Machine['choose'] = () =>

@@ -30,6 +30,7 @@ export interface LocalVfsFlags extends Partial<MountFlags> {
   readonly overdueMs?: number
   readonly retry?: RetryPolicy
   readonly kernel?: KernelTraits
+  readonly dropName?: (parent: number, name: string) => void
 }
 
 type ServerAccess = Pick<Server, 'url' | 'user' | 'password'>
@@ -40,7 +41,7 @@ type ServerAccess = Pick<Server, 'url' | 'user' | 'password'>
  */
 export async function startLocalVfs(
   server: ServerAccess,
-  { overdueMs, retry, kernel, ...flags }: LocalVfsFlags = {},
+  { overdueMs, retry, kernel, dropName, ...flags }: LocalVfsFlags = {},
   journalRoot?: string,
 ): Promise<LocalVfs> {
   const root = journalRoot ?? (await mkdtemp(join(tmpdir(), 'xnatfs-vfs-')))
@@ -67,6 +68,7 @@ export async function startLocalVfs(
     overdueMs,
     retry,
     ...(kernel && { kernel }),
+    ...(dropName && { dropName }),
   })
   await journal.resume(assembly.vfs, log)
   return {

@@ -150,6 +150,9 @@ export class MemoryOperations {
     const node = this.nodes.get(ino)
     return node.kind === 'directory' ? EISDIR : this.#open(node)
   }
+  openUntold(ino) {
+    return this.#open(this.nodes.get(ino))
+  }
   reopen(ino) {
     return this.#open(this.nodes.get(ino))
   }

@@ -34,7 +34,7 @@ export async function checkMachine(machine: Machine, flags: MountFlags): Promise
     await checkHelper(machine),
     await checkAllowOther(machine, flags.allowOther ?? false),
     checkDriver(choice),
-    checkKernel(machine, choice, flags.readOnly ?? false),
+    checkKernel(machine, choice, flags),
   ]
 }
 
@@ -83,7 +83,11 @@ const readdirplusSince = [3, 9] as const
 const largeReadsSince = [4, 20] as const
 const passthroughSince = [6, 9] as const
 
-function checkKernel({ kernel, isRoot }: Machine, choice: DriverChoice, isReadOnly: boolean): Finding {
+function checkKernel(
+  { kernel, isRoot }: Machine,
+  choice: DriverChoice,
+  { readOnly, kernelOpen }: MountFlags,
+): Finding {
   const has = ([major, minor]: readonly [number, number]): boolean => {
     const [a = 0, b = 0] = kernel.split('.').map(Number.parseFloat)
     return a > major || (a === major && b >= minor)
@@ -109,9 +113,11 @@ function checkKernel({ kernel, isRoot }: Machine, choice: DriverChoice, isReadOn
   const whyNot = !has(passthroughSince)
     ? 'for want of Linux 6.9'
     : isRoot
-      ? isReadOnly
-        ? undefined
-        : 'because the mount is not --read-only'
+      ? !readOnly
+        ? 'because the mount is not --read-only'
+        : kernelOpen
+          ? 'because of --kernel-open'
+          : undefined
       : 'because it is for root only'
   const passthrough = whyNot === undefined ? 'passthrough of cached files' : `no passthrough (${whyNot})`
   return ok(name, `Linux ${kernel}: listings with attributes (readdirplus), reads of 1 MiB, ${passthrough}`)
