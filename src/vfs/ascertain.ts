@@ -6,7 +6,7 @@ import { sizeOf } from './attributes.js'
 import type { Namespace } from './namespace.js'
 import type { Node } from './node.js'
 
-interface AscertainOptions {
+export interface AscertainOptions {
   readonly archive: Archive
   readonly readers: FileReaders
   readonly names: Namespace

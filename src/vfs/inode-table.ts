@@ -61,9 +61,10 @@ export class InodeTable {
   /** The node of a directory's entry, made when it is not there yet. */
   intern(parent: Node, entry: Entry): Node {
     const known = this.#byKey.get(keyOf(parent, entry.id))
-    if (known?.isReadAsOther(entry, this.#options.opensUntold === true)) {
+    const { opensApart = true, opensUntold = false } = this.#options
+    if (known?.isReadAsOther(entry, { opensApart, opensUntold })) {
       // An operation that holds it goes on with just this node; afterwards it is looked at again.
-      if (this.#options.opensApart !== false && known.holds === 0) return this.#setAside(known, parent, entry)
+      if (opensApart && known.holds === 0) return this.#setAside(known, parent, entry)
       known.newer = entry
       return known
     }

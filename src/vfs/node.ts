@@ -1,5 +1,6 @@
 import type { DirectoryEntry, Entry, FileEntry, SymlinkEntry } from '../archive/archive.js'
 import type { JournalRecord } from '../data/journal-record.js'
+import type { KernelTraits } from './kernel-traits.js'
 import type { LocalFile } from './local-file.js'
 import type { OrderText } from './order-text.js'
 
@@ -234,16 +235,19 @@ export class Node {
   }
 
   /**
-   * Who has opened a version of it to read would be told of another one, and is not to be.
-   * @param isUntold who opens it does not tell
+   * Who has opened a version of it would be told of another one, and is not to be. Where the kernel keeps them apart, who may
+   * write is told, and others read on past the kernel.
    */
-  isReadAsOther(entry: Entry, isUntold: boolean): entry is FileEntry {
+  isReadAsOther(
+    entry: Entry,
+    { opensApart, opensUntold }: Required<Pick<KernelTraits, 'opensApart' | 'opensUntold'>>,
+  ): entry is FileEntry {
     const { file } = this
-    if (!file || entry.kind !== 'file' || entry.isUnread || (file.isMade && !isUntold)) return false
+    if (!file || entry.kind !== 'file' || entry.isUnread || (file.isMade && !opensUntold)) return false
     if (file.version === entry.version || this.#local || this.order) return false
     this.#changed() // from now on who reads it is known
-    const isOpen = this.handles > this.holds || (isUntold && this.lookups > 0)
-    return isOpen && this.writable === 0
+    const isOpen = this.handles > this.holds || (opensUntold && this.lookups > 0)
+    return isOpen && !(opensApart && this.writable > 0)
   }
 
   /** It has the name of another one now, and what was set there. */

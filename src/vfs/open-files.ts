@@ -21,7 +21,7 @@ import type { Node } from './node.js'
 import type { Orders } from './orders.js'
 import type { Streams } from './streams.js'
 import { surroundingsOf } from './surroundings.js'
-import { takeNewer } from './take-newer.js'
+import { bringUpToDate, overtake } from './take-newer.js'
 
 export interface OpenFilesOptions extends KernelTraits {
   readonly archive: Archive
@@ -72,10 +72,7 @@ export class OpenFiles {
     await refreshToOpen(node, this.#options, signal)
     if (canWrite) this.requireWritable(node)
     if (!node.local) {
-      do {
-        if (node.newer) await takeNewer(node, canWrite, this.#options, signal)
-        await ascertain(node, this.#options, signal)
-      } while (node.newer)
+      await bringUpToDate(node, canWrite, this.#options, signal)
       checkReported(node)
       await this.#settle(node)
     }
@@ -225,7 +222,7 @@ export class OpenFiles {
     const handle = by === undefined ? undefined : this.#handles.get(by)
     if (handle && handle.node !== node) throw changedMeanwhile(node)
     this.requireWritable(node)
-    if (node.newer) await takeNewer(node, true, this.#options, signal)
+    if (!handle || sizeBytes === 0) await overtake(node, this.#options, signal)
     if (node.order) return node.order.truncate(sizeBytes)
     if (this.#options.orders.isGivenBy(node))
       throw new FsError('EINVAL', `${node.path}: what gives orders to the server has no parts`, {
@@ -352,7 +349,9 @@ export class OpenFiles {
     throw new FsError('EBADF', `${node.path} is not open for writing`, { nextStep: 'open it for that' })
   }
 
+  /** Nothing is made of an older version. */
   #requireOpened(handle: FileHandle): void {
+    if (handle.node.newer) throw changedMeanwhile(handle.node)
     if (handle.node.local) this.#requireSameFile(handle)
     else this.#requireOpenedVersion(handle)
   }
