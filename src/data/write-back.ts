@@ -92,8 +92,9 @@ export class WriteBack {
   }
 
   #failed(file: Outgoing, waitMs: number, error: unknown): void {
+    if (this.#hasGivenUp) return // the end says what is left
     const { retries, log } = this.#options
-    const isTriedAgain = retries && !this.#hasGivenUp && file.isWorthAnotherTry() && !this.#waiting.has(file)
+    const isTriedAgain = retries && file.isWorthAnotherTry() && !this.#waiting.has(file)
     const next = isTriedAgain
       ? 'it is tried again'
       : '`xnatfs flush` tries again, `xnatfs pending` keeps the bytes'

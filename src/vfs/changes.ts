@@ -119,7 +119,7 @@ export class Changes {
       node.isRemoved = false
       throw error
     }
-    await node.local?.forget()
+    await node.local?.kept.forget()
     const stored = newer ?? (node.local ? node.local.replaces : node.file)
     if (stored) {
       const hidden: Hidden = { hidden: stored }
@@ -195,7 +195,7 @@ export class Changes {
       if (local.replaces && !local.isOutrun && node.parent)
         await this.#options.locals.removals.remove(node.parent, local.replaces)
       await local.removeOrigin()
-      await local.forget()
+      await local.kept.forget()
     } catch (error) {
       node.isRemoved = false
       await unDoom()

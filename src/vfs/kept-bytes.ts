@@ -1,7 +1,15 @@
-import { entryId, recordText, removeEntry, removeRecord, writeRecord } from '../data/journal-record.js'
+import {
+  entryId,
+  isComplete as hasAllBytes,
+  recordText,
+  removeEntry,
+  removeRecord,
+  writeRecord,
+} from '../data/journal-record.js'
 import type { JournalRecord } from '../data/journal-record.js'
 import type { StagingFile } from '../data/staging-file.js'
-import type { HeldBytes, StagingState } from '../data/staging-state.js'
+import type { HeldBytes, KeptState, StagingState } from '../data/staging-state.js'
+import { Lock } from '../util/lock.js'
 import { syncPath } from '../util/sync-path.js'
 
 /** What is to become of the bytes, as of now. Undefined when the file has no place any more. */
@@ -34,6 +42,8 @@ export class KeptBytes {
   readonly #left = new Set<string>()
   /** The bytes there are another file's now. */
   #bequeathed: string | undefined
+  /** Records are written one by one. Nobody waits for an upload who waits for this. */
+  readonly #records = new Lock()
 
   /**
    * @param options.isWanted false when the file was deleted: nothing more is kept then
@@ -67,15 +77,22 @@ export class KeptBytes {
     return this.#kept?.revision
   }
 
+  /** The stored file that is to go when this one is stored, as the journal has it. Its path is from the mountpoint. */
+  get originPath(): string | undefined {
+    return this.#kept?.record.origin?.path
+  }
+
   /**
    * Makes sure that the bytes as they are now, and what is to become of them, outlive this process.
    * @param options.isDurable and a power failure
    * @param options.held the bytes, for those who hold them
+   * @param options.onlyOf nothing is kept where they are of another revision when it comes to it
    */
   async keep(options: {
     readonly isDurable: boolean
     readonly reason?: string | undefined
     readonly held?: HeldBytes | undefined
+    readonly onlyOf?: number | undefined
   }): Promise<void> {
     const before = this.#kept
     const isDurable = options.isDurable || (before?.isDurable ?? false)
@@ -84,27 +101,36 @@ export class KeptBytes {
     const isKept = isSame && before.isDurable === isDurable && !before.isOutdated
     if (isKept && options.reason === undefined) return
     await (options.held ?? this.#staging).keep(
-      async ({ path, revision, keepWith, ...state }) => {
-        if (this.#kept?.path !== path) this.#left.add(path)
-        const description = this.#isWanted() ? this.#describe(state) : undefined
-        if (!description) return
-        const replaced = this.#kept
-        const supersedes = replaced && replaced.path !== path ? entryId(replaced.path) : undefined
-        const { reason } = options
-        const record = stamped({
-          ...description,
-          ...(reason !== undefined && { reason }),
-          ...(supersedes && { supersedes }),
-        })
-        await (keepWith ? keepWith(recordText(record)) : writeRecord(path, record, { isDurable }))
-        const { isComplete } = this.#staging
-        const kept = { path, record, revision, isOutdated: false }
-        this.#kept = { ...kept, isDurable, isComplete, hasRecordBeside: !keepWith }
-        if (supersedes) await removeEntry(replaced!.path)
-        await this.#removeLeft(path)
-      },
+      (state) => this.#records.run(() => this.#record(state, isDurable, options)),
       { isDurable },
     )
+  }
+
+  async #record(
+    { path, revision, keepWith, ...state }: KeptState,
+    isDurable: boolean,
+    {
+      reason,
+      onlyOf = revision,
+    }: { readonly reason?: string | undefined; readonly onlyOf?: number | undefined },
+  ): Promise<void> {
+    if (this.#kept?.path !== path) this.#left.add(path)
+    const description = onlyOf === revision && this.#isWanted() ? this.#describe(state) : undefined
+    if (!description) return
+    const replaced = this.#kept
+    const supersedes = replaced && replaced.path !== path ? entryId(replaced.path) : undefined
+    const record = stamped({
+      ...description,
+      ...(reason !== undefined && { reason }),
+      ...(supersedes && { supersedes }),
+    })
+    await (keepWith ? keepWith(recordText(record)) : writeRecord(path, record, { isDurable }))
+    const { isComplete } = this.#staging
+    // What was said to be outdated meanwhile is so still.
+    const isOutdated = this.#kept !== replaced
+    this.#kept = { path, record, revision, isOutdated, isDurable, isComplete, hasRecordBeside: !keepWith }
+    if (supersedes) await removeEntry(replaced!.path)
+    await this.#removeLeft(path)
   }
 
   /**
@@ -123,19 +149,21 @@ export class KeptBytes {
    * Until the server's older version of the file is gone, the journal says that it is to go.
    * @returns how to take that back: the journal says again what it said before
    */
-  async doom(): Promise<() => Promise<void>> {
-    const kept = this.#kept
-    if (!kept) return () => Promise.resolve()
-    const { path, record, isDurable } = kept
-    // The bytes are still those of the record: another process may find that the server refuses the delete.
-    const description = this.#describe(stateOf(record))
-    if (!description) return () => Promise.resolve()
-    await writeRecord(path, stamped({ ...description, isDeleted: true }), { isDurable })
-    this.#kept = { ...kept, isOutdated: true, hasRecordBeside: true }
-    return async () => {
-      await writeRecord(path, record, { isDurable })
-      this.#kept = { ...kept, hasRecordBeside: true }
-    }
+  doom(): Promise<() => Promise<void>> {
+    return this.#records.run(async () => {
+      const kept = this.#kept
+      // The bytes are still those of the record: another process may find that the server refuses the delete.
+      const description = kept && this.#describe(stateOf(kept.record))
+      if (!description) return () => Promise.resolve()
+      const { path, record, isDurable } = kept
+      await writeRecord(path, stamped({ ...description, isDeleted: true }), { isDurable })
+      this.#kept = { ...kept, isOutdated: true, hasRecordBeside: true }
+      const undo = async (): Promise<void> => {
+        await writeRecord(path, record, { isDurable })
+        this.#kept = { ...kept, hasRecordBeside: true }
+      }
+      return () => this.#records.run(undo)
+    })
   }
 
   /**
@@ -144,16 +172,19 @@ export class KeptBytes {
    * @param reason why they could not be sent
    */
   restate(reason?: string): Promise<void> {
-    return this.#staging.undisturbed(async () => {
+    return this.#records.run(async () => {
       const kept = this.#kept
       const isOwn = kept && kept.revision !== anothers && this.#isWanted()
       const description = isOwn && this.#describe(stateOf(kept.record))
-      if (!description) return
+      if (!description || !isOnItsBase(kept.record, description)) return
       const { path, isDurable } = kept
       if (!isDurable) await syncPath(path)
       const record = stamped({ ...description, ...(reason !== undefined && { reason }) })
       await writeRecord(path, record, { isDurable: true })
-      this.#kept = { ...kept, record, isOutdated: false, isDurable: true, hasRecordBeside: true }
+      const now = this.#kept
+      if (now?.path !== path) return
+      const isOutdated = now !== kept && now.isOutdated
+      this.#kept = { ...now, record, isOutdated, isDurable: true, hasRecordBeside: true }
     })
   }
 
@@ -164,22 +195,28 @@ export class KeptBytes {
 
   /** The journal needs the bytes no more: the server has them, or nobody wants them. */
   async forget(): Promise<void> {
-    const kept = this.#kept
+    const kept = await this.#take()
     if (!kept) return
-    this.#kept = undefined
     const removeBeside = (): Promise<void> => removeBesideBytes(kept)
     if (!(await this.#staging.release(kept.path, removeBeside))) await removeEntry(kept.path)
   }
 
   /** The same, and the bytes themselves go too. */
   async remove(): Promise<void> {
-    const kept = this.#kept
-    this.#kept = undefined
+    const kept = await this.#take()
     const { path } = this.#staging
     if (kept && kept.path !== path) await removeEntry(kept.path)
     await this.#removeLeft(path)
     await (this.#bequeathed === path ? this.#staging.close() : this.#staging.remove())
     if (kept?.path === path) await removeBesideBytes(kept)
+  }
+
+  #take(): Promise<Kept | undefined> {
+    return this.#records.run(() => {
+      const kept = this.#kept
+      this.#kept = undefined
+      return kept
+    })
   }
 
   /** @param path of the bytes that count */
@@ -198,6 +235,11 @@ async function removeBesideBytes({ path, hasRecordBeside }: Kept): Promise<void>
 
 function stateOf({ sizeBytes, written, baseEnd }: JournalRecord): StagingState {
   return { sizeBytes, written, baseEnd }
+}
+
+/** What is missing of the bytes is in the stored file that they change, which is another one after a rename. */
+function isOnItsBase(record: JournalRecord, { replaces }: Pick<JournalRecord, 'replaces'>): boolean {
+  return hasAllBytes(record) || replaces?.version === record.replaces?.version
 }
 
 function stamped(record: Omit<JournalRecord, 'format' | 'at'>): JournalRecord {

@@ -1,7 +1,7 @@
 import type { Archive, FileEntry } from '../archive/archive.js'
 import type { JournalRecord } from '../data/journal-record.js'
 import type { StagingFile } from '../data/staging-file.js'
-import type { Hidden, Node } from './node.js'
+import type { Node } from './node.js'
 
 export interface LocalFileOptions {
   readonly archive: Pick<Archive, 'store' | 'lookup' | 'refresh' | 'isReachable'>
@@ -18,9 +18,6 @@ export interface LocalFileOptions {
   readonly removesOriginFirst: boolean
   /** Deletes a stored file. */
   readonly removeStored: (parent: Node, file: FileEntry) => Promise<void>
-  /**
-   * Called after each upload that succeeded.
-   * @param covered the stored file, which is not an older version of this one, that had its name
-   */
-  readonly onStored: (covered: Hidden | undefined) => Promise<void>
+  /** Called after each upload that succeeded. */
+  readonly onStored: () => Promise<void>
 }

@@ -3,6 +3,7 @@ import { entryId } from '../data/journal-record.js'
 import type { StagingFile } from '../data/staging-file.js'
 import type { HeldBytes, StagingState } from '../data/staging-state.js'
 import type { Outgoing } from '../data/write-back.js'
+import { FsError } from '../util/fs-error.js'
 import { Lock } from '../util/lock.js'
 import { causeChain } from '../util/log.js'
 import { DoubtfulUploads } from './doubtful-uploads.js'
@@ -11,7 +12,7 @@ import { KeptBytes } from './kept-bytes.js'
 import type { Describe } from './kept-bytes.js'
 import { LocalStream } from './local-stream.js'
 import type { LocalFileOptions } from './local-file-options.js'
-import { originRecord } from './node.js'
+import { isLongerName, originRecord } from './node.js'
 import type { Hidden, Node, Origin } from './node.js'
 import { leaveHidden } from './removals.js'
 import { isBackupName, isTemporaryName } from './temporary-names.js'
@@ -186,10 +187,10 @@ export class LocalFile implements Outgoing {
   /** Sends what the server lacks. Those who ask for the same bytes meanwhile get the same answer. */
   async upload(): Promise<void> {
     // Within an upload it is called for what a delete has taken along: see removeOrigin.
-    if (this.#isLeavingOrigin) return this.#counted(this.#upload())
     const { revision } = this.staging
+    if (this.#isLeavingOrigin) return this.#counted(this.#upload(revision))
     if (this.#running?.revision === revision) return this.#running.upload
-    const upload = this.#turns.run(() => (this.isDirty() ? this.#upload() : undefined))
+    const upload = this.#turns.run(() => (this.isDirty() ? this.#upload(revision) : undefined))
     this.#running = { revision, upload }
     return this.#counted(upload)
   }
@@ -204,26 +205,30 @@ export class LocalFile implements Outgoing {
     }
   }
 
-  async #upload(): Promise<void> {
+  /** @param asked the revision that was there when this was asked for */
+  async #upload(asked: number): Promise<void> {
     this.#hasLeftQueue = false
-    const { revision } = this.staging
-    const { covers } = this
+    let revision = asked
     try {
-      if (this.#removesOriginFirst && this.#isLongerNameOfOrigin()) await this.#leaveOriginFirst()
-      const sent = this.doubtful.whenStaying(this.staging, (held) => this.#send(held))
-      await sent.finally(() => this.stream.abandon())
+      if (this.#removesOriginFirst && isLongerName(this.node, this.origin)) await this.#leaveOriginFirst()
+      const send = (held: HeldBytes): Promise<void> => {
+        this.#requireAsked(held, asked)
+        revision = held.revision
+        return this.#send(held)
+      }
+      await this.doubtful.whenStaying(this.staging, send).finally(() => this.stream.abandon())
       await this.removeOrigin()
       this.#failure = undefined
     } catch (error) {
       this.#failure = new FailedUpload(revision, error)
       // That of thousands at once need not be told: each would be written to the disk anew.
       const reason = this.#hasLeftQueue ? undefined : causeChain(error)
-      const isOlder = this.kept.revision === revision || this.staging.revision !== revision
-      await (isOlder ? this.kept.restate(reason) : this.keep({ isDurable: true, reason }))
+      const isKept = reason !== undefined && this.kept.revision === revision
+      await (isKept ? this.kept.restate(reason) : this.keep({ isDurable: true, reason, onlyOf: revision }))
       throw error
     }
     if (this.node.isRemoved) return // who deletes it needs the bytes until that is done, or refused
-    await this.#onStored(covers)
+    await this.#onStored()
   }
 
   /**
@@ -243,7 +248,8 @@ export class LocalFile implements Outgoing {
   leaveQueue(): void {
     this.#hasLeftQueue = true
     this.stream.abandon()
-    this.#turn?.abort()
+    const nextStep = 'mount again: the journal has it'
+    this.#turn?.abort(new FsError('EIO', `${this.path}: it is not to be sent any more`, { nextStep }))
   }
 
   /** Waits for uploads that are under way, from their first step to their last. */
@@ -282,11 +288,6 @@ export class LocalFile implements Outgoing {
     this.kept.adopt(displaced.kept)
   }
 
-  /** The journal needs the bytes no more: the server has them, or nobody wants them. */
-  forget(): Promise<void> {
-    return this.kept.forget()
-  }
-
   /**
    * The file is about to be deleted. Until the server's older version of it is gone, the journal says so: that must not
    * come to light when this process ends in between.
@@ -294,7 +295,7 @@ export class LocalFile implements Outgoing {
    */
   async doom(): Promise<() => Promise<void>> {
     if (this.replaces || this.origin) return this.kept.doom()
-    await this.forget()
+    await this.kept.forget()
     return () => Promise.resolve()
   }
 
@@ -302,7 +303,9 @@ export class LocalFile implements Outgoing {
   async leave(): Promise<void> {
     this.stream.abandon()
     const reason = this.#hasLeftQueue ? undefined : this.#failure && causeChain(this.#failure.error)
-    await this.keep({ isDurable: true, ...(reason !== undefined && { reason }) })
+    // What is half written does not take the place of what was promised.
+    const isOlder = this.isBeingWritten() && this.kept.id !== undefined
+    await (isOlder ? this.kept.restate(reason) : this.keep({ isDurable: true, reason }))
     this.#releaseBase()
     await this.staging.close()
   }
@@ -325,6 +328,12 @@ export class LocalFile implements Outgoing {
     }
   }
 
+  /** What was asked for is in the journal; what is there now may be half of something, which was promised to nobody. */
+  #requireAsked({ revision }: HeldBytes, asked: number): void {
+    if (revision === asked || this.kept.revision !== asked || !this.isBeingWritten()) return
+    throw new FsError('EBUSY', `${this.path} is being written again`, { nextStep: 'its close() sends it' })
+  }
+
   async #send(held: HeldBytes): Promise<void> {
     const { revision } = held
     const { parent, name } = this.node
@@ -342,7 +351,7 @@ export class LocalFile implements Outgoing {
       const stored = await this.#archive.store(parent.directory, name, source, this.replaces)
       this.#becomeStored(stored, revision)
     } catch (error) {
-      if (error === unwanted.reason) return // it is removed, and nothing was sent
+      if (error === unwanted.reason && this.node.isRemoved) return // nothing was sent
       await this.doubtful.note(source, revision)
       throw error
     }
@@ -359,12 +368,6 @@ export class LocalFile implements Outgoing {
     node.entry = stored
     node.storedVersion = stored.version
     if (node.parent?.overlay.get(node.name) === node) node.parent.overlay.delete(node.name)
-  }
-
-  /** XNAT would delete the new file together with the old one (xnat-wire.md §6). */
-  #isLongerNameOfOrigin(): boolean {
-    const { origin, node } = this
-    return origin !== undefined && origin.parent === node.parent && node.name.startsWith(origin.name)
   }
 
   async #leaveOriginFirst(): Promise<void> {

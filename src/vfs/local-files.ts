@@ -173,11 +173,7 @@ export class LocalFiles {
 
   /** Whether a file that was renamed from there will delete it. */
   areRenamedFrom(hidden: Hidden): boolean {
-    return this.#renamedFrom(hidden).length > 0
-  }
-
-  #renamedFrom(hidden: Hidden | undefined): LocalFile[] {
-    return hidden ? [...this.#locals].filter(({ origin }) => origin?.hidden === hidden) : []
+    return [...this.#locals].some(({ origin }) => origin?.hidden === hidden)
   }
 
   /** Nobody wants these bytes on the server. */
@@ -185,7 +181,7 @@ export class LocalFiles {
     const { node } = local
     this.#options.writeBack.cancel(local)
     await local.settled()
-    await local.forget()
+    await local.kept.forget()
     const { origin } = local
     if (origin && origin.parent.overlay.get(origin.name) === origin.hidden)
       origin.parent.overlay.delete(origin.name)
@@ -337,6 +333,16 @@ export class LocalFiles {
     }
   }
 
+  async #hasStored(node: Node, local: LocalFile): Promise<void> {
+    this.#storedCount++
+    // Where these are the same bytes, the next mount would delete them for what was renamed from here.
+    const renamed = [...this.#locals].filter(({ kept }) => kept.originPath === local.path)
+    await Promise.allSettled(renamed.map(({ kept }) => kept.restate()))
+    if (node.isRemoved) return // who deletes it needs the bytes until that is done, or refused
+    if (!local.isDirty()) await local.kept.forget()
+    this.settle(node, local)
+  }
+
   #localFile(
     node: Node,
     staging: StagingFile,
@@ -354,14 +360,7 @@ export class LocalFiles {
       resumed,
       removesOriginFirst: this.#options.writeMode === 'back',
       releaseBase,
-      onStored: async (covered) => {
-        this.#storedCount++
-        // Where they are the same bytes, the next mount would delete these for those that were renamed.
-        const restated = this.#renamedFrom(covered).map(({ kept }) => kept.restate())
-        const areAll = (await Promise.allSettled(restated)).every(({ status }) => status === 'fulfilled')
-        if (areAll && !local.isDirty()) await local.forget()
-        this.settle(node, local)
-      },
+      onStored: () => this.#hasStored(node, local),
     })
     this.#locals.add(local)
     return local

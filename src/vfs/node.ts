@@ -41,6 +41,11 @@ export function originRecord(origin: Origin, isLeaving: boolean): NonNullable<Jo
   return { path: originPath(origin), file: hidden, ...((isLeaving || mayBeGone) && { isLeaving: true }) }
 }
 
+/** XNAT would delete the new file together with the old one (xnat-wire.md §6). */
+export function isLongerName({ parent, name }: Node, origin: Origin | undefined): boolean {
+  return origin !== undefined && origin.parent === parent && name.startsWith(origin.name)
+}
+
 export function originPath({ parent, name }: Origin): string {
   return `${parent.path}/${name}`
 }

@@ -133,7 +133,9 @@ export class Renames {
     // Stored under its present name already: of two old ones, one would be forgotten.
     if (!local.isNew) await local.removeOrigin()
     // Waits for an upload that is under way, and brings the stored bytes here: they go with the old name.
-    await local.staging.withBytes(() => Promise.resolve())
+    await local.staging.withBytes(async (held) => {
+      if (local.kept.revision === held.revision) await local.keep({ isDurable: true, held })
+    })
     const leaves = local.isNew ? local.covers?.hidden : local.replaces
     if (leaves && !isBackupName(to.name)) await locals.removals.requirePossible(node.parent!, leaves)
     // What loses its name takes its place in the journal along, and with it that its old name is to go.
@@ -149,6 +151,10 @@ export class Renames {
       if (node.writers === 0 && local.isDirty()) {
         if (to.displaced?.local) await this.#keepInPlaceOf(to.displaced.local, local)
         await locals.acknowledge(local)
+      } else if (local.kept.id !== undefined) {
+        // What an earlier close() has promised gets the new name at once.
+        local.displaces = to.displaced?.local?.kept.id
+        await local.kept.restate()
       }
     } catch (error) {
       failure = error
@@ -205,7 +211,7 @@ export class Renames {
     if (id === undefined) return
     local.displaces = id
     await local.keep({ isDurable: true })
-    await displaced.forget()
+    await displaced.kept.forget()
   }
 
   #move(node: Node, local: LocalFile, to: Destination, replaces: FileEntry | undefined): void {

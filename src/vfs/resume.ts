@@ -132,6 +132,8 @@ export class Resume {
     node.overrides.mtimeMs = record.mtimeMs
     parent.overlay.set(record.name, node)
     if (record.origin) await this.#hideOrigin(local, record.origin)
+    // Another file may get that name, with the same bytes.
+    if (!local.origin && record.origin) await local.kept.restate()
     locals.settle(node, local)
     return { kind: 'shown' }
   }
