@@ -46,6 +46,11 @@ export class WriteBack {
     return this.#waiting.size + this.#sending.size
   }
 
+  /** What fails from now on does so for the mount ends, which says what is left. */
+  get hasGivenUp(): boolean {
+    return this.#hasGivenUp
+  }
+
   isSending(file: Outgoing): boolean {
     return this.#sending.has(file)
   }

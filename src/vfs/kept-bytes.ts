@@ -77,6 +77,11 @@ export class KeptBytes {
     return this.#kept?.revision
   }
 
+  /** Likewise. */
+  get sizeBytes(): number | undefined {
+    return this.#kept?.record.sizeBytes
+  }
+
   /** The stored file that is to go when this one is stored, as the journal has it. Its path is from the mountpoint. */
   get originPath(): string | undefined {
     return this.#kept?.record.origin?.path

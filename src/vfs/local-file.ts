@@ -303,9 +303,9 @@ export class LocalFile implements Outgoing {
   async leave(): Promise<void> {
     this.stream.abandon()
     const reason = this.#hasLeftQueue ? undefined : this.#failure && causeChain(this.#failure.error)
-    // What is half written does not take the place of what was promised.
-    const isOlder = this.isBeingWritten() && this.kept.id !== undefined
-    await (isOlder ? this.kept.restate(reason) : this.keep({ isDurable: true, reason }))
+    // The beginning of a file that is written anew does not take the place of what was promised.
+    const isShorter = this.isBeingWritten() && this.staging.sizeBytes < (this.kept.sizeBytes ?? 0)
+    await (isShorter ? this.kept.restate(reason) : this.keep({ isDurable: true, reason }))
     this.#releaseBase()
     await this.staging.close()
   }
@@ -331,7 +331,7 @@ export class LocalFile implements Outgoing {
   /** What was asked for is in the journal; what is there now may be half of something, which was promised to nobody. */
   #requireAsked({ revision }: HeldBytes, asked: number): void {
     if (revision === asked || this.kept.revision !== asked || !this.isBeingWritten()) return
-    throw new FsError('EBUSY', `${this.path} is being written again`, { nextStep: 'its close() sends it' })
+    throw new FsError('EBUSY', `${this.path} is being written again`, { nextStep: 'wait until it is closed' })
   }
 
   async #send(held: HeldBytes): Promise<void> {
@@ -351,7 +351,10 @@ export class LocalFile implements Outgoing {
       const stored = await this.#archive.store(parent.directory, name, source, this.replaces)
       this.#becomeStored(stored, revision)
     } catch (error) {
-      if (error === unwanted.reason && this.node.isRemoved) return // nothing was sent
+      if (error === unwanted.reason) {
+        if (this.node.isRemoved) return // nothing was sent
+        throw error
+      }
       await this.doubtful.note(source, revision)
       throw error
     }

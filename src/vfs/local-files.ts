@@ -196,20 +196,21 @@ export class LocalFiles {
     for (const local of this.#locals) local.leaveQueue()
   }
 
-  /**
-   * Sends everything that is not on the server, as far as it can be sent.
-   * @param options.includeOpen files too that somebody may go on writing
-   */
+  /** Sends what is not on the server, as far as it can be. @param options.includeOpen what somebody may go on writing too */
   async drain({ includeOpen }: { readonly includeOpen: boolean }): Promise<void> {
     const { writeBack, log } = this.#options
     const send = async (local: LocalFile): Promise<void> => {
       if (local.staysHere || (local.isBeingWritten() && !includeOpen)) return
       const flush = (): Promise<void> => writeBack.flush(local)
+      const again = (error: unknown): Promise<void> => {
+        if (writeBack.hasGivenUp) throw error
+        return flush()
+      }
       try {
         // What is being sent already may fail for a reason that has passed: a full disk, a server that was away.
-        await (writeBack.isSending(local) ? flush().catch(flush) : flush())
+        await (writeBack.isSending(local) ? flush().catch(again) : flush())
       } catch (error) {
-        log.error(notSent(local, error))
+        if (!writeBack.hasGivenUp) log.error(notSent(local, error))
       }
     }
     await Promise.all(this.dirty.map(send))
@@ -336,7 +337,8 @@ export class LocalFiles {
   async #hasStored(node: Node, local: LocalFile): Promise<void> {
     this.#storedCount++
     // Where these are the same bytes, the next mount would delete them for what was renamed from here.
-    const renamed = [...this.#locals].filter(({ kept }) => kept.originPath === local.path)
+    const { path } = local
+    const renamed = [...this.#locals].filter(({ kept }) => kept.originPath === path)
     await Promise.allSettled(renamed.map(({ kept }) => kept.restate()))
     if (node.isRemoved) return // who deletes it needs the bytes until that is done, or refused
     if (!local.isDirty()) await local.kept.forget()

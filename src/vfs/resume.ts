@@ -133,7 +133,7 @@ export class Resume {
     parent.overlay.set(record.name, node)
     if (record.origin) await this.#hideOrigin(local, record.origin)
     // Another file may get that name, with the same bytes.
-    if (!local.origin && record.origin) await local.kept.restate()
+    if (!local.origin && record.origin) await local.kept.restate().catch(() => {})
     locals.settle(node, local)
     return { kind: 'shown' }
   }

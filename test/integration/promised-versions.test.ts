@@ -196,6 +196,28 @@ describe('what was closed is sent by the next mount', () => {
   })
 })
 
+it.each([
+  ['close', '', 'written on'],
+  ['back', '', 'written on'],
+  ['back', 'closed, ', 'and written on'],
+] as const)(
+  'a file that is open when the mount ends (%s) is kept as far as it was written, after a close() of %j',
+  async (writeMode, closed, more) => {
+    const first = await at.start({ ...back, writeMode })
+    const open = await first.fs.open(`${here}/log`, 'w')
+    await first.fs.open(`${here}/log`, 'r+').then((other) => other.close())
+    if (closed) await open.write(Buffer.from(closed), 0)
+    const other = await first.fs.open(`${here}/log`, 'r+')
+    if (closed) await other.write(Buffer.from(closed), 0)
+    await other.close()
+    await open.write(Buffer.from(more), closed.length)
+    first.mount.vfs.giveUp()
+    await first.mount.vfs.leave()
+    await kill(first)
+    expect(await next()).toEqual({ log: closed + more })
+  },
+)
+
 it('what is closed while the bytes before it are sent is in the journal until its delete is done', async () => {
   await at.server.put('a', 'old')
   const first = await at.start(back)
