@@ -198,9 +198,9 @@ export class StagingFile {
     return this.#exclusively(() => this.#keep(record, options))
   }
 
-  /** Runs a task while nothing changes, and no `keep` or `withBytes` is under way. */
-  undisturbed<T>(task: () => T | Promise<T>): Promise<T> {
-    return this.#changes.run(task)
+  /** Resolves when no change and no `withBytes` is under way. */
+  idle(): Promise<void> {
+    return this.#changes.run(() => {})
   }
 
   /** Lets the bytes go, and what was kept at `path`. */

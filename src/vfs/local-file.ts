@@ -255,7 +255,7 @@ export class LocalFile implements Outgoing {
   /** Waits for uploads that are under way, from their first step to their last. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#uploads)
-    await this.staging.undisturbed(() => {})
+    await this.staging.idle()
   }
 
   /**
@@ -389,8 +389,8 @@ export class LocalFile implements Outgoing {
     this.#isLeavingOrigin = true
     try {
       // Where that is not possible, the delete is looked after as long as this process lives.
-      const isNothingMore = this.kept.id !== undefined || this.isBeingWritten()
-      await (isNothingMore ? this.kept.restate() : this.keep({ isDurable: true })).catch(() => {})
+      const isRecordOnly = this.kept.id !== undefined || this.isBeingWritten()
+      await (isRecordOnly ? this.kept.restate() : this.keep({ isDurable: true })).catch(() => {})
       await leaveHidden(origin, { remove: this.#removeStored })
       this.origin = undefined
     } finally {
